@@ -1,0 +1,102 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Goud: volume management for RocksDB-backed blockchain nodes.
+///
+/// Targets stand leaf first; a target imports only what stands above it (docs/architecture.md).
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+let package = Package(
+  name: "goud",
+  products: [.executable(name: "goud", targets: ["goud"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+  ],
+  targets: [
+    // Libraries of the system (scripts/bootstrap installs them).
+    .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+    .systemLibrary(name: "CLibZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .target(
+      name: "CRocksDB",
+      cxxSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+      linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
+
+    .target(name: "CGoudLinux"),
+
+    // The house.
+    .target(name: "RocksDB", dependencies: ["CRocksDB"], swiftSettings: strict),
+    .target(
+      name: "GoudCore",
+      dependencies: ["CGoudLinux", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: strict),
+    .target(name: "VolumeSnapshot", dependencies: ["RocksDB", "GoudCore"], swiftSettings: strict),
+    .target(
+      name: "Archive",
+      dependencies: ["GoudCore", "CLibArchive", "CISAL", "CLibZstd"],
+      swiftSettings: strict),
+    .target(
+      name: "Volumes",
+      dependencies: [
+        "RocksDB", "GoudCore", "VolumeSnapshot",
+        .product(name: "Configuration", package: "swift-configuration"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "Recovery",
+      dependencies: ["RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Volumes"],
+      swiftSettings: strict),
+    .target(
+      name: "Commands",
+      dependencies: [
+        "RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Volumes", "Recovery",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(name: "goud", dependencies: ["Commands"], swiftSettings: strict),
+
+    // A writer that Goud has never seen: the oracle of the torture tests and of the demo.
+    .executableTarget(
+      name: "goud-writer",
+      dependencies: ["RocksDB", "GoudCore"],
+      path: "Tests/TortureWriter",
+      swiftSettings: strict),
+
+    // Tests mirror Sources; the last two run the real binary.
+    .target(
+      name: "TestSupport",
+      dependencies: ["GoudCore", .product(name: "Subprocess", package: "swift-subprocess")],
+      path: "Tests/TestSupport",
+      swiftSettings: strict),
+    .testTarget(name: "RocksDBTests", dependencies: ["RocksDB", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "GoudCoreTests", dependencies: ["GoudCore", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "VolumeSnapshotTests",
+      dependencies: ["VolumeSnapshot", "RocksDB", "TestSupport", "goud-writer"],
+      swiftSettings: strict),
+    .testTarget(name: "ArchiveTests", dependencies: ["Archive", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "VolumesTests", dependencies: ["Volumes", "RocksDB", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "RecoveryTests",
+      dependencies: ["Recovery", "RocksDB", "TestSupport", "goud-writer"],
+      swiftSettings: strict),
+    .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "IntegrationTests",
+      dependencies: ["GoudCore", "RocksDB", "TestSupport", "goud", "goud-writer"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TortureTests",
+      dependencies: ["VolumeSnapshot", "Recovery", "RocksDB", "TestSupport", "goud", "goud-writer"],
+      swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,120 @@
+import GoudCore
+
+/// One file, directory or link of a volume, as it travels in an archive.
+public struct ArchiveEntry: Sendable, Equatable {
+  public enum Kind: Sendable, Equatable {
+    case directory
+    /// A regular file of `size` bytes.
+    case file(size: Int64)
+    /// A relative link that stays inside the volume.
+    case link(target: String)
+  }
+
+  /// Relative to the volume's root, `/` between components; empty for the root itself.
+  public var path: String
+  public var kind: Kind
+  /// Permission bits, set-id and sticky included.
+  public var mode: UInt32
+  public var owner: UInt32
+  public var group: UInt32
+  /// Modification time: seconds since 1970 and nanoseconds.
+  public var modified: (seconds: Int64, nanoseconds: Int32) {
+    get { (modifiedSeconds, modifiedNanoseconds) }
+    set { (modifiedSeconds, modifiedNanoseconds) = newValue }
+  }
+  private var modifiedSeconds: Int64
+  private var modifiedNanoseconds: Int32
+  /// Extended attributes by full name (`user.note`).
+  public var attributes: [String: [UInt8]]
+
+  public init(
+    path: String, kind: Kind, mode: UInt32, owner: UInt32, group: UInt32,
+    modified: (seconds: Int64, nanoseconds: Int32), attributes: [String: [UInt8]] = [:]
+  ) {
+    self.path = path
+    self.kind = kind
+    self.mode = mode
+    self.owner = owner
+    self.group = group
+    modifiedSeconds = modified.seconds
+    modifiedNanoseconds = modified.nanoseconds
+    self.attributes = attributes
+  }
+}
+
+/// The bytes of one file. Called from one thread at a time.
+public protocol ByteSource: Sendable {
+  /// Fills `buffer` from `offset`; fewer bytes than `buffer.count` only at the end.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int
+}
+
+extension Descriptor: ByteSource {}
+
+/// Bytes in memory.
+public struct MemorySource: ByteSource {
+  public let bytes: [UInt8]
+
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int {
+    guard offset < bytes.count else { return 0 }
+    let count = min(buffer.count, bytes.count - Int(offset))
+    bytes.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[Int(offset)..<Int(offset) + count])) }
+    return count
+  }
+}
+
+/// One volume on its way into an archive: its entries in order (the root first, a directory before what it holds),
+/// each file with its bytes.
+public struct ArchiveVolume: Sendable {
+  public struct Item: Sendable {
+    public var entry: ArchiveEntry
+    /// Set exactly for regular files.
+    public var content: (any ByteSource)?
+    /// Called once before the file's first byte is read; throws to give the backup up. Runs ahead on another thread.
+    public var prove: (@Sendable () throws -> Void)?
+
+    public init(
+      entry: ArchiveEntry, content: (any ByteSource)? = nil, prove: (@Sendable () throws -> Void)? = nil
+    ) {
+      self.entry = entry
+      self.content = content
+      self.prove = prove
+    }
+  }
+
+  public var name: String
+  public var items: [Item]
+
+  public init(name: String, items: [Item]) {
+    self.name = name
+    self.items = items
+  }
+}
+
+/// How an archive is compressed.
+public enum Compression: String, Sendable, CaseIterable, Codable {
+  case gzip, zstd, none
+
+  /// `.tar.gz`, `.tar.zst`, `.tar`.
+  public var fileExtension: String {
+    switch self {
+    case .gzip: ".tar.gz"
+    case .zstd: ".tar.zst"
+    case .none: ".tar"
+    }
+  }
+
+  /// Reads the configuration's word: `gzip`, `pigz` (the guide's word for parallel gzip; the same format), `zstd`,
+  /// `none`.
+  /// - Throws: `usage.invalid` for any other.
+  public init(name: String) throws {
+    switch name {
+    case "gzip", "pigz": self = .gzip
+    case "zstd": self = .zstd
+    case "none": self = .none
+    default:
+      throw GoudError(.usage, "unknown compression '\(name)'", hint: "name one of gzip, pigz, zstd, none")
+    }
+  }
+}

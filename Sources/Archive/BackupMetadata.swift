@@ -1,0 +1,104 @@
+import Foundation
+import GoudCore
+
+/// `metadata.json`, the first file of every archive: what the backup holds, before its first byte of data.
+///
+/// Field names are the format (docs/archive-format.md); readers ignore fields they do not know and refuse a
+/// `formatVersion` above their own.
+public struct BackupMetadata: Codable, Sendable {
+  public static let currentFormatVersion = 1
+
+  public var formatVersion = Self.currentFormatVersion
+  /// The archive's own name without extension: `goud-chain-backup-<environment>-<yyyyMMdd-HHmmss>`.
+  public var name: String
+  public var environment: String
+  /// The moment of the first snapshot; UTC, RFC 3339, whole seconds.
+  public var timestamp: Date
+  public var host: String
+  public var toolVersion: String
+  public var volumes: [Volume]
+
+  public struct Volume: Codable, Sendable {
+    public var name: String
+    /// Regular files, and the sum of their sizes. Restores refuse an archive that holds more.
+    public var files: Int
+    public var bytes: Int64
+    public var databases: [Database]
+    /// Sockets, device nodes and links out of the volume: named here, not stored.
+    public var skipped: [String]
+    /// What could not be proven when the backup was made (`--unproven`); empty for a proven backup.
+    public var unproven: [String]
+    /// Facts about the chain; nil when the volume is not a chain node's.
+    public var chain: Chain?
+
+    public init(
+      name: String, files: Int, bytes: Int64, databases: [Database], skipped: [String] = [], unproven: [String] = [],
+      chain: Chain? = nil
+    ) {
+      self.name = name
+      self.files = files
+      self.bytes = bytes
+      self.databases = databases
+      self.skipped = skipped
+      self.unproven = unproven
+      self.chain = chain
+    }
+  }
+
+  /// One RocksDB inside the volume.
+  public struct Database: Codable, Sendable {
+    /// Relative to the volume: `rocksdb`, or `.` when the volume itself is the database.
+    public var path: String
+    /// Content of RocksDB's `IDENTITY`; empty when it has none.
+    public var identity: String
+    /// Sequence number of the newest write; 0 when the database could not be opened (`unproven`).
+    public var sequence: UInt64
+    public var columnFamilies: [String]
+    /// RocksDB's estimate, not a count.
+    public var estimatedKeys: Int64
+    /// `OPTIONS-000007`; nil when the database has none.
+    public var optionsFile: String?
+    /// The RocksDB that wrote it (from `OPTIONS`), and the one that proved it.
+    public var writtenBy: String?
+    public var provenBy: String?
+
+    public init(
+      path: String, identity: String, sequence: UInt64, columnFamilies: [String], estimatedKeys: Int64,
+      optionsFile: String?, writtenBy: String?, provenBy: String?
+    ) {
+      self.path = path
+      self.identity = identity
+      self.sequence = sequence
+      self.columnFamilies = columnFamilies
+      self.estimatedKeys = estimatedKeys
+      self.optionsFile = optionsFile
+      self.writtenBy = writtenBy
+      self.provenBy = provenBy
+    }
+  }
+
+  public struct Chain: Codable, Sendable {
+    public var id: String
+    public var schemaVersion: Int
+    public var height: Int64
+    public var head: String
+
+    public init(id: String, schemaVersion: Int, height: Int64, head: String) {
+      self.id = id
+      self.schemaVersion = schemaVersion
+      self.height = height
+      self.head = head
+    }
+  }
+
+  public init(
+    name: String, environment: String, timestamp: Date, host: String, toolVersion: String, volumes: [Volume]
+  ) {
+    self.name = name
+    self.environment = environment
+    self.timestamp = timestamp
+    self.host = host
+    self.toolVersion = toolVersion
+    self.volumes = volumes
+  }
+}

@@ -1,0 +1,23 @@
+#define _GNU_SOURCE
+#include "CGoudLinux.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+int goud_renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned int flags) {
+  return renameat2(from_directory, from, to_directory, to, flags);
+}
+
+long goud_record_lock_holder(int fd) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  if (fcntl(fd, F_GETLK, &lock) != 0) return -2;
+  if (lock.l_type == F_UNLCK) return -1;
+  return lock.l_pid > 0 ? lock.l_pid : 0;
+}
+
+int goud_record_lock(int fd) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  return fcntl(fd, F_SETLK, &lock);
+}

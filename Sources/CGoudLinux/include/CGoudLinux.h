@@ -1,0 +1,15 @@
+/* System calls that Swift's Glibc module does not show: variadic ones, and those behind _GNU_SOURCE. */
+#pragma once
+
+/* renameat2(2): flags as in the manual. Returns 0, or -1 with errno set. */
+int goud_renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned int flags);
+
+#define GOUD_RENAME_NOREPLACE 1u
+#define GOUD_RENAME_EXCHANGE 2u
+
+/* Whether another process holds a POSIX record lock on the whole file open as `fd`: its pid (0 when it is not visible
+   from here), or -1 when nobody does, or -2 with errno set. Takes no lock. */
+long goud_record_lock_holder(int fd);
+
+/* Takes a POSIX record lock on the whole file, at once. Returns 0, or -1 with errno set. */
+int goud_record_lock(int fd);

@@ -1,0 +1,189 @@
+#include "CRocksDB.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/metadata.h>
+#include <rocksdb/sst_file_reader.h>
+#include <rocksdb/table.h>
+#include <rocksdb/version.h>
+#include <rocksdb/wal_filter.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+using rocksdb::Status;
+
+goud_status convert(const Status &status) {
+  if (status.ok()) return {0, 0, nullptr};
+  return {static_cast<int>(status.code()), static_cast<int>(status.subcode()), strdup(status.ToString().c_str())};
+}
+
+goud_status no_memory() { return {GOUD_IO_ERROR, 0, strdup("out of memory")}; }
+
+class SilentLogger : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char *, va_list) override {}
+};
+
+// Sees every record of the logs and keeps it out of the memory tables, so that opening a view takes the same memory
+// whatever the size of its logs.
+class LogReader : public rocksdb::WalFilter {
+ public:
+  WalProcessingOption LogRecordFound(unsigned long long log_number, const std::string &, const rocksdb::WriteBatch &batch,
+                                     rocksdb::WriteBatch *, bool *) override {
+    const std::string &data = batch.Data();  // sequence: 8 bytes, count: 4 bytes, both little-endian
+    if (data.size() < 12) return WalProcessingOption::kCorruptedRecord;
+    uint64_t sequence = 0, count = 0;
+    for (int i = 7; i >= 0; i--) sequence = sequence << 8 | static_cast<unsigned char>(data[i]);
+    for (int i = 11; i >= 8; i--) count = count << 8 | static_cast<unsigned char>(data[i]);
+    records++;
+    if (first_log == 0) first_log = log_number;
+    last_log = std::max<uint64_t>(last_log, log_number);
+    last_sequence = std::max(last_sequence, count ? sequence + count - 1 : sequence);
+    return WalProcessingOption::kIgnoreCurrentRecord;
+  }
+  const char *Name() const override { return "goud.LogReader"; }
+
+  uint64_t records = 0, first_log = 0, last_log = 0, last_sequence = 0;
+};
+
+rocksdb::Options bounded_options(int comparator) {
+  rocksdb::Options options;
+  rocksdb::BlockBasedTableOptions table;
+  rocksdb::LRUCacheOptions cache;
+  cache.capacity = 8 << 20;
+  cache.num_shard_bits = 2;
+  table.block_cache = rocksdb::NewLRUCache(cache);
+  table.cache_index_and_filter_blocks = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.comparator = comparator ? rocksdb::ReverseBytewiseComparator() : rocksdb::BytewiseComparator();
+  options.info_log = std::make_shared<SilentLogger>();
+  options.skip_stats_update_on_db_open = true;
+  return options;
+}
+
+char **copy_names(const std::vector<std::string> &names) {
+  auto **result = static_cast<char **>(calloc(names.size() + 1, sizeof(char *)));
+  for (size_t i = 0; result && i < names.size(); i++) result[i] = strdup(names[i].c_str());
+  return result;
+}
+
+void describe(rocksdb::DB *db, rocksdb::ColumnFamilyHandle *handle, goud_family *family) {
+  rocksdb::ColumnFamilyMetaData meta;
+  db->GetColumnFamilyMetaData(handle, &meta);
+  family->name = strdup(handle->GetName().c_str());
+  family->level_count = meta.levels.size();
+  family->level_files = static_cast<uint64_t *>(calloc(meta.levels.size() + 1, sizeof(uint64_t)));
+  family->level_bytes = static_cast<uint64_t *>(calloc(meta.levels.size() + 1, sizeof(uint64_t)));
+  for (size_t i = 0; i < meta.levels.size(); i++) {
+    family->level_files[i] = meta.levels[i].files.size();
+    family->level_bytes[i] = meta.levels[i].size;
+  }
+  family->blob_files = meta.blob_file_count;
+  family->blob_bytes = meta.blob_file_size;
+  db->GetIntProperty(handle, rocksdb::DB::Properties::kEstimateNumKeys, &family->estimated_keys);
+}
+
+}  // namespace
+
+extern "C" {
+
+uint32_t goud_rocksdb_version(void) { return ROCKSDB_MAJOR * 1000000 + ROCKSDB_MINOR * 1000 + ROCKSDB_PATCH; }
+
+uint32_t goud_rocksdb_newest_table_format(void) {
+  uint32_t newest = 0;
+  for (uint32_t version = 1; version < 64; version++) {
+    rocksdb::BlockBasedTableOptions table;
+    table.format_version = version;
+    std::unique_ptr<rocksdb::TableFactory> factory(rocksdb::NewBlockBasedTableFactory(table));
+    if (!factory->ValidateOptions(rocksdb::DBOptions(), rocksdb::ColumnFamilyOptions()).ok()) break;
+    newest = version;
+  }
+  return newest;
+}
+
+goud_status goud_list_families(const char *path, char ***names, size_t *count) {
+  std::vector<std::string> found;
+  Status status = rocksdb::DB::ListColumnFamilies(bounded_options(0), path, &found);
+  if (!status.ok()) return convert(status);
+  *names = copy_names(found);
+  *count = found.size();
+  return *names ? convert(status) : no_memory();
+}
+
+void goud_names_free(char **names, size_t count) {
+  for (size_t i = 0; names && i < count; i++) free(names[i]);
+  free(names);
+}
+
+goud_status goud_view_open(const char *path, const char *const *families, const int *comparators, size_t count, int open_tables, goud_view **view) {
+  LogReader reader;
+  rocksdb::Options base = bounded_options(0);
+  base.max_open_files = open_tables;
+  base.wal_filter = &reader;
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (size_t i = 0; i < count; i++) {
+    rocksdb::Options own = bounded_options(comparators[i]);
+    own.table_factory = base.table_factory;
+    descriptors.emplace_back(families[i], own);
+  }
+  std::vector<rocksdb::ColumnFamilyHandle *> handles;
+  rocksdb::DB *raw = nullptr;
+  Status status = rocksdb::DB::OpenForReadOnly(base, path, descriptors, &handles, &raw);
+  if (!status.ok()) return convert(status);
+  std::unique_ptr<rocksdb::DB> db(raw);
+
+  std::vector<std::string> live;
+  uint64_t manifest_size = 0;
+  status = db->GetLiveFiles(live, &manifest_size, false);
+  if (status.ok()) {
+    auto *result = static_cast<goud_view *>(calloc(1, sizeof(goud_view)));
+    std::string identity;
+    db->GetDbIdentity(identity).PermitUncheckedError();
+    result->identity = strdup(identity.c_str());
+    result->sequence = std::max<uint64_t>(db->GetLatestSequenceNumber(), reader.last_sequence);
+    result->log_records = reader.records;
+    result->first_log = reader.first_log;
+    result->last_log = reader.last_log;
+    result->live_files = copy_names(live);
+    result->live_count = live.size();
+    result->families = static_cast<goud_family *>(calloc(handles.size() + 1, sizeof(goud_family)));
+    result->family_count = handles.size();
+    for (size_t i = 0; i < handles.size(); i++) describe(db.get(), handles[i], &result->families[i]);
+    *view = result;
+  }
+  for (auto *handle : handles) db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+  return convert(status);
+}
+
+void goud_view_free(goud_view *view) {
+  if (!view) return;
+  goud_names_free(view->live_files, view->live_count);
+  for (size_t i = 0; i < view->family_count; i++) {
+    free(view->families[i].level_files);
+    free(view->families[i].level_bytes);
+    free(view->families[i].name);
+  }
+  free(view->families);
+  free(view->identity);
+  free(view);
+}
+
+goud_status goud_table_verify(const char *path, int comparator) {
+  rocksdb::SstFileReader reader(bounded_options(comparator));
+  Status status = reader.Open(path);
+  if (!status.ok()) return convert(status);
+  rocksdb::ReadOptions options;
+  options.readahead_size = 1 << 20;
+  options.fill_cache = false;
+  return convert(reader.VerifyChecksum(options));
+}
+
+}  // extern "C"

@@ -1,0 +1,65 @@
+/* What RocksDB's C API lacks: opening a view without replaying its logs into memory, the list of live files, the
+   checksums of one table. Every pointer that a function returns is freed with the function named beside it. */
+#pragma once
+
+#include <rocksdb/c.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* RocksDB's own status codes (rocksdb/status.h). */
+enum { GOUD_OK = 0, GOUD_NOT_FOUND = 1, GOUD_CORRUPTION = 2, GOUD_NOT_SUPPORTED = 3, GOUD_INVALID_ARGUMENT = 4, GOUD_IO_ERROR = 5 };
+
+typedef struct {
+  int code;       /* 0: no error */
+  int subcode;    /* rocksdb::Status::SubCode */
+  char *message;  /* NULL when there is none; free() */
+} goud_status;
+
+/* The version of the library linked, as major * 1000000 + minor * 1000 + patch. */
+uint32_t goud_rocksdb_version(void);
+
+/* The newest block-based table format (footer format_version) that the library linked can read. */
+uint32_t goud_rocksdb_newest_table_format(void);
+
+typedef struct {
+  uint32_t level_count;
+  uint64_t *level_files;
+  uint64_t *level_bytes;
+  uint64_t blob_files;
+  uint64_t blob_bytes;
+  uint64_t estimated_keys;
+  char *name;
+} goud_family;
+
+typedef struct {
+  uint64_t sequence;        /* newest sequence number of tables and logs together */
+  uint64_t log_records;     /* write batches found in the logs and not yet in tables */
+  uint64_t first_log;       /* number of the oldest log read; 0: none */
+  uint64_t last_log;        /* number of the newest log read; 0: none */
+  size_t live_count;
+  char **live_files;        /* names relative to the database, each starting with '/' */
+  size_t family_count;
+  goud_family *families;
+  char *identity;           /* content of IDENTITY, or "" */
+} goud_view;
+
+/* Opens the database at `path` read-only, reads every record of its logs (checksums are checked, nothing is put into
+   memory tables), and describes it. `comparators[i]` belongs to `families[i]`: 0 bytewise, 1 reverse bytewise.
+   At most `open_tables` tables are held open. On success *view is set (goud_view_free). */
+goud_status goud_view_open(const char *path, const char *const *families, const int *comparators, size_t count, int open_tables, goud_view **view);
+void goud_view_free(goud_view *view);
+
+/* The column families that the MANIFEST of `path` names. *names: `*count` strings (goud_names_free). */
+goud_status goud_list_families(const char *path, char ***names, size_t *count);
+void goud_names_free(char **names, size_t count);
+
+/* Checks every block of one table against its checksum. */
+goud_status goud_table_verify(const char *path, int comparator);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,107 @@
+/// What the process tells its caller when it ends. The numbers are stable and documented in docs/scripting.md.
+public enum ExitStatus: Int32, Sendable, CaseIterable {
+  case done = 0
+  case failed = 1
+  case someItemsFailed = 3
+  case notFound = 10
+  case locked = 11
+  case corrupt = 12
+  case refused = 13
+  case unreachable = 14
+  case noRoom = 15
+  case warning = 20
+  case critical = 21
+  case usage = 64
+  case interrupted = 130
+  case terminated = 143
+}
+
+/// The stable name of a failure: `area.what-happened`. Each has one exit status, and says whether the same call may
+/// succeed later without anything being changed (`retryable`). Corruption is never retryable.
+///
+/// The table is printed by `docs/scripting.md`; a test holds the two together.
+public enum ErrorCode: String, Sendable, CaseIterable {
+  // Anything
+  case ioFailed = "io.failed"
+  case ioNoRoom = "io.no-room"
+  case ioPermission = "io.permission-denied"
+  case ioDescriptors = "io.too-many-open-files"
+  case interrupted = "run.interrupted"
+  case terminated = "run.terminated"
+  case usage = "usage.invalid"
+  case internalFault = "internal.fault"
+
+  // Configuration
+  case configInvalid = "config.invalid-value"
+  case environmentUnknown = "config.unknown-environment"
+
+  // Volumes
+  case volumeNotFound = "volume.not-found"
+  case volumeNotDirectory = "volume.not-a-directory"
+  case volumeNoDatabase = "volume.no-database"
+  case volumeLocked = "volume.locked"
+  case volumeBusy = "volume.database-open"
+  case volumeAmbiguous = "volume.ambiguous"
+  case volumeFileChanged = "volume.file-changed"
+
+  // Snapshot and database
+  case snapshotUnstable = "snapshot.unstable"
+  case snapshotUnsupported = "snapshot.unsupported-layout"
+  case databaseCorrupt = "database.corrupt"
+  case databaseUnsupported = "database.unsupported-format"
+  case databaseFailed = "database.failed"
+
+  // Archive
+  case archiveNotFound = "archive.not-found"
+  case archiveCorrupt = "archive.corrupt"
+  case archiveChecksumMismatch = "archive.checksum-mismatch"
+  case archiveChecksumMissing = "archive.checksum-missing"
+  case archiveUnsafe = "archive.unsafe-entry"
+  case archiveUnsupported = "archive.unsupported"
+  case archiveExists = "archive.exists"
+  case archiveUnproven = "archive.unproven"
+
+  // Restore
+  case restoreForeign = "restore.foreign-volume"
+  case restoreWrongEnvironment = "restore.wrong-environment"
+  case restoreNotAVolume = "restore.not-a-volume"
+  case restoreCrossesFileSystems = "restore.crosses-file-systems"
+  case restoreUnproven = "restore.unproven"
+  case restoreNothingToRollBack = "restore.nothing-to-roll-back"
+  case restoreConfirmation = "restore.confirmation-needed"
+  case someFailed = "run.some-items-failed"
+
+  /// What the process exits with when this error ends it.
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .ioFailed, .internalFault, .configInvalid, .volumeFileChanged, .databaseFailed: .failed
+    case .ioNoRoom: .noRoom
+    case .ioPermission, .ioDescriptors: .failed
+    case .interrupted: .interrupted
+    case .terminated: .terminated
+    case .usage: .usage
+    case .someFailed: .someItemsFailed
+    case .environmentUnknown, .volumeNotFound, .archiveNotFound, .restoreNothingToRollBack: .notFound
+    case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous: .refused
+    case .volumeLocked: .locked
+    case .volumeBusy: .refused
+    case .snapshotUnstable: .failed
+    case .snapshotUnsupported: .refused
+    case .databaseCorrupt: .corrupt
+    case .databaseUnsupported: .refused
+    case .archiveCorrupt, .archiveChecksumMismatch, .archiveUnsafe: .corrupt
+    case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven: .refused
+    case .restoreForeign, .restoreWrongEnvironment, .restoreNotAVolume, .restoreCrossesFileSystems,
+      .restoreUnproven, .restoreConfirmation:
+      .refused
+    }
+  }
+
+  /// Whether the same call may succeed later with nothing changed by hand.
+  public var retryable: Bool {
+    switch self {
+    case .volumeLocked, .volumeBusy, .snapshotUnstable, .volumeFileChanged, .interrupted, .terminated: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Questions to the file system, each answered or thrown; nothing here changes a file.
+public enum FileSystem {
+  /// The names in a directory, unsorted, without `.` and `..`. Names that are not UTF-8 are an error: no archive
+  /// could carry them back unharmed.
+  public static func names(in directory: String) throws -> [String] {
+    guard let stream = opendir(directory) else { throw GoudError.system("list", directory) }
+    defer { closedir(stream) }
+    var result: [String] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(stream) else {
+        if errno != 0 { throw GoudError.system("list", directory) }
+        return result
+      }
+      let name = try withUnsafePointer(to: &entry.pointee.d_name) {
+        try $0.withMemoryRebound(to: UInt8.self, capacity: 256) { bytes -> String in
+          let length = strlen(UnsafeRawPointer(bytes).assumingMemoryBound(to: CChar.self))
+          guard let name = String(validating: UnsafeBufferPointer(start: bytes, count: length), as: UTF8.self) else {
+            throw GoudError(.ioFailed, "a file name in \(directory) is not UTF-8", hint: "rename it, or move it away")
+          }
+          return name
+        }
+      }
+      if name != "." && name != ".." { result.append(name) }
+    }
+  }
+
+  /// What a path names, without following a link at its end; nil when nothing is there.
+  public static func status(_ path: String) throws -> stat? {
+    var result = stat()
+    if lstat(path, &result) == 0 { return result }
+    if errno == ENOENT || errno == ENOTDIR { return nil }
+    throw GoudError.system("stat", path)
+  }
+
+  /// The path with every link followed; nil when it does not exist.
+  public static func realPath(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
+  /// The room on the file system that holds `path`.
+  public static func room(at path: String) throws -> Room {
+    var result = statvfs()
+    guard statvfs(path, &result) == 0 else { throw GoudError.system("statvfs", path) }
+    let unit = Int64(result.f_frsize)
+    return Room(
+      total: ByteCount(Int64(result.f_blocks) * unit), free: ByteCount(Int64(result.f_bfree) * unit),
+      available: ByteCount(Int64(result.f_bavail) * unit))
+  }
+
+  /// The parent of a path: `/a/b` → `/a`, `b` → `.`.
+  public static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// The last component of a path.
+  public static func name(of path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// Waits until the names in a directory are on the device.
+  public static func synchronize(directory: String) throws {
+    try Descriptor.open(directory, O_RDONLY | O_DIRECTORY).synchronize()
+  }
+}
+
+/// The size of a file system and what is left of it.
+public struct Room: Sendable, Codable {
+  public let total: ByteCount
+  public let free: ByteCount
+  /// What an unprivileged process may still write.
+  public let available: ByteCount
+
+  public init(total: ByteCount, free: ByteCount, available: ByteCount) {
+    self.total = total
+    self.free = free
+    self.available = available
+  }
+
+  /// Used share of the file system in percent, as `df` counts it: used / (used + available).
+  public var usedPercent: Double {
+    let used = Double(total.bytes - free.bytes)
+    let usable = used + Double(available.bytes)
+    return usable > 0 ? used / usable * 100 : 0
+  }
+}
+
+extension stat {
+  public var isDirectory: Bool { st_mode & S_IFMT == S_IFDIR }
+  public var isRegular: Bool { st_mode & S_IFMT == S_IFREG }
+  public var isLink: Bool { st_mode & S_IFMT == S_IFLNK }
+  /// Which file this is, whatever its name.
+  public var identity: FileIdentity { FileIdentity(device: UInt64(st_dev), inode: UInt64(st_ino)) }
+}
+
+/// Device and inode: equal for two names of one file.
+public struct FileIdentity: Hashable, Sendable {
+  public let device: UInt64
+  public let inode: UInt64
+}
