@@ -98,7 +98,8 @@ extension GoudError {
     let context = ["path": path, "errno": "\(number)"]
     switch number {
     case ENOSPC, EDQUOT:
-      return GoudError(.ioNoRoom, "\(action) \(path): \(text)", hint: "free room there, or name another place", context: context)
+      return GoudError(
+        .ioNoRoom, "\(action) \(path): \(text)", hint: "free room there, or name another place", context: context)
     case EACCES, EPERM, EROFS:
       return GoudError(
         .ioPermission, "\(action) \(path): \(text)", hint: "run as a user who may, or name another place",

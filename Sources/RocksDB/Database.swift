@@ -44,7 +44,8 @@ public final class Database: @unchecked Sendable {
   /// - Parameters:
   ///   - families: every column family of the database (`default` first); missing ones are created.
   public init(
-    directory: String, families names: [String] = ["default"], options configuration: DatabaseOptions = DatabaseOptions(),
+    directory: String, families names: [String] = ["default"],
+    options configuration: DatabaseOptions = DatabaseOptions(),
     readOnly: Bool = false
   ) throws {
     let chosen = configuration.make()

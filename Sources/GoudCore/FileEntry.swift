@@ -1,7 +1,5 @@
-import GoudCore
-
-/// One file, directory or link of a volume, as it travels in an archive.
-public struct ArchiveEntry: Sendable, Equatable {
+/// One file, directory or link of a volume, as it travels from a snapshot into an archive and back.
+public struct FileEntry: Sendable, Equatable {
   public enum Kind: Sendable, Equatable {
     case directory
     /// A regular file of `size` bytes.
@@ -59,62 +57,9 @@ public struct MemorySource: ByteSource {
   public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int {
     guard offset < bytes.count else { return 0 }
     let count = min(buffer.count, bytes.count - Int(offset))
-    bytes.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[Int(offset)..<Int(offset) + count])) }
+    bytes.withUnsafeBytes {
+      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[Int(offset)..<Int(offset) + count]))
+    }
     return count
-  }
-}
-
-/// One volume on its way into an archive: its entries in order (the root first, a directory before what it holds),
-/// each file with its bytes.
-public struct ArchiveVolume: Sendable {
-  public struct Item: Sendable {
-    public var entry: ArchiveEntry
-    /// Set exactly for regular files.
-    public var content: (any ByteSource)?
-    /// Called once before the file's first byte is read; throws to give the backup up. Runs ahead on another thread.
-    public var prove: (@Sendable () throws -> Void)?
-
-    public init(
-      entry: ArchiveEntry, content: (any ByteSource)? = nil, prove: (@Sendable () throws -> Void)? = nil
-    ) {
-      self.entry = entry
-      self.content = content
-      self.prove = prove
-    }
-  }
-
-  public var name: String
-  public var items: [Item]
-
-  public init(name: String, items: [Item]) {
-    self.name = name
-    self.items = items
-  }
-}
-
-/// How an archive is compressed.
-public enum Compression: String, Sendable, CaseIterable, Codable {
-  case gzip, zstd, none
-
-  /// `.tar.gz`, `.tar.zst`, `.tar`.
-  public var fileExtension: String {
-    switch self {
-    case .gzip: ".tar.gz"
-    case .zstd: ".tar.zst"
-    case .none: ".tar"
-    }
-  }
-
-  /// Reads the configuration's word: `gzip`, `pigz` (the guide's word for parallel gzip; the same format), `zstd`,
-  /// `none`.
-  /// - Throws: `usage.invalid` for any other.
-  public init(name: String) throws {
-    switch name {
-    case "gzip", "pigz": self = .gzip
-    case "zstd": self = .zstd
-    case "none": self = .none
-    default:
-      throw GoudError(.usage, "unknown compression '\(name)'", hint: "name one of gzip, pigz, zstd, none")
-    }
   }
 }
