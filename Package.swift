@@ -62,9 +62,17 @@ let package = Package(
     .executableTarget(name: "goud", dependencies: ["Commands"], swiftSettings: strict),
 
     // A writer that Goud has never seen: the oracle of the torture tests and of the demo.
+    .target(
+      name: "WriterOracle",
+      dependencies: ["RocksDB", "GoudCore"],
+      path: "Tests/WriterOracle",
+      swiftSettings: strict),
     .executableTarget(
       name: "goud-writer",
-      dependencies: ["RocksDB", "GoudCore"],
+      dependencies: [
+        "RocksDB", "GoudCore", "WriterOracle",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       path: "Tests/TortureWriter",
       swiftSettings: strict),
 
@@ -78,23 +86,23 @@ let package = Package(
     .testTarget(name: "GoudCoreTests", dependencies: ["GoudCore", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "VolumeSnapshotTests",
-      dependencies: ["VolumeSnapshot", "RocksDB", "TestSupport", "goud-writer"],
+      dependencies: ["VolumeSnapshot", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
       swiftSettings: strict),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "VolumesTests", dependencies: ["Volumes", "RocksDB", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "RecoveryTests",
-      dependencies: ["Recovery", "RocksDB", "TestSupport", "goud-writer"],
+      dependencies: ["Recovery", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
       swiftSettings: strict),
     .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
-      dependencies: ["GoudCore", "RocksDB", "TestSupport", "goud", "goud-writer"],
+      dependencies: ["GoudCore", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-writer"],
       swiftSettings: strict),
     .testTarget(
       name: "TortureTests",
-      dependencies: ["VolumeSnapshot", "Recovery", "RocksDB", "TestSupport", "goud", "goud-writer"],
+      dependencies: ["VolumeSnapshot", "Recovery", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-writer"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6],
