@@ -79,14 +79,18 @@ public struct WriterModel: Sendable {
     // Half noise, half text: compresses about as far as blocks of a chain do.
     for index in stride(from: 0, to: valueBytes / 2, by: 8) {
       let word = Self.mix(&state)
-      for byte in 0..<min(8, valueBytes / 2 - index) { bytes[index + byte] = UInt8(truncatingIfNeeded: word >> (8 * byte)) }
+      for byte in 0..<min(8, valueBytes / 2 - index) {
+        bytes[index + byte] = UInt8(truncatingIfNeeded: word >> (8 * byte))
+      }
     }
     return Self.encode(number) + bytes
   }
 
   private func key(_ slot: UInt64) -> [UInt8] { Self.encode(slot) }
 
-  private static func encode(_ number: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) } }
+  private static func encode(_ number: UInt64) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }
+  }
   private static func decode(_ bytes: [UInt8]) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
 
   /// SplitMix64.

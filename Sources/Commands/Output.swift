@@ -1,0 +1,55 @@
+import ArgumentParser
+import Foundation
+import GoudCore
+
+/// How a read verb prints: for people or for programs.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+  case table, json
+}
+
+/// `--format`, the same on every read verb.
+struct OutputOptions: ParsableArguments {
+  @Option(help: "Print a table or JSON.") var format = OutputFormat.table
+}
+
+/// Data goes to standard output; everything else goes to standard error.
+enum Output {
+  static func write(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+
+  /// Says something to a person, on standard error.
+  static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+  /// JSON with sorted keys, dates in RFC 3339, slashes as they are.
+  static func json(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .iso8601
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  }
+
+  /// Rows under headings, columns as wide as they need to be. Control characters in a cell are shown as `\n`, `\u{1b}`.
+  static func table(_ headings: [String], _ rows: [[String]]) -> String {
+    let lines = ([headings] + rows).map { $0.map(printable) }
+    let widths = headings.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+    return lines.map { line in
+      zip(line, widths).map { $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0) }
+        .joined(separator: "  ").trimmingSuffix(" ")
+    }.joined(separator: "\n")
+  }
+
+  /// Text with its control characters escaped, so that a file name cannot act on the terminal.
+  static func printable(_ text: String) -> String {
+    text.unicodeScalars.map { scalar in
+      scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
+        ? scalar.escaped(asASCII: true) : String(scalar)
+    }.joined()
+  }
+}
+
+extension String {
+  fileprivate func trimmingSuffix(_ character: Character) -> String {
+    var text = self[...]
+    while text.last == character { text.removeLast() }
+    return String(text)
+  }
+}

@@ -1,0 +1,4 @@
+import Commands
+import Foundation
+
+exit(Goud.run(Array(CommandLine.arguments.dropFirst())).rawValue)
