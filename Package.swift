@@ -79,7 +79,9 @@ let package = Package(
     // Tests mirror Sources; the last two run the real binary.
     .target(
       name: "TestSupport",
-      dependencies: ["GoudCore", .product(name: "Subprocess", package: "swift-subprocess")],
+      dependencies: [
+        "GoudCore", "VolumeSnapshot", .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
       path: "Tests/TestSupport",
       swiftSettings: strict),
     .testTarget(name: "RocksDBTests", dependencies: ["RocksDB", "TestSupport"], swiftSettings: strict),

@@ -21,3 +21,10 @@ int goud_record_lock(int fd) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   return fcntl(fd, F_SETLK, &lock);
 }
+
+long goud_copy_file_range(int from, long long *offset, int to, unsigned long count) {
+  off64_t position = *offset;
+  long copied = copy_file_range(from, &position, to, NULL, count, 0);
+  *offset = position;
+  return copied;
+}

@@ -128,6 +128,9 @@ goud_status goud_view_open(const char *path, const char *const *families, const 
   rocksdb::Options base = bounded_options(0);
   base.max_open_files = open_tables;
   base.wal_filter = &reader;
+  // The MANIFEST says by number which of its writer's table directories (at most four) a table lies in; in a view all
+  // of them are one. A library built with assertions aborts on a number it has no directory for.
+  base.db_paths.assign(4, rocksdb::DbPath(path, UINT64_MAX));
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (size_t i = 0; i < count; i++) {
     rocksdb::Options own = bounded_options(comparators[i]);

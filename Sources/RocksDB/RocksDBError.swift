@@ -13,6 +13,11 @@ public struct RocksDBError: Error, Sendable, CustomStringConvertible {
   /// RocksDB's own words, with the file it names.
   public let message: String
 
+  public init(kind: Kind, message: String) {
+    self.kind = kind
+    self.message = message
+  }
+
   public var description: String { message }
 
   /// Throws when `status` is a failure; frees its message.

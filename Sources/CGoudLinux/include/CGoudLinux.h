@@ -1,6 +1,8 @@
 /* System calls that Swift's Glibc module does not show: variadic ones, and those behind _GNU_SOURCE. */
 #pragma once
 
+#include <sys/xattr.h>
+
 /* renameat2(2): flags as in the manual. Returns 0, or -1 with errno set. */
 int goud_renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned int flags);
 
@@ -13,3 +15,6 @@ long goud_record_lock_holder(int fd);
 
 /* Takes a POSIX record lock on the whole file, at once. Returns 0, or -1 with errno set. */
 int goud_record_lock(int fd);
+
+/* copy_file_range(2) from *offset of one file to the present position of another; advances both. */
+long goud_copy_file_range(int from, long long *offset, int to, unsigned long count);

@@ -1,0 +1,52 @@
+import Foundation
+import GoudCore
+import RocksDB
+
+/// What RocksDB's refusal to open a view means to the user.
+struct DatabaseFault {
+  let error: GoudError
+
+  /// - Parameter view: the directory that RocksDB saw; its name means nothing to the user.
+  init(_ failure: RocksDBError, capture: DatabaseCapture, view: String, options: OptionsFile?) {
+    let directory = FileSystem.parent(of: capture.manifest.file.path)
+    let words = Self.inUsersTerms(failure.message, view: view, names: capture.held.keys)
+    if let newer = Self.newerFormat(capture.held.values.map(\.file)) {
+      let writer = options?.version.map { "written by RocksDB \($0), " } ?? ""
+      error = GoudError(
+        .databaseUnsupported,
+        "\(directory) holds tables that cannot be read here: \(writer)\(newer); linked is RocksDB "
+          + "\(RocksDBLibrary.version), which reads up to table format \(RocksDBLibrary.newestTableFormat)",
+        hint: "use a goud built against a newer RocksDB, or pass --unproven to store what cannot be proven here",
+        cause: failure)
+    } else if failure.kind == .invalidArgument || failure.kind == .notSupported {
+      error = GoudError(
+        .databaseUnsupported, "\(directory) cannot be opened by RocksDB \(RocksDBLibrary.version): \(words)",
+        hint: "pass --unproven to store what cannot be proven here", cause: failure)
+    } else {
+      error = GoudError(
+        .databaseCorrupt, "\(directory) is damaged: \(words)",
+        hint: "if the database keeps tables in further directories (db_paths), name the directory that holds all of "
+          + "them; otherwise restore an earlier backup, or rebuild the volume from a peer", cause: failure)
+    }
+  }
+
+  /// RocksDB names a file by the view's directory, and a missing table by LevelDB's `.ldb`, which it tries last.
+  private static func inUsersTerms(_ message: String, view: String, names: some Sequence<String>) -> String {
+    let words = message.replacingOccurrences(of: "\(view)/", with: "")
+    return names.contains { $0.hasSuffix(".ldb") } ? words : words.replacingOccurrences(of: ".ldb", with: ".sst")
+  }
+
+  /// The first table of a kind that the linked library does not read.
+  private static func newerFormat(_ tables: [Descriptor]) -> TableFormat? {
+    for table in tables {
+      guard case .table = DatabaseFileName(FileSystem.name(of: table.path)), let format = try? TableFormat(of: table)
+      else { continue }
+      switch format {
+      case .blockBased(let version) where version > RocksDBLibrary.newestTableFormat: return format
+      case .plain, .cuckoo: return format
+      default: continue
+      }
+    }
+    return nil
+  }
+}

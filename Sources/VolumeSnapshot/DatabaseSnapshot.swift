@@ -1,0 +1,170 @@
+import Foundation
+import GoudCore
+import RocksDB
+
+/// A consistent view of one RocksDB at one moment, held as open descriptors and proven by opening it.
+///
+/// Takes no lock in the database, writes nothing to it, and needs nothing from the process that writes it.
+public struct DatabaseSnapshot: Sendable {
+  /// A file that belongs to the view. `content` reads exactly `size` bytes.
+  public struct File: Sendable {
+    public let name: String
+    /// The directory it lay in.
+    public let directory: String
+    public let size: Int64
+    public let content: any ByteSource
+    /// As it was when it was opened; gives owner, mode and times.
+    public let status: stat
+    /// Where RocksDB can open it while the snapshot lives; set for tables.
+    let tablePath: String?
+  }
+
+  public let location: DatabaseLocation
+  /// Tables and blob files first, then logs, `MANIFEST`, `OPTIONS`, `IDENTITY`, and `CURRENT`, which makes a database
+  /// of them, last.
+  public let files: [File]
+  /// What RocksDB said when it opened the view; nil for an unproven capture.
+  public let view: DatabaseView?
+  /// Why the view could not be proven; empty for a proven one.
+  public let unproven: [String]
+  public let options: OptionsFile?
+  public let optionsName: String?
+  /// Every write that was acknowledged before this moment is in the snapshot.
+  public let moment: Date
+  /// How many looks it took.
+  public let attempts: Int
+}
+
+/// How a snapshot is taken.
+public struct SnapshotOptions: Sendable {
+  /// A directory for the view and the copies of the logs; needs as much room as the logs take.
+  public var scratch: String
+  /// How long to wait for two equal looks. Default 60 s.
+  public var patience: Duration = .seconds(60)
+  /// Take the capture even when the linked RocksDB cannot open it; says why in `unproven`.
+  public var allowUnproven = false
+  public var cancellation = Cancellation()
+  /// Only tests change these.
+  var secondLook = true
+  var pauseBeforeLogs: Duration = .zero
+
+  public init(scratch: String) { self.scratch = scratch }
+}
+
+extension DatabaseSnapshot {
+  /// Captures the database and opens the view; tries again when it does not open, since only a whole view is a
+  /// snapshot. A view that failed three times running is not a matter of timing.
+  ///
+  /// - Throws: `snapshot.unstable`, `snapshot.unsupported-layout`, `database.corrupt`, `database.unsupported-format`,
+  ///   `io.too-many-open-files`.
+  public static func take(
+    _ location: DatabaseLocation, layout: DatabaseLayout, options: SnapshotOptions
+  ) throws -> DatabaseSnapshot {
+    let scratch = try Scratch(in: options.scratch)
+    let plan = CapturePlan(
+      directory: location.directory, logDirectory: layout.logDirectory, tableDirectories: layout.tableDirectories,
+      patience: options.patience, secondLook: options.secondLook, pauseBeforeLogs: options.pauseBeforeLogs)
+    var attempts = 0
+    var views = 0
+    while true {
+      let capture = try DatabaseCapture.take(plan, scratch: scratch, cancellation: options.cancellation)
+      attempts += capture.attempts
+      let view = try SnapshotView(of: capture, in: options.scratch)
+      let file = capture.options.map { OptionsFile(text: String(decoding: $0.bytes, as: UTF8.self)) }
+      do {
+        try layout.refuseMissingLogs(capture, file)
+        let opened = try open(view, options: file)
+        return DatabaseSnapshot(location, capture, manifest: view.manifestCopy, opened, [], file, attempts)
+      } catch let error as RocksDBError {
+        let reason = DatabaseFault(error, capture: capture, view: view.path, options: file).error
+        if options.allowUnproven {
+          return DatabaseSnapshot(location, capture, manifest: view.manifestCopy, nil, [reason.message], file, attempts)
+        }
+        views += 1
+        guard reason.code == .databaseCorrupt, views < 3 else { throw reason }
+      }
+    }
+  }
+
+  private static func open(_ view: SnapshotView, options: OptionsFile?) throws -> DatabaseView {
+    try DatabaseView(directory: view.path, orders: try options?.keyOrders() ?? [:])
+  }
+
+  private init(
+    _ location: DatabaseLocation, _ capture: DatabaseCapture, manifest: Descriptor, _ view: DatabaseView?,
+    _ unproven: [String], _ options: OptionsFile?, _ attempts: Int
+  ) {
+    self.location = location
+    self.view = view
+    self.unproven = unproven
+    self.options = options
+    optionsName = capture.options?.name
+    moment = capture.moment
+    self.attempts = attempts
+    let live = capture.held.values.filter { view == nil || view!.liveFiles.contains($0.name) }
+    files =
+      live.sorted { $0.name < $1.name }.map(File.init(held:))
+      + capture.logs.map(File.init(log:))
+      + [File(manifest: capture.manifest, copy: manifest, size: capture.manifestSize)]
+      + [capture.options, capture.identity, capture.current].compactMap { $0 }
+      .map { File(small: $0, directory: location.directory) }
+  }
+}
+
+extension DatabaseSnapshot.File {
+  fileprivate init(held: DatabaseCapture.HeldFile) {
+    name = held.name
+    directory = FileSystem.parent(of: held.file.path)
+    // Tables grow until the MANIFEST names them; `held` may have been opened before that.
+    let now = (try? held.file.status()) ?? held.status
+    size = Int64(now.st_size)
+    content = held.file
+    status = now
+    if case .table = DatabaseFileName(held.name) {
+      tablePath = "/proc/self/fd/\(held.file.fd)"
+    } else {
+      tablePath = nil
+    }
+  }
+
+  fileprivate init(log: DatabaseCapture.CopiedLog) {
+    name = log.name
+    directory = FileSystem.parent(of: log.source.path)
+    size = log.size
+    content = log.copy
+    status = log.status
+    tablePath = nil
+  }
+
+  fileprivate init(manifest: DatabaseCapture.HeldFile, copy: Descriptor, size: Int64) {
+    name = manifest.name
+    directory = FileSystem.parent(of: manifest.file.path)
+    self.size = size
+    content = copy
+    status = manifest.status
+    tablePath = nil
+  }
+
+  fileprivate init(small: DatabaseCapture.SmallFile, directory: String) {
+    name = small.name
+    self.directory = directory
+    size = Int64(small.bytes.count)
+    content = MemorySource(small.bytes)
+    status = small.status
+    tablePath = nil
+  }
+
+  /// Checks every block of a table against its checksum; does nothing for other files.
+  /// - Throws: `database.corrupt`, naming the table.
+  public func prove() throws {
+    guard let tablePath else { return }
+    do {
+      try DatabaseView.verifyTable(tablePath)
+    } catch let error as RocksDBError {
+      throw GoudError(
+        .databaseCorrupt, "table \(directory)/\(name) is damaged: \(error.message)",
+        hint: "the volume itself is damaged: restore it from an earlier backup, or rebuild it from a peer",
+        context: ["file": "\(directory)/\(name)"])
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import Foundation
+import GoudCore
+import RocksDB
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Steps 5 and 6 of a snapshot: a private directory in which RocksDB finds the captured files under their names.
+///
+/// Links lead to `/proc/self/fd/N`, so the view stays whole when the node deletes every one of the files. It lives as
+/// long as this object.
+final class SnapshotView {
+  let path: String
+  private let scratch: Scratch
+  private let manifest: Descriptor
+
+  init(of capture: DatabaseCapture, in parent: String) throws {
+    scratch = try Scratch(in: parent)
+    path = scratch.path
+    manifest = try scratch.anonymousFile()
+    let copied = try capture.manifest.file.copy(to: manifest, count: capture.manifestSize)
+    guard copied == capture.manifestSize else {
+      throw GoudError(.volumeFileChanged, "\(capture.manifest.file.path) shrank while it was read")
+    }
+    try link(capture.manifest.name, to: manifest)
+    for held in capture.held.values { try link(held.name, to: held.file) }
+    for log in capture.logs { try link(log.name, to: log.copy) }
+    for file in [capture.options, capture.identity, capture.current].compactMap({ $0 }) { try write(file) }
+  }
+
+  /// The `MANIFEST` up to the noted size.
+  var manifestCopy: Descriptor { manifest }
+
+  private func link(_ name: String, to file: Descriptor) throws {
+    guard symlink("/proc/self/fd/\(file.fd)", "\(path)/\(name)") == 0 else {
+      throw GoudError.system("link", "\(path)/\(name)")
+    }
+  }
+
+  private func write(_ file: DatabaseCapture.SmallFile) throws {
+    try Descriptor.open("\(path)/\(file.name)", O_WRONLY | O_CREAT | O_EXCL).write(file.bytes)
+  }
+}
