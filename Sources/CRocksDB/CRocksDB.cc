@@ -91,6 +91,15 @@ void describe(rocksdb::DB *db, rocksdb::ColumnFamilyHandle *handle, goud_family 
   db->GetIntProperty(handle, rocksdb::DB::Properties::kEstimateNumKeys, &family->estimated_keys);
 }
 
+Status read_values(rocksdb::DB *db, rocksdb::ColumnFamilyHandle *handle) {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  options.readahead_size = 1 << 20;
+  std::unique_ptr<rocksdb::Iterator> iterator(db->NewIterator(options, handle));
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) iterator->value();
+  return iterator->status();
+}
+
 }  // namespace
 
 extern "C" {
@@ -123,7 +132,7 @@ void goud_names_free(char **names, size_t count) {
   free(names);
 }
 
-goud_status goud_view_open(const char *path, const char *const *families, const int *comparators, size_t count, int open_tables, goud_view **view) {
+goud_status goud_view_open(const char *path, const char *const *families, const int *comparators, size_t count, int open_tables, int read_blobs, goud_view **view) {
   LogReader reader;
   rocksdb::Options base = bounded_options(0);
   base.max_open_files = open_tables;
@@ -159,8 +168,15 @@ goud_status goud_view_open(const char *path, const char *const *families, const 
     result->live_count = live.size();
     result->families = static_cast<goud_family *>(calloc(handles.size() + 1, sizeof(goud_family)));
     result->family_count = handles.size();
-    for (size_t i = 0; i < handles.size(); i++) describe(db.get(), handles[i], &result->families[i]);
-    *view = result;
+    for (size_t i = 0; i < handles.size(); i++) {
+      describe(db.get(), handles[i], &result->families[i]);
+      if (status.ok() && read_blobs && result->families[i].blob_files > 0) status = read_values(db.get(), handles[i]);
+    }
+    if (status.ok()) {
+      *view = result;
+    } else {
+      goud_view_free(result);
+    }
   }
   for (auto *handle : handles) db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
   return convert(status);

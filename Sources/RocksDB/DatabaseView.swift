@@ -64,15 +64,19 @@ public struct DatabaseView: Sendable {
   /// Opens the database in `directory`, describes it and closes it.
   /// - Parameters:
   ///   - orders: the key order of each column family that is not bytewise.
+  ///   - readBlobs: read every value that lies in a blob file, which checks it.
   ///   - openTables: how many tables may be open at once.
   /// - Throws: `RocksDBError`.
-  public init(directory: String, orders: [String: KeyOrder] = [:], openTables: Int32 = 64) throws {
+  public init(
+    directory: String, orders: [String: KeyOrder] = [:], readBlobs: Bool = false, openTables: Int32 = 64
+  ) throws {
     let names = try Self.families(in: directory)
     var pointers = names.map { UnsafePointer(strdup($0)) }
     defer { for pointer in pointers { free(UnsafeMutableRawPointer(mutating: pointer)) } }
     let comparators = names.map { (orders[$0] ?? .bytewise).rawValue }
     var opened: UnsafeMutablePointer<goud_view>?
-    try RocksDBError.check(goud_view_open(directory, &pointers, comparators, names.count, openTables, &opened))
+    try RocksDBError.check(
+      goud_view_open(directory, &pointers, comparators, names.count, openTables, readBlobs ? 1 : 0, &opened))
     guard let view = opened?.pointee else { throw RocksDBError(kind: .other, message: "no view") }
     defer { goud_view_free(opened) }
     sequence = view.sequence

@@ -43,6 +43,8 @@ public struct SnapshotOptions: Sendable {
   public var patience: Duration = .seconds(60)
   /// Take the capture even when the linked RocksDB cannot open it; says why in `unproven`.
   public var allowUnproven = false
+  /// Read every value that lies in a blob file while proving. Default true; costs one pass over them.
+  public var readBlobs = true
   public var cancellation = Cancellation()
   /// Only tests change these.
   var secondLook = true
@@ -73,7 +75,7 @@ extension DatabaseSnapshot {
       let file = capture.options.map { OptionsFile(text: String(decoding: $0.bytes, as: UTF8.self)) }
       do {
         try layout.refuseMissingLogs(capture, file)
-        let opened = try open(view, options: file)
+        let opened = try open(view, options: file, readBlobs: options.readBlobs)
         return DatabaseSnapshot(location, capture, manifest: view.manifestCopy, opened, [], file, attempts)
       } catch let error as RocksDBError {
         let reason = DatabaseFault(error, capture: capture, view: view.path, options: file).error
@@ -86,8 +88,8 @@ extension DatabaseSnapshot {
     }
   }
 
-  private static func open(_ view: SnapshotView, options: OptionsFile?) throws -> DatabaseView {
-    try DatabaseView(directory: view.path, orders: try options?.keyOrders() ?? [:])
+  private static func open(_ view: SnapshotView, options: OptionsFile?, readBlobs: Bool) throws -> DatabaseView {
+    try DatabaseView(directory: view.path, orders: try options?.keyOrders() ?? [:], readBlobs: readBlobs)
   }
 
   private init(

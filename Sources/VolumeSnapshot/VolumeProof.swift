@@ -35,6 +35,7 @@ public struct VolumeProof: Sendable {
     guard !locations.isEmpty else { throw GoudError(.volumeNoDatabase, "\(volume) holds no RocksDB") }
     var options = SnapshotOptions(scratch: scratch)
     options.cancellation = cancellation
+    options.readBlobs = depth == .full
     let snapshots = try locations.map {
       try DatabaseSnapshot.take($0, layout: try DatabaseLayout.find($0, volume: volume), options: options)
     }

@@ -68,6 +68,14 @@ import Testing
     #expect(error?.context["file"]?.hasSuffix(".sst") == true)
   }
 
+  @Test func aFlippedByteInABlobFileIsFound() async throws {
+    let error = try await refusal(["--blobs"]) { volume in
+      let blobs = try FileSystem.names(in: volume).filter { $0.hasSuffix(".blob") }.sorted()
+      try flip("\(volume)/\(try #require(blobs.last))", at: 1000)
+    }
+    #expect(error?.code == .databaseCorrupt)
+  }
+
   @Test func aTruncatedManifestIsFound() async throws {
     let error = try await refusal { volume in
       let name = try #require(try FileSystem.names(in: volume).first { $0.hasPrefix("MANIFEST-") })

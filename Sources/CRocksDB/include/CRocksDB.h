@@ -49,8 +49,9 @@ typedef struct {
 
 /* Opens the database at `path` read-only, reads every record of its logs (checksums are checked, nothing is put into
    memory tables), and describes it. `comparators[i]` belongs to `families[i]`: 0 bytewise, 1 reverse bytewise.
-   At most `open_tables` tables are held open. On success *view is set (goud_view_free). */
-goud_status goud_view_open(const char *path, const char *const *families, const int *comparators, size_t count, int open_tables, goud_view **view);
+   At most `open_tables` tables are held open. With `read_blobs`, the values of column families that keep some in blob
+   files are all read, which checks every blob in use against its checksum. On success *view is set (goud_view_free). */
+goud_status goud_view_open(const char *path, const char *const *families, const int *comparators, size_t count, int open_tables, int read_blobs, goud_view **view);
 void goud_view_free(goud_view *view);
 
 /* The column families that the MANIFEST of `path` names. *names: `*count` strings (goud_names_free). */

@@ -1,0 +1,178 @@
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+@Suite struct ByteCountTests {
+  @Test(arguments: [
+    (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB"), (1_470_000_000, "1.5 GB"),
+    (-2_500_000, "-2.5 MB"),
+  ])
+  func countsArePrintedInDecimalUnits(bytes: Int64, text: String) {
+    #expect(ByteCount(bytes).description == text)
+  }
+}
+
+@Suite struct AtomicFileTests {
+  @Test func aPublishedFileIsWholeAndPrivate() throws {
+    try withTemporaryDirectory { scratch in
+      try AtomicFile.write(Array("new".utf8), to: "\(scratch)/file")
+      #expect(try String(contentsOfFile: "\(scratch)/file", encoding: .utf8) == "new")
+      #expect(try #require(try FileSystem.status("\(scratch)/file")).st_mode & 0o777 == 0o600)
+      #expect(try FileSystem.names(in: scratch) == ["file"])
+    }
+  }
+
+  @Test func aFileDroppedBeforePublicationLeavesNothing() throws {
+    try withTemporaryDirectory { scratch in
+      do {
+        let file = try AtomicFile(path: "\(scratch)/file")
+        try file.file.write(Array("half".utf8))
+      }
+      #expect(try FileSystem.names(in: scratch).isEmpty)
+    }
+  }
+
+  @Test func withoutReplacingAnExistingFileStays() throws {
+    try withTemporaryDirectory { scratch in
+      try AtomicFile.write(Array("old".utf8), to: "\(scratch)/file")
+      let error = #expect(throws: GoudError.self) {
+        try AtomicFile.write(Array("new".utf8), to: "\(scratch)/file", replacing: false)
+      }
+      #expect(error?.code == .archiveExists)
+      #expect(try String(contentsOfFile: "\(scratch)/file", encoding: .utf8) == "old")
+      #expect(try FileSystem.names(in: scratch) == ["file"])
+    }
+  }
+
+  @Test func onlyTemporariesOfProcessesThatAreGoneAreLeftovers() async throws {
+    let gone = try await Programs.run("sh", ["-c", "echo $$"]).output.trimmingCharacters(in: .newlines)
+    try withTemporaryDirectory { scratch in
+      for name in [".a.goud-tmp-\(gone)", ".b.goud-tmp-1", ".c.goud-tmp-x", "d"] {
+        try Data().write(to: URL(fileURLWithPath: "\(scratch)/\(name)"))
+      }
+      #expect(try AtomicFile.removeLeftovers(in: scratch) == [".a.goud-tmp-\(gone)"])
+      #expect(try FileSystem.names(in: scratch).count == 3)
+    }
+  }
+}
+
+@Suite struct DirectoryLockTests {
+  @Test func aSecondHolderIsRefusedAndToldWho() throws {
+    try withTemporaryDirectory { scratch in
+      let lock = try DirectoryLock(scratch)
+      let error = #expect(throws: GoudError.self) { try DirectoryLock(scratch) }
+      #expect(error?.code == .volumeLocked && error?.code.exitStatus == .locked)
+      #expect(DirectoryLock.holder(of: scratch)?.pid == getpid())
+      withExtendedLifetime(lock) {}
+    }
+  }
+
+  @Test func aReleasedLockIsFree() throws {
+    try withTemporaryDirectory { scratch in
+      do { _ = try DirectoryLock(scratch) }
+      #expect(DirectoryLock.holder(of: scratch) == nil)
+      _ = try DirectoryLock(scratch)
+    }
+  }
+
+  @Test func theLockOfAKilledProcessIsFreeAtOnce() async throws {
+    try await withTemporaryDirectory { scratch in
+      try await Programs.running("/usr/bin/flock", [scratch, "sleep", "60"]) { holder in
+        try await waitUntil("the lock to be taken") { DirectoryLock.holder(of: scratch) != nil }
+        // flock(1) hands its descriptor to the child; both must go.
+        _ = try await Programs.run("pkill", ["-9", "-P", "\(holder.pid)"])
+        holder.send(SIGKILL)
+      }
+      try await waitUntil("the lock to be free") { DirectoryLock.holder(of: scratch) == nil }
+    }
+  }
+}
+
+@Suite struct OrderedPipelineTests {
+  /// Collects results; the pipeline calls it from one thread.
+  final class Results: @unchecked Sendable { var values: [Int] = [] }
+
+  @Test func resultsComeInTheOrderOfSubmission() throws {
+    let results = Results()
+    let pipeline = OrderedPipeline<Int, Int>(name: "test", width: 4, depth: 8) {
+      $0 * 2
+    } consume: {
+      results.values.append($0)
+    }
+    for number in 0..<1000 { try pipeline.submit(number) }
+    try pipeline.finish()
+    #expect(results.values == (0..<1000).map { $0 * 2 })
+  }
+
+  @Test func anErrorOfAWorkerStopsEverything() throws {
+    let pipeline = OrderedPipeline<Int, Int>(name: "test", width: 2, depth: 4) {
+      if $0 == 5 { throw GoudError(.ioFailed, "five") }
+      return $0
+    } consume: { _ in
+    }
+    let error = #expect(throws: GoudError.self) {
+      for number in 0..<1000 { try pipeline.submit(number) }
+      try pipeline.finish()
+    }
+    #expect(error?.message == "five")
+    try pipeline.finish(abandoning: true)
+  }
+
+  @Test func anErrorOfTheConsumerComesOut() {
+    let pipeline = OrderedPipeline<Int, Int>(name: "test", width: 2, depth: 4) {
+      $0
+    } consume: { _ in
+      throw GoudError(.ioNoRoom, "full")
+    }
+    let error = #expect(throws: GoudError.self) {
+      for number in 0..<100 { try pipeline.submit(number) }
+      try pipeline.finish()
+    }
+    #expect(error?.code == .ioNoRoom)
+    try? pipeline.finish(abandoning: true)
+  }
+
+  @Test func anAbandonedPipelineEnds() throws {
+    let pipeline = OrderedPipeline<Int, Int>(name: "test", width: 2, depth: 4) {
+      $0
+    } consume: { _ in
+    }
+    try pipeline.submit(1)
+    try pipeline.finish(abandoning: true)
+  }
+}
+
+@Suite struct CancellationTests {
+  @Test func theFirstSignalDecides() {
+    let cancellation = Cancellation()
+    #expect(throws: Never.self) { try cancellation.check() }
+    cancellation.cancel(signal: SIGINT)
+    cancellation.cancel(signal: SIGTERM)
+    #expect((#expect(throws: GoudError.self) { try cancellation.check() })?.code == .interrupted)
+  }
+}
+
+@Suite struct DigestTests {
+  @Test func theDigestOfAStreamIsThatOfItsBytes() {
+    var digest = Digest()
+    digest.update(Array("a".utf8))
+    digest.update(Array("bc".utf8))
+    #expect(digest.hex() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+    #expect(Digest.hex(of: []) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+  }
+}
+
+@Suite struct ErrorCodeTests {
+  @Test func corruptionIsNeverRetried() {
+    for code in ErrorCode.allCases where code.exitStatus == .corrupt { #expect(!code.retryable, "\(code)") }
+  }
+
+  @Test func noErrorEndsWithSuccess() {
+    for code in ErrorCode.allCases { #expect(code.exitStatus != .done && code.exitStatus != .warning, "\(code)") }
+  }
+}
