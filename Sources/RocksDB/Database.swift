@@ -114,7 +114,7 @@ public final class Database: @unchecked Sendable {
   }
 
   /// Calls `body` with every key and value in key order, until it returns false.
-  public func forEach(
+  public func scan(
     family: String = "default", from start: [UInt8] = [],
     _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> Bool
   ) throws {

@@ -19,7 +19,7 @@ import Testing
 
 @Suite struct AtomicFileTests {
   @Test func aPublishedFileIsWholeAndPrivate() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       try AtomicFile.write(Array("new".utf8), to: "\(scratch)/file")
       #expect(try String(contentsOfFile: "\(scratch)/file", encoding: .utf8) == "new")
       #expect(try #require(try FileSystem.status("\(scratch)/file")).st_mode & 0o777 == 0o600)
@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test func aFileDroppedBeforePublicationLeavesNothing() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       do {
         let file = try AtomicFile(path: "\(scratch)/file")
         try file.file.write(Array("half".utf8))
@@ -38,7 +38,7 @@ import Testing
   }
 
   @Test func withoutReplacingAnExistingFileStays() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       try AtomicFile.write(Array("old".utf8), to: "\(scratch)/file")
       let error = #expect(throws: GoudError.self) {
         try AtomicFile.write(Array("new".utf8), to: "\(scratch)/file", replacing: false)
@@ -51,7 +51,7 @@ import Testing
 
   @Test func onlyTemporariesOfProcessesThatAreGoneAreLeftovers() async throws {
     let gone = try await Programs.run("sh", ["-c", "echo $$"]).output.trimmingCharacters(in: .newlines)
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       for name in [".a.goud-tmp-\(gone)", ".b.goud-tmp-1", ".c.goud-tmp-x", "d"] {
         try Data().write(to: URL(fileURLWithPath: "\(scratch)/\(name)"))
       }
@@ -63,7 +63,7 @@ import Testing
 
 @Suite struct DirectoryLockTests {
   @Test func aSecondHolderIsRefusedAndToldWho() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       let lock = try DirectoryLock(scratch)
       let error = #expect(throws: GoudError.self) { try DirectoryLock(scratch) }
       #expect(error?.code == .volumeLocked && error?.code.exitStatus == .locked)
@@ -73,7 +73,7 @@ import Testing
   }
 
   @Test func aReleasedLockIsFree() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       do { _ = try DirectoryLock(scratch) }
       #expect(DirectoryLock.holder(of: scratch) == nil)
       _ = try DirectoryLock(scratch)

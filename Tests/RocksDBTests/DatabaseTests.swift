@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct DatabaseTests {
   @Test func whatIsWrittenIsReadAfterReopening() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       for round in 0..<2 {
         let database = try Database(directory: "\(scratch)/db", families: ["default", "other"])
         if round == 0 {
@@ -21,7 +21,7 @@ import Testing
   }
 
   @Test func aBatchDeletesAndPutsTogether() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       let database = try Database(directory: "\(scratch)/db")
       try database.put([1], for: [1])
       let batch = WriteBatch()
@@ -29,7 +29,7 @@ import Testing
       database.put([2], for: [2], into: batch)
       try database.write(batch)
       var keys: [[UInt8]] = []
-      try database.forEach { key, _ in
+      try database.scan { key, _ in
         keys.append(Array(key))
         return true
       }
@@ -38,7 +38,7 @@ import Testing
   }
 
   @Test func aReadOnlyDatabaseRefusesWrites() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       do { _ = try Database(directory: "\(scratch)/db") }
       let database = try Database(directory: "\(scratch)/db", readOnly: true)
       #expect(throws: RocksDBError.self) { try database.put([1], for: [1]) }
@@ -46,14 +46,14 @@ import Testing
   }
 
   @Test func aMissingDatabaseIsAnError() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       #expect(throws: RocksDBError.self) { try Database(directory: "\(scratch)/none", readOnly: true) }
       #expect(throws: RocksDBError.self) { try DatabaseView(directory: "\(scratch)/none") }
     }
   }
 
   @Test func aDatabaseOpenElsewhereCannotBeOpenedTwice() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       let database = try Database(directory: "\(scratch)/db")
       #expect(throws: RocksDBError.self) { try Database(directory: "\(scratch)/db") }
       try database.put([1], for: [1])
@@ -61,7 +61,7 @@ import Testing
   }
 
   @Test func theViewCountsLogsAndTablesWithoutReplayingThem() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       do {
         let database = try Database(directory: "\(scratch)/db", families: ["default", "other"])
         for number in UInt8(0)..<10 { try database.put([number], for: [number]) }

@@ -13,7 +13,7 @@ public func withTemporaryDirectory<Result>(_ body: (String) async throws -> Resu
 }
 
 /// The same for tests that do not wait.
-public func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
+public func inTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
   let path = try makeTemporaryDirectory()
   defer { try? FileManager.default.removeItem(atPath: path) }
   return try body(path)

@@ -105,7 +105,7 @@ import Testing
   }
 
   @Test func aDirectoryWithoutADatabaseIsRefused() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       let error = #expect(throws: GoudError.self) {
         try VolumeSnapshot.take(scratch, options: SnapshotOptions(scratch: scratch))
       }

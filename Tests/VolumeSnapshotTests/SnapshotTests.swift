@@ -74,7 +74,7 @@ import WriterOracle
   }
 
   @Test func anEmptyDatabaseComesBackEmpty() throws {
-    try withTemporaryDirectory { scratch in
+    try inTemporaryDirectory { scratch in
       _ = try Database(directory: "\(scratch)/volume")
       let snapshot = try VolumeSnapshot.take("\(scratch)/volume", options: SnapshotOptions(scratch: scratch))
       try snapshot.unpack(to: "\(scratch)/copy")

@@ -55,7 +55,7 @@ public struct WriterModel: Sendable {
 
   private func check(_ database: Database, family: String, index: Int, last: UInt64) throws {
     var found: [UInt64: [UInt8]] = [:]
-    try database.forEach(family: family) { key, value in
+    try database.scan(family: family) { key, value in
       if key.count == 8 { found[Self.decode(Array(key))] = Array(value) }
       return true
     }
