@@ -11,10 +11,9 @@ import WriterOracle
 /// Writes a RocksDB without pause, as a node would, and keeps an oracle of what it promised. Knows nothing of Goud's
 /// snapshots. Runs until it is killed, or to `--operations`, or until
 /// the process that started it is gone.
-@main
-struct Writer: ParsableCommand {
+struct Write: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "goud-writer", abstract: "Write a RocksDB without pause and keep an oracle of every write.")
+    abstract: "Write a RocksDB without pause and keep an oracle of every write.")
 
   @Argument(help: "The database directory; created when missing.") var directory: String
   @Option(help: "The file that tells what was promised.") var oracle: String
@@ -102,6 +101,41 @@ struct Writer: ParsableCommand {
     let left = moment - now()
     if left > 0 { usleep(UInt32(left)) }
   }
+}
+
+/// Prints what the writer has promised so far: operations started, acknowledged, acknowledged and synced.
+struct ShowOracle: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "oracle", abstract: "Print what was promised.")
+
+  @Argument var file: String
+
+  func run() throws {
+    let oracle = try Oracle(path: file)
+    print("\(oracle.started) \(oracle.acknowledged) \(oracle.synced)")
+  }
+}
+
+/// Compares the whole content of a database with the model, and prints the operation it ends at.
+struct Check: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Compare a whole database with what was written.")
+
+  @Argument var directory: String
+  @Option var seed: UInt64 = 1
+  @Option var families = 1
+  @Option var slots: UInt64 = 2000
+  @Option var valueBytes = 256
+
+  func run() throws {
+    let model = WriterModel(seed: seed, slots: slots, valueBytes: valueBytes, families: families)
+    print(try model.check(directory: directory))
+  }
+}
+
+@main
+struct Writer: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "goud-writer", abstract: "A foreign writer with an oracle, for tests, benchmarks and the demo.",
+    subcommands: [Write.self, ShowOracle.self, Check.self], defaultSubcommand: Write.self)
 }
 
 /// One line an operation, flushed about ten times a second's worth of lines.
