@@ -29,6 +29,8 @@ public struct DatabaseSnapshot: Sendable {
   public let unproven: [String]
   public let options: OptionsFile?
   public let optionsName: String?
+  /// Content of `IDENTITY`; empty when there is none.
+  public let identity: String
   /// Every write that was acknowledged before this moment is in the snapshot.
   public let moment: Date
   /// How many looks it took.
@@ -101,6 +103,7 @@ extension DatabaseSnapshot {
     self.unproven = unproven
     self.options = options
     optionsName = capture.options?.name
+    identity = String(decoding: capture.identity?.bytes ?? [], as: UTF8.self).split(whereSeparator: \.isWhitespace).joined()
     moment = capture.moment
     self.attempts = attempts
     let live = capture.held.values.filter { view == nil || view!.liveFiles.contains($0.name) }
