@@ -35,7 +35,7 @@ let package = Package(
       name: "GoudCore",
       dependencies: ["CGoudLinux", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: strict),
-    .target(name: "VolumeSnapshot", dependencies: ["RocksDB", "GoudCore"], swiftSettings: strict),
+    .target(name: "VolumeSnapshot", dependencies: ["RocksDB", "GoudCore", "CISAL"], swiftSettings: strict),
     .target(
       name: "Archive",
       dependencies: ["GoudCore", "CLibArchive", "CISAL", "CLibZstd"],

@@ -30,6 +30,14 @@ struct DatabaseFault {
     }
   }
 
+  /// A log with intact records behind a damaged one: RocksDB would drop them without a word.
+  static func damagedLog(_ path: String, at offset: Int64) -> GoudError {
+    GoudError(
+      .databaseCorrupt, "the log \(path) is damaged at byte \(offset), and the records behind it would be lost",
+      hint: "restore an earlier backup, rebuild the volume from a peer, or pass --unproven to store it as it is",
+      context: ["file": path, "offset": "\(offset)"])
+  }
+
   /// RocksDB names a file by the view's directory, and a missing table by LevelDB's `.ldb`, which it tries last.
   private static func inUsersTerms(_ message: String, view: String, names: some Sequence<String>) -> String {
     let words = message.replacingOccurrences(of: "\(view)/", with: "")

@@ -73,20 +73,35 @@ extension DatabaseSnapshot {
     while true {
       let capture = try DatabaseCapture.take(plan, scratch: scratch, cancellation: options.cancellation)
       attempts += capture.attempts
+      views += 1
       let view = try SnapshotView(of: capture, in: options.scratch)
       let file = capture.options.map { OptionsFile(text: String(decoding: $0.bytes, as: UTF8.self)) }
-      do {
-        try layout.refuseMissingLogs(capture, file)
-        let opened = try open(view, options: file, readBlobs: options.readBlobs)
-        return DatabaseSnapshot(location, capture, manifest: view.manifestCopy, opened, [], file, attempts)
-      } catch let error as RocksDBError {
-        let reason = DatabaseFault(error, capture: capture, view: view.path, options: file).error
-        if options.allowUnproven {
-          return DatabaseSnapshot(location, capture, manifest: view.manifestCopy, nil, [reason.message], file, attempts)
-        }
-        views += 1
-        guard reason.code == .databaseCorrupt, views < 3 else { throw reason }
+      try layout.refuseMissingLogs(capture, file)
+      let proof = try prove(capture, view, options: file, readBlobs: options.readBlobs)
+      if let fault = proof.fault, !options.allowUnproven {
+        if fault.code == .databaseCorrupt && views < 3 { continue }
+        throw fault
       }
+      return DatabaseSnapshot(
+        location, capture, manifest: view.manifestCopy, proof.view, proof.fault.map { [$0.message] } ?? [], file,
+        attempts)
+    }
+  }
+
+  /// Opens the view and looks through its logs for what opening passes over.
+  private static func prove(
+    _ capture: DatabaseCapture, _ view: SnapshotView, options: OptionsFile?, readBlobs: Bool
+  ) throws -> (view: DatabaseView?, fault: GoudError?) {
+    do {
+      let opened = try open(view, options: options, readBlobs: readBlobs)
+      for log in capture.logs {
+        if let offset = try LogScan(log.copy, number: log.number, size: log.size).damage {
+          return (opened, DatabaseFault.damagedLog(log.source.path, at: offset))
+        }
+      }
+      return (opened, nil)
+    } catch let error as RocksDBError {
+      return (nil, DatabaseFault(error, capture: capture, view: view.path, options: options).error)
     }
   }
 
@@ -103,7 +118,8 @@ extension DatabaseSnapshot {
     self.unproven = unproven
     self.options = options
     optionsName = capture.options?.name
-    identity = String(decoding: capture.identity?.bytes ?? [], as: UTF8.self).split(whereSeparator: \.isWhitespace).joined()
+    identity = String(decoding: capture.identity?.bytes ?? [], as: UTF8.self).split(whereSeparator: \.isWhitespace)
+      .joined()
     moment = capture.moment
     self.attempts = attempts
     let live = capture.held.values.filter { view == nil || view!.liveFiles.contains($0.name) }

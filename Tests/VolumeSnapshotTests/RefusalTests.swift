@@ -76,6 +76,27 @@ import Testing
     #expect(error?.code == .databaseCorrupt)
   }
 
+  @Test(arguments: [[], ["--recycle", "2"]])
+  func aFlippedByteInTheMiddleOfALogIsFound(_ arguments: [String]) async throws {
+    // Without --write-buffer nothing is flushed: the writes are in one log.
+    let error = try await refusal(arguments + ["--write-buffer", "67108864"], operations: 500) { volume in
+      let logs = try FileSystem.names(in: volume).filter { $0.hasSuffix(".log") }.sorted()
+      try flip("\(volume)/\(try #require(logs.last))", at: 5000)
+    }
+    #expect(error?.code == .databaseCorrupt)
+    #expect(error?.context["file"]?.hasSuffix(".log") == true)
+  }
+
+  @Test func theTornEndOfALogIsNotDamage() async throws {
+    let error = try await refusal(["--write-buffer", "67108864"], operations: 500) { volume in
+      let logs = try FileSystem.names(in: volume).filter { $0.hasSuffix(".log") }.sorted()
+      let log = "\(volume)/\(try #require(logs.last))"
+      let size = try #require(try FileSystem.status(log)).st_size
+      #expect(truncate(log, size - 40) == 0)
+    }
+    #expect(error == nil)
+  }
+
   @Test func aTruncatedManifestIsFound() async throws {
     let error = try await refusal { volume in
       let name = try #require(try FileSystem.names(in: volume).first { $0.hasPrefix("MANIFEST-") })
