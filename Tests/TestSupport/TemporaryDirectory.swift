@@ -6,6 +6,7 @@ import GoudCore
 #endif
 
 /// Runs `body` with a directory of its own, removed afterwards whatever happens.
+// swift-format-ignore: AmbiguousTrailingClosureOverload
 public func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) async throws -> Result {
   let path = try makeTemporaryDirectory()
   defer { try? FileManager.default.removeItem(atPath: path) }
