@@ -1,0 +1,75 @@
+"""Takes every contender through backup, backup again and restore, round after round."""
+import dataclasses
+import os
+import statistics
+import sys
+
+from . import measure, volumes
+
+
+@dataclasses.dataclass
+class Result:
+    """Of one contender and one volume; the costs of all rounds."""
+
+    contender: object
+    backups: list = dataclasses.field(default_factory=list)
+    agains: list = dataclasses.field(default_factory=list)
+    restores: list = dataclasses.field(default_factory=list)
+    size: int = 0
+    fault: str = ""
+
+
+def median_seconds(costs):
+    return statistics.median(cost.seconds for cost in costs) if costs else None
+
+
+def peak(costs):
+    return max((cost.peak for cost in costs), default=None)
+
+
+def run(chosen, volume, scratch, options):
+    """Interleaves: every contender once, then every contender again, so that a slow minute hits all alike."""
+    results = [Result(contender) for contender in chosen]
+    for number in range(1, options.runs + 1):
+        for result in results:
+            if result.fault:
+                continue
+            print(f"{volume.kind}, round {number} of {options.runs}: {result.contender.name}", file=sys.stderr)
+            try:
+                one(result, volume, scratch, options.goud)
+            except measure.Failed as fault:
+                result.fault = str(fault)
+                print(f"  failed: {fault}", file=sys.stderr)
+    return results
+
+
+def one(result, volume, scratch, goud):
+    places = {name: scratch / name.lower() for name in ("OUT", "TO", "SPARE")}
+    for place in places.values():
+        place.mkdir()
+    environment = {name: str(path) for name, path in places.items()}
+    environment |= {
+        "VOLUME": str(volume.path), "GOUD": goud or "", "GOUD_HOME": str(places["SPARE"] / "home"), "RESTIC_PASSWORD": "bench"}
+    contender = result.contender
+    try:
+        if contender.prepare:
+            measure.run(contender.prepare, environment)
+        measure.settle(volume.path)
+        result.backups.append(measure.run(contender.backup, environment))
+        result.size = measure.size(places["OUT"])
+        if contender.again:
+            result.agains.append(measure.run(contender.again, environment))
+        if contender.restore:
+            restore(result, environment)
+    finally:
+        for place in places.values():
+            measure.remove(place)
+
+
+def restore(result, environment):
+    """A restore that brings back other tables than were backed up is a failure, however fast it was."""
+    os.sync()
+    cost = measure.run(result.contender.restore, environment)
+    if volumes.tables(environment["TO"]) != volumes.tables(environment[result.contender.source]):
+        raise measure.Failed("restored tables differ from the volume's")
+    result.restores.append(cost)
