@@ -1,0 +1,72 @@
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+import WriterOracle
+
+/// The real binary with a home of its own, removed afterwards.
+struct Fixture: Sendable {
+  /// Everything of this test lies below.
+  let root: String
+  var home: String { "\(root)/home" }
+  var backups: String { "\(root)/backups" }
+  var volumes: String { "\(home)/local/volumes" }
+
+  static func with<Result: Sendable>(_ body: (Fixture) async throws -> Result) async throws -> Result {
+    try await withTemporaryDirectory { root in
+      let fixture = Fixture(root: root)
+      for directory in [fixture.volumes, fixture.backups] {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+      }
+      return try await body(fixture)
+    }
+  }
+
+  /// Runs goud to its end.
+  func goud(_ arguments: String..., environment: [String: String] = [:]) async throws -> Finished {
+    try await goud(arguments, environment: environment)
+  }
+
+  func goud(_ arguments: [String], environment: [String: String] = [:]) async throws -> Finished {
+    let base = ["GOUD_HOME": home, "BACKUP_DIR": backups, "GOUD_CONFIG_DIR": Repository.path("config")]
+    return try await Programs.run(
+      Programs.built("goud"), arguments, environment: base.merging(environment) { $1 }, in: root)
+  }
+
+  /// A node's volume with `rocksdb/` and its secrets, at rest.
+  @discardableResult
+  func makeVolume(_ name: String = "node1_data", operations: Int = 2000, _ further: [String] = []) async throws -> String {
+    let path = "\(volumes)/\(name)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try await writeDatabase("\(path)/rocksdb", operations: operations, ["--write-buffer", "65536"] + further)
+    try FileManager.default.removeItem(atPath: "\(path)/rocksdb.oracle")
+    for secret in ["jwt_secret", "session_secret"] {
+      try AtomicFile.write(Array("\(secret) of \(name)".utf8), to: "\(path)/\(secret)")
+    }
+    return path
+  }
+
+  /// Backs up every volume of the home and returns the archive.
+  func backUp(_ further: String...) async throws -> String {
+    let finished = try await goud(["backup", "create", "--format", "json"] + further)
+    try #require(finished.status == 0, "\(finished.errors)")
+    let result = try JSONDecoder().decode(Created.self, from: Data(finished.output.utf8))
+    return result.archive
+  }
+
+  private struct Created: Decodable { let archive: String }
+
+  /// The operation a volume's database ends at, after comparing all of it with what was written.
+  func lastOperation(_ volume: String, families: Int = 1) throws -> UInt64 {
+    try WriterModel(seed: 1, slots: 2000, valueBytes: 256, families: families).check(directory: "\(volume)/rocksdb")
+  }
+
+  /// Everything below a directory: path, kind, mode, owner, content. Two equal lists are two equal trees.
+  func tree(_ directory: String) async throws -> String {
+    let script = """
+      cd "$1" && find . -not -name '*.verified.json' -printf '%p %y %m %U:%G %l\\n' | LC_ALL=C sort && \
+      find . -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum
+      """
+    return try await Programs.run("sh", ["-c", script, "tree", directory]).output
+  }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+
+/// SIGKILL after every step, enumerated: the first run lists the steps it passed, then one run for each ends there.
+@Suite(.serialized) struct KillTests {
+  /// The steps that a run passes.
+  private func steps(_ fixture: Fixture, _ arguments: [String]) async throws -> [String] {
+    let log = "\(fixture.root)/steps"
+    let finished = try await fixture.goud(arguments, environment: ["GOUD_KILL_LOG": log])
+    try #require(finished.status == 0, "\(finished.errors)")
+    return try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map(String.init)
+  }
+
+  @Test func aBackupKilledAnywhereLeavesAWholeArchiveOrNone() async throws {
+    let names = try await Fixture.with { fixture in
+      try await fixture.makeVolume()
+      return try await steps(fixture, ["backup", "create"])
+    }
+    try #require(names.count >= 3, "\(names)")
+    for step in 1...names.count {
+      try await Fixture.with { fixture in
+        let volume = try await fixture.makeVolume()
+        let before = try await fixture.tree(volume)
+        let killed = try await fixture.goud(["backup", "create"], environment: ["GOUD_KILL_AT": "\(step)"])
+        #expect(killed.status == 137, "\(names[step - 1])")
+        #expect(try await fixture.tree(volume) == before, "\(names[step - 1])")
+        // Whatever is listed as complete verifies; a new backup works at once and clears up.
+        for name in try FileSystem.names(in: fixture.backups) where name.hasSuffix(".tar.gz") && !name.hasPrefix(".") {
+          let verified = try await fixture.goud("backup", "verify", "\(fixture.backups)/\(name)")
+          #expect([0, 13].contains(verified.status), "\(names[step - 1]): \(verified.errors)")
+        }
+        let archive = try await fixture.backUp()
+        #expect(try await fixture.goud("backup", "verify", archive).status == 0)
+        let left = try FileSystem.names(in: fixture.backups).filter { $0.hasPrefix(".") }
+        #expect(left.isEmpty, "\(names[step - 1]) left \(left)")
+      }
+    }
+  }
+
+  @Test func aRestoreKilledAnywhereLeavesTheOldVolumesOrTheNew() async throws {
+    try await Fixture.with { fixture in
+      let volumes = try await ["node1_data", "node2_data"].asyncMap { try await fixture.makeVolume($0, operations: 500) }
+      let archive = try await fixture.backUp()
+      for volume in volumes { try FileManager.default.removeItem(atPath: volume) }
+      for name in ["node1_data", "node2_data"] { try await fixture.makeVolume(name, operations: 900) }
+      let arguments = ["restore", archive, "--yes", "--replace-foreign"]
+      let pristine = "\(fixture.root)/pristine"
+      try await copy(fixture.volumes, to: pristine)
+      let names = try await steps(fixture, arguments)
+      try #require(names.count >= 6, "\(names)")
+      for step in 1...names.count {
+        try await copy(pristine, to: fixture.volumes)
+        let killed = try await fixture.goud(arguments, environment: ["GOUD_KILL_AT": "\(step)"])
+        #expect(killed.status == 137, "\(names[step - 1])")
+        for volume in volumes {
+          #expect([500, 900].contains(try fixture.lastOperation(volume)), "\(names[step - 1]): \(volume)")
+        }
+        let again = try await fixture.goud(arguments)
+        #expect(again.status == 0, "\(names[step - 1]): \(again.errors)")
+        for volume in volumes { #expect(try fixture.lastOperation(volume) == 500, "\(names[step - 1])") }
+        let left = try FileSystem.names(in: fixture.volumes).filter { $0.contains(".restore-") }
+        #expect(left.isEmpty, "\(names[step - 1]) left \(left)")
+      }
+    }
+  }
+
+  private func copy(_ source: String, to target: String) async throws {
+    _ = try await Programs.run("rm", ["-rf", target])
+    try #require(try await Programs.run("cp", ["-a", source, target]).status == 0)
+  }
+}
+
+extension Array {
+  fileprivate func asyncMap<Result>(_ transform: (Element) async throws -> Result) async throws -> [Result] {
+    var results: [Result] = []
+    for element in self { results.append(try await transform(element)) }
+    return results
+  }
+}
