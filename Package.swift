@@ -43,7 +43,7 @@ let package = Package(
     .target(
       name: "Volumes",
       dependencies: [
-        "RocksDB", "GoudCore", "VolumeSnapshot",
+        "CGoudLinux", "RocksDB", "GoudCore", "VolumeSnapshot", "Archive",
         .product(name: "Configuration", package: "swift-configuration"),
       ],
       swiftSettings: strict),
@@ -92,7 +92,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "VolumesTests", dependencies: ["Volumes", "RocksDB", "TestSupport"], swiftSettings: strict),
+      name: "VolumesTests",
+      dependencies: ["Volumes", "RocksDB", "GoudCore", "VolumeSnapshot", "TestSupport", "goud-writer"],
+      swiftSettings: strict),
     .testTarget(
       name: "RecoveryTests",
       dependencies: ["Recovery", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],

@@ -1,0 +1,131 @@
+/// Every setting of Goud. A value is taken from the first of: flag, process environment,
+/// `config/environments/<environment>/overrides.env`, `config/base/constants.env`, default. An empty value in the
+/// environment or in a file counts as not set. None is secret. `docs/configuration.md` holds the same table; a test
+/// compares the two.
+///
+/// | key | type | default | range |
+/// |---|---|---|---|
+/// | `GOUD_HOME` | path | root: `/var/lib/goud`; else `${XDG_DATA_HOME:-~/.local/share}/goud` | |
+/// | `GOUD_ENVIRONMENT` | name | `local` | `[a-z0-9][a-z0-9-]*` |
+/// | `DATA_DIR` | path | `/data` | absolute |
+/// | `VOLUME_DRIVER` | word | `local` | `local`, `gcePersistentDisk`, `awsElasticBlockStore` |
+/// | `BACKUP_ENABLED` | boolean | `false` | `true`, `false`, `yes`, `no`, `1`, `0` |
+/// | `BACKUP_DIR` | path | `$GOUD_HOME/backups` | |
+/// | `BACKUP_RETENTION_DAYS` | integer, days | `30` | 1…36500 |
+/// | `BACKUP_COMPRESSION` | word | `gzip` | `gzip`, `pigz`, `zstd`, `none` |
+/// | `SAFETY_COPY_RETENTION_DAYS` | integer, days | `7` | 1…36500 |
+/// | `VOLUME_WARNING_PERCENT` | integer, percent | `70` | 1…99, below the next |
+/// | `VOLUME_CRITICAL_PERCENT` | integer, percent | `85` | 1…99 |
+/// | `NODES` | names, separated by spaces | `node1 node2 node3` | `[a-z0-9][a-z0-9_-]*` each |
+public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
+  case home = "GOUD_HOME"
+  case environment = "GOUD_ENVIRONMENT"
+  case dataDirectory = "DATA_DIR"
+  case volumeDriver = "VOLUME_DRIVER"
+  case backupEnabled = "BACKUP_ENABLED"
+  case backupDirectory = "BACKUP_DIR"
+  case backupRetentionDays = "BACKUP_RETENTION_DAYS"
+  case backupCompression = "BACKUP_COMPRESSION"
+  case safetyCopyRetentionDays = "SAFETY_COPY_RETENTION_DAYS"
+  case volumeWarningPercent = "VOLUME_WARNING_PERCENT"
+  case volumeCriticalPercent = "VOLUME_CRITICAL_PERCENT"
+  case nodes = "NODES"
+
+  /// The flag that sets it; nil when none does.
+  public var flag: String? {
+    switch self {
+    case .environment: "--env"
+    case .backupDirectory: "-d"
+    case .backupCompression: "--compression"
+    default: nil
+    }
+  }
+
+  /// What it is when nobody says otherwise; nil for the two that depend on the user and on `GOUD_HOME`.
+  public var fixedDefault: String? {
+    switch self {
+    case .home, .backupDirectory: nil
+    case .environment, .volumeDriver: "local"
+    case .dataDirectory: "/data"
+    case .backupEnabled: "false"
+    case .backupRetentionDays: "30"
+    case .backupCompression: "gzip"
+    case .safetyCopyRetentionDays: "7"
+    case .volumeWarningPercent: "70"
+    case .volumeCriticalPercent: "85"
+    case .nodes: "node1 node2 node3"
+    }
+  }
+
+  var kind: ConfigurationKind {
+    switch self {
+    case .home, .backupDirectory: .path
+    case .dataDirectory: .absolutePath
+    case .environment: .name
+    case .nodes: .names
+    case .volumeDriver: .word(["local", "gcePersistentDisk", "awsElasticBlockStore"])
+    case .backupEnabled: .boolean
+    case .backupCompression: .word(["gzip", "pigz", "zstd", "none"])
+    case .backupRetentionDays, .safetyCopyRetentionDays: .integer(1...36500)
+    case .volumeWarningPercent, .volumeCriticalPercent: .integer(1...99)
+    }
+  }
+}
+
+/// What a value may be, and its one spelling.
+enum ConfigurationKind {
+  case path, absolutePath, name, names, boolean
+  case integer(ClosedRange<Int>)
+  case word([String])
+
+  /// The value as Goud spells it (`yes` → `true`); nil when `text` is none.
+  func normalized(_ text: String) -> String? {
+    switch self {
+    case .path: text.hasPrefix("~") || text.utf8.contains(0) ? nil : text
+    case .absolutePath: text.hasPrefix("/") && !text.utf8.contains(0) ? text : nil
+    case .name: text.isName(further: "-") ? text : nil
+    case .names: Self.names(text)
+    case .boolean: Self.boolean(text)
+    case .integer(let range): Int(text).flatMap { range.contains($0) ? "\($0)" : nil }
+    case .word(let words): words.contains(text) ? text : nil
+    }
+  }
+
+  /// What was expected, to follow "is not".
+  var expectation: String {
+    switch self {
+    case .path: "a path ('~' is not expanded)"
+    case .absolutePath: "an absolute path"
+    case .name: "a name of a-z, 0-9 and -"
+    case .names: "a list of different names of a-z, 0-9, - and _, separated by spaces"
+    case .boolean: "true or false"
+    case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    case .word(let words): "one of \(words.joined(separator: ", "))"
+    }
+  }
+
+  private static func boolean(_ text: String) -> String? {
+    switch text.lowercased() {
+    case "true", "yes", "1": "true"
+    case "false", "no", "0": "false"
+    default: nil
+    }
+  }
+
+  private static func names(_ text: String) -> String? {
+    let names = text.split(separator: " ").map(String.init)
+    guard !names.isEmpty, Set(names).count == names.count, names.allSatisfy({ $0.isName(further: "-_") }) else {
+      return nil
+    }
+    return names.joined(separator: " ")
+  }
+}
+
+extension String {
+  /// `[a-z0-9]` first, then also the `further` characters.
+  fileprivate func isName(further: String) -> Bool {
+    let letters = "abcdefghijklmnopqrstuvwxyz0123456789".unicodeScalars
+    guard let first = unicodeScalars.first, letters.contains(first) else { return false }
+    return unicodeScalars.allSatisfy { letters.contains($0) || further.unicodeScalars.contains($0) }
+  }
+}

@@ -1,0 +1,178 @@
+import Archive
+import Configuration
+import Foundation
+import GoudCore
+
+/// Where a value comes from.
+public enum ConfigurationOrigin: Sendable, Hashable, CustomStringConvertible {
+  case flag(String)
+  case environment
+  /// Relative to the directory that holds `config/`.
+  case file(String)
+  case fallback
+
+  public var description: String {
+    switch self {
+    case .flag(let name): "flag \(name)"
+    case .environment: "environment"
+    case .file(let name): name
+    case .fallback: "default"
+    }
+  }
+}
+
+/// One key, its value as Goud spells it, and where that comes from.
+public struct ConfigurationValue: Sendable, Hashable {
+  public let key: ConfigurationKey
+  public let text: String
+  public let origin: ConfigurationOrigin
+}
+
+/// All settings of a run, each checked. The keys and their ranges: `ConfigurationKey`.
+public struct GoudConfiguration: Sendable {
+  /// Every key, in the order of `ConfigurationKey`. Paths are absolute.
+  public let values: [ConfigurationValue]
+  /// `config/`; nil when there is none and defaults hold.
+  public let directory: ConfigurationDirectory?
+  /// `file: KEY` for keys of the files that Goud does not know: perhaps misspelt, perhaps another program's.
+  public let unknownKeys: [String]
+
+  /// Reads the flags, the environment and the files of `config/`.
+  /// - Throws: `config.invalid-value`, naming key and origin; `config.unknown-environment`, naming the known ones.
+  public static func load(
+    flags: [ConfigurationKey: String] = [:], context: ConfigurationContext = .process
+  ) throws -> GoudConfiguration {
+    let directory = try ConfigurationDirectory.find(context)
+    let constants = try directory?.constants()
+    var layers = Layers(flags: flags, variables: context.variables, files: [constants].compactMap { $0 })
+    let environment = try layers.value(.environment)
+    let overrides = try Self.overrides(environment, in: directory)
+    layers = Layers(flags: flags, variables: context.variables, files: [overrides, constants].compactMap { $0 })
+    return try GoudConfiguration(layers, directory, context)
+  }
+
+  private static func overrides(
+    _ environment: ConfigurationValue, in directory: ConfigurationDirectory?
+  ) throws -> ConfigurationFile? {
+    guard let directory else { return nil }
+    guard let file = try directory.overrides(environment.text) else {
+      let known = try directory.environments()
+      throw GoudError(
+        .environmentUnknown,
+        "there is no environment '\(environment.text)' (\(environment.origin)) in \(directory.path)",
+        hint: known.isEmpty
+          ? "create \(directory.path)/environments/\(environment.text)/overrides.env; it may be empty"
+          : "name one with --env: \(known.joined(separator: ", "))",
+        context: ["environment": environment.text, "known": known.joined(separator: " ")])
+    }
+    guard file.values[ConfigurationKey.environment.rawValue] == nil else {
+      throw GoudError(
+        .configInvalid, "GOUD_ENVIRONMENT cannot be set in \(file.name), which is read because of it",
+        hint: "pass --env, or set it in the environment or in base/constants.env",
+        context: ["key": "GOUD_ENVIRONMENT", "origin": file.name])
+    }
+    return file
+  }
+
+  private init(_ layers: Layers, _ directory: ConfigurationDirectory?, _ context: ConfigurationContext) throws {
+    self.directory = directory
+    let home = try layers.value(.home, fallback: Self.defaultHome(context))
+      .resolved(context.workingDirectory, directory)
+    values = try ConfigurationKey.allCases.map { key in
+      switch key {
+      case .home: home
+      case .backupDirectory:
+        try layers.value(key, fallback: "\(home.text)/backups").resolved(context.workingDirectory, directory)
+      default: try layers.value(key)
+      }
+    }
+    unknownKeys = layers.unknownKeys
+    guard volumeWarningPercent < volumeCriticalPercent else {
+      let critical = self[.volumeCriticalPercent]
+      throw GoudError(
+        .configInvalid,
+        "VOLUME_WARNING_PERCENT (\(self[.volumeWarningPercent].origin)) is \(volumeWarningPercent), not below "
+          + "VOLUME_CRITICAL_PERCENT (\(critical.origin)), which is \(volumeCriticalPercent)",
+        hint: "lower the first or raise the second", context: ["key": "VOLUME_WARNING_PERCENT"])
+    }
+  }
+
+  private static func defaultHome(_ context: ConfigurationContext) -> String {
+    if context.isRoot { return "/var/lib/goud" }
+    // The XDG specification: a relative path is to be ignored.
+    if let data = context.variables["XDG_DATA_HOME"], data.hasPrefix("/") { return "\(data)/goud" }
+    return "\(context.variables["HOME"] ?? NSHomeDirectory())/.local/share/goud"
+  }
+
+  public subscript(key: ConfigurationKey) -> ConfigurationValue { values.first { $0.key == key }! }
+}
+
+/// The values in their types; each was checked when it was read.
+extension GoudConfiguration {
+  public var home: String { self[.home].text }
+  public var environment: String { self[.environment].text }
+  public var dataDirectory: String { self[.dataDirectory].text }
+  public var volumeDriver: String { self[.volumeDriver].text }
+  public var backupEnabled: Bool { self[.backupEnabled].text == "true" }
+  public var backupDirectory: String { self[.backupDirectory].text }
+  public var backupRetentionDays: Int { Int(self[.backupRetentionDays].text)! }
+  public var backupCompression: Compression { try! Compression(name: self[.backupCompression].text) }
+  public var safetyCopyRetentionDays: Int { Int(self[.safetyCopyRetentionDays].text)! }
+  public var volumeWarningPercent: Int { Int(self[.volumeWarningPercent].text)! }
+  public var volumeCriticalPercent: Int { Int(self[.volumeCriticalPercent].text)! }
+  public var nodes: [String] { self[.nodes].text.split(separator: " ").map(String.init) }
+
+  /// `$GOUD_HOME/<environment>/volumes`: where volumes are known by name.
+  public var volumesDirectory: String { "\(home)/\(environment)/volumes" }
+}
+
+/// The sources of values, strongest first.
+private struct Layers {
+  private var layers: [(origin: ConfigurationOrigin, provider: any ConfigProvider)]
+  let unknownKeys: [String]
+
+  init(flags: [ConfigurationKey: String], variables: [String: String], files: [ConfigurationFile]) {
+    layers = flags.map { key, value in
+      (.flag(key.flag ?? key.rawValue), EnvironmentVariablesProvider(environmentVariables: [key.rawValue: value]))
+    }
+    layers.append((.environment, EnvironmentVariablesProvider(environmentVariables: variables)))
+    for file in files {
+      layers.append((.file(file.name), EnvironmentVariablesProvider(environmentVariables: file.values)))
+    }
+    unknownKeys = files.flatMap { file in
+      file.values.keys.filter { ConfigurationKey(rawValue: $0) == nil }.sorted().map { "\(file.name): \($0)" }
+    }
+  }
+
+  func value(_ key: ConfigurationKey, fallback: String? = nil) throws -> ConfigurationValue {
+    for (origin, provider) in layers {
+      let found = try provider.value(forKey: AbsoluteConfigKey([key.rawValue]), type: .string).value?.content
+      guard case .string(let text) = found else { continue }
+      if case .flag = origin {} else if text.isEmpty { continue }
+      guard let value = key.kind.normalized(text) else { throw Self.invalid(key, text, origin) }
+      return ConfigurationValue(key: key, text: value, origin: origin)
+    }
+    return ConfigurationValue(key: key, text: key.fixedDefault ?? fallback!, origin: .fallback)
+  }
+
+  private static func invalid(_ key: ConfigurationKey, _ text: String, _ origin: ConfigurationOrigin) -> GoudError {
+    let (place, hint) =
+      switch origin {
+      case .flag(let name): ("\(name)", "pass another value to \(name)")
+      case .environment: ("\(key.rawValue) in the environment", "set \(key.rawValue) to another value, or unset it")
+      case .file(let name): ("\(key.rawValue) in \(name)", "correct \(key.rawValue) in \(name)")
+      case .fallback: (key.rawValue, "set \(key.rawValue)")
+      }
+    return GoudError(
+      .configInvalid, "\(place) is '\(text)', not \(key.kind.expectation)", hint: hint,
+      context: ["key": key.rawValue, "origin": origin.description, "value": text])
+  }
+}
+
+extension ConfigurationValue {
+  /// A path made absolute: one in a file starts where `config/` lies, any other in the working directory.
+  fileprivate func resolved(_ workingDirectory: String, _ directory: ConfigurationDirectory?) -> ConfigurationValue {
+    let base = if case .file = origin { directory?.root ?? workingDirectory } else { workingDirectory }
+    return ConfigurationValue(key: key, text: text.absolute(from: base), origin: origin)
+  }
+}
