@@ -38,7 +38,7 @@ let package = Package(
     .target(name: "VolumeSnapshot", dependencies: ["RocksDB", "GoudCore", "CISAL"], swiftSettings: strict),
     .target(
       name: "Archive",
-      dependencies: ["GoudCore", "CLibArchive", "CISAL", "CLibZstd"],
+      dependencies: ["GoudCore", "CGoudLinux", "CLibArchive", "CISAL", "CLibZstd"],
       swiftSettings: strict),
     .target(
       name: "Volumes",

@@ -28,3 +28,7 @@ long goud_copy_file_range(int from, long long *offset, int to, unsigned long cou
   *offset = position;
   return copied;
 }
+
+void goud_start_writeback(int fd, long long offset, long long count) {
+  sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE);
+}

@@ -40,6 +40,19 @@ public struct FileEntry: Sendable, Equatable {
   }
 }
 
+extension FileEntry {
+  /// Whether a link at `path` with this target leads to a place inside the volume, by its text alone.
+  public static func staysInside(_ path: String, target: String) -> Bool {
+    guard !target.isEmpty, !target.hasPrefix("/") else { return false }
+    var depth = path.split(separator: "/").count - 1
+    for component in target.split(separator: "/") where component != "." {
+      depth += component == ".." ? -1 : 1
+      if depth < 0 { return false }
+    }
+    return true
+  }
+}
+
 /// The bytes of one file. Called from one thread at a time.
 public protocol ByteSource: Sendable {
   /// Fills `buffer` from `offset`; fewer bytes than `buffer.count` only at the end.

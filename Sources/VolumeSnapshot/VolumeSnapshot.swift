@@ -146,17 +146,6 @@ extension FileEntry {
       path: path, kind: kind, mode: status.st_mode & 0o7777, owner: status.st_uid, group: status.st_gid,
       modified: (Int64(status.st_mtim.tv_sec), Int32(status.st_mtim.tv_nsec)), attributes: attributes)
   }
-
-  /// Whether a link at `path` with this target leads to a place inside the volume, by its text alone.
-  public static func staysInside(_ path: String, target: String) -> Bool {
-    guard !target.isEmpty, !target.hasPrefix("/") else { return false }
-    var depth = path.split(separator: "/").count - 1
-    for component in target.split(separator: "/") where component != "." {
-      depth += component == ".." ? -1 : 1
-      if depth < 0 { return false }
-    }
-    return true
-  }
 }
 
 extension Descriptor {

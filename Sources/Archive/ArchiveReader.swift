@@ -1,0 +1,169 @@
+import Foundation
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// How an archive is read.
+public struct ArchiveReadOptions: Sendable {
+  /// Read an archive whose checksums are missing; those that are there are still compared.
+  public var allowUnverified = false
+  /// Drop the file from the page cache first, so that what is checked is what the device holds.
+  public var fromDevice = false
+  /// The most that a volume of an archive without metadata (the nested layout) may unpack to.
+  public var unpackLimit: Int64 = .max
+  public var threads = max(1, ProcessInfo.processInfo.activeProcessorCount)
+  public var cancellation = Cancellation()
+  public var progress: any ProgressSink = NoProgress()
+
+  public init() {}
+}
+
+/// What reading a whole archive found.
+public struct ArchiveReport: Sendable, Encodable {
+  /// `goud`: one stream with `metadata.json`. `nested`: the guide's scripts, a tar of `<volume>.tar.gz`.
+  public enum Layout: String, Sendable, Encodable { case goud, nested }
+
+  public let path: String
+  public let layout: Layout
+  /// nil for the nested layout.
+  public let metadata: BackupMetadata?
+  /// The nested layout's `metadata.txt`, line by line.
+  public let oldMetadata: [String]
+  public let archiveBytes: Int64
+  public let sha256: String
+  /// Whether every byte was covered by a checksum that agreed; false only with `allowUnverified`.
+  public let checksummed: Bool
+  /// Regular files and bytes, by volume.
+  public let volumes: [String: Tally]
+
+  public struct Tally: Sendable, Encodable {
+    public var files = 0
+    public var bytes: Int64 = 0
+  }
+}
+
+/// What is told of an archive's volumes while it is read. Called from one thread, in the archive's order.
+protocol ArchiveVisitor: AnyObject {
+  /// The metadata, before the first entry of a volume; not called for the nested layout.
+  func metadata(_ metadata: BackupMetadata) throws
+  /// An entry of a volume begins; for a file, `data` follows until `endFile`.
+  func entry(_ entry: FileEntry, of volume: String) throws
+  func data(_ bytes: UnsafeRawBufferPointer) throws
+  func endFile() throws
+}
+
+/// Reads archives from anywhere: ours, stock tar of any of the three compressions, and the nested layout. Every entry
+/// passes `EntryGate`, every byte every checksum there is.
+public struct ArchiveReader {
+  let path: String
+  let options: ArchiveReadOptions
+
+  /// Reads `metadata.json` alone: a few kilobytes from the front.
+  /// - Throws: `archive.unsupported` for an archive without one.
+  public static func metadata(of path: String) throws -> BackupMetadata {
+    final class Found: ArchiveVisitor {
+      struct Enough: Error {}
+      var metadata: BackupMetadata?
+      func metadata(_ metadata: BackupMetadata) throws {
+        self.metadata = metadata
+        throw Enough()
+      }
+      func entry(_ entry: FileEntry, of volume: String) throws {}
+      func data(_ bytes: UnsafeRawBufferPointer) throws {}
+      func endFile() throws {}
+    }
+    var options = ArchiveReadOptions()
+    options.allowUnverified = true
+    options.threads = 1
+    let found = Found()
+    do {
+      _ = try ArchiveReader(path: path, options: options).read(found)
+    } catch is Found.Enough {}
+    guard let metadata = found.metadata else {
+      throw GoudError(.archiveUnsupported, "\(path) has no metadata.json", hint: "it was not written by goud")
+    }
+    return metadata
+  }
+
+  /// Reads everything.
+  /// - Throws: `archive.not-found`, `archive.checksum-missing`, `archive.checksum-mismatch`, `archive.corrupt`,
+  ///   `archive.unsafe-entry`, `archive.unsupported`, and what the visitor throws.
+  func read(_ visitor: any ArchiveVisitor) throws -> ArchiveReport {
+    let file = try open()
+    let expected = try Sidecar.read(for: path)
+    let size = Int64(try file.status().st_size)
+    options.progress.begin("read \(FileSystem.name(of: path))", total: ByteCount(size))
+    let stream = FileStream(file, cancellation: options.cancellation, progress: options.progress)
+    let pass = ReadPass(reader: self, visitor: visitor)
+    let (tar, stop) = try decode(stream)
+    defer { stop() }
+    try pass.run(try TarReader(tar))
+    while try tar.next() != nil {}
+    guard stream.offset == size else { throw GoudError(.archiveCorrupt, "\(path) changed while it was read") }
+    let sha256 = stream.sha256()
+    if let expected, expected != sha256 {
+      throw GoudError(
+        .archiveChecksumMismatch, "\(path) is damaged: its SHA-256 is \(sha256), not \(expected)",
+        hint: "use another backup, or fetch this one again")
+    }
+    let covered = try pass.compareChecksums() && (expected != nil || pass.isOld)
+    guard covered || options.allowUnverified else { throw pass.missing(expected == nil ? "\(path).sha256" : nil) }
+    options.progress.end()
+    return pass.report(archiveBytes: size, sha256: sha256, checksummed: covered)
+  }
+
+  private func open() throws -> Descriptor {
+    do {
+      let file = try Descriptor.open(path, O_RDONLY)
+      guard try file.status().isRegular else { throw GoudError(.archiveNotFound, "\(path) is not a file") }
+      if options.fromDevice {
+        try file.synchronize()
+        posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED)
+      }
+      posix_fadvise(file.fd, 0, 0, POSIX_FADV_SEQUENTIAL)
+      return file
+    } catch let error as GoudError where error.systemErrno == ENOENT {
+      throw GoudError(.archiveNotFound, "there is no archive \(path)", hint: "goud backup list shows what there is")
+    }
+  }
+
+  /// The tar stream inside, and what ends the threads that make it.
+  private func decode(_ stream: FileStream) throws -> (any ByteStream, () -> Void) {
+    guard let head = try stream.next() else { throw GoudError(.archiveCorrupt, "\(path) is empty") }
+    let coding = Coding(head)
+    guard let cutter = PieceCutter(coding, stream, head: head) else {
+      return (DecodingStream(coding, stream, head: head), {})
+    }
+    let parallel = ParallelStream(cutter, threads: options.threads)
+    return (parallel, { parallel.stop() })
+  }
+}
+
+/// `<archive>.sha256`.
+enum Sidecar {
+  /// The digest it states; nil when there is none. Any deviation from the form that is written is damage: a flipped bit
+  /// must not pass for a matter of style.
+  static func read(for path: String) throws -> String? {
+    let bytes: [UInt8]
+    do {
+      bytes = try Descriptor.open("\(path).sha256", O_RDONLY).readAll(limit: 4096)
+    } catch let error as GoudError where error.systemErrno == ENOENT {
+      return nil
+    }
+    let text = String(decoding: bytes, as: UTF8.self)
+    let digest = String(text.prefix(64))
+    guard digest.isDigest, text == Checksums.line(digest, FileSystem.name(of: path)) else {
+      throw GoudError(
+        .archiveChecksumMismatch, "\(path).sha256 is damaged, or belongs to another archive",
+        hint: "compare with another copy of it; --allow-unverified does not pass over this")
+    }
+    return digest
+  }
+}
+
+extension String {
+  /// 64 lower-case hexadecimal digits.
+  var isDigest: Bool { utf8.count == 64 && utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) } }
+}

@@ -1,0 +1,240 @@
+import CGoudLinux
+import Foundation
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// An archive that is on disk under its name, with its checksum beside it.
+public struct WrittenArchive: Sendable {
+  public let path: String
+  public let bytes: Int64
+  /// Of the whole file; also in `<path>.sha256`.
+  public let sha256: String
+  /// Regular files in it, `metadata.json` and `CHECKSUMS.sha256` not counted.
+  public let files: Int
+}
+
+/// Writes volumes into an archive in one pass (docs/archive-format.md): reader and file hashes on the caller's thread,
+/// compression on `threads`, writing and the archive's own hash on another, proofs on one more.
+///
+/// Memory: about 3 MiB for each block in flight, `2 × threads + 2` of them, whatever the size of the volumes.
+public struct ArchiveWriter {
+  public struct Options: Sendable {
+    public var compression: Compression
+    public var threads = max(1, ProcessInfo.processInfo.activeProcessorCount)
+    public var cancellation = Cancellation()
+    public var progress: any ProgressSink = NoProgress()
+
+    public init(compression: Compression) { self.compression = compression }
+  }
+
+  /// - Parameter directory: where the archive goes; exists.
+  /// - Returns: once archive and checksum are durable. `<archive>.sha256` appears first: an archive under its final
+  ///   name always has its checksum.
+  /// - Throws: `volume.file-changed` when a file is shorter than its entry says; what a proof throws; `io.no-room`;
+  ///   `archive.exists`. Nothing is left then.
+  public static func write(
+    volumes: [ArchiveVolume], metadata: BackupMetadata, directory: String, options: Options
+  ) throws -> WrittenArchive {
+    let path = "\(directory)/\(metadata.name)\(options.compression.fileExtension)"
+    let file = try AtomicFile(path: path)
+    let output = ArchiveOutput(file.file, compressor: options.compression.makeCompressor(), threads: options.threads)
+    let proofs = ProofAhead(volumes.flatMap(\.items).compactMap(\.prove))
+    defer { proofs.stop() }
+    let files: Int
+    do {
+      files = try ArchivePass(output: output, proofs: proofs, options: options).run(volumes, metadata)
+    } catch {
+      output.abandon()
+      throw error
+    }
+    let (sha256, bytes) = try output.finish()
+    try publish(file, path: path, sha256: sha256)
+    return WrittenArchive(path: path, bytes: bytes, sha256: sha256, files: files)
+  }
+
+  private static func publish(_ file: AtomicFile, path: String, sha256: String) throws {
+    KillPoint.reached("archive.streamed")
+    try file.file.synchronize()
+    KillPoint.reached("archive.synced")
+    let name = FileSystem.name(of: path)
+    try AtomicFile.write(Array(Checksums.line(sha256, name).utf8), to: "\(path).sha256", replacing: false)
+    KillPoint.reached("archive.checksum-published")
+    do {
+      try file.publish(replacing: false)
+    } catch {
+      unlink("\(path).sha256")
+      throw error
+    }
+    KillPoint.reached("archive.published")
+  }
+}
+
+/// `sha256sum`'s own form.
+enum Checksums {
+  /// One line, with coreutils' escapes for names that hold a newline, a carriage return or a backslash.
+  static func line(_ sha256: String, _ name: String) -> String {
+    let escaped = name.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\n", with: "\\n")
+      .replacingOccurrences(of: "\r", with: "\\r")
+    return "\(escaped == name ? "" : "\\")\(sha256)  \(escaped)\n"
+  }
+}
+
+/// The one pass: `metadata.json`, the volumes, `CHECKSUMS.sha256`.
+private struct ArchivePass {
+  let output: ArchiveOutput
+  let proofs: ProofAhead
+  let options: ArchiveWriter.Options
+
+  func run(_ volumes: [ArchiveVolume], _ metadata: BackupMetadata) throws -> Int {
+    let tar = try TarWriter(sink: output.append)
+    var sums = ""
+    var files = 0
+    let root = metadata.name
+    let moment = Int64(metadata.timestamp.timeIntervalSince1970)
+    sums += try small("metadata.json", try encode(metadata), root, moment, tar)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Block.size, alignment: 4096)
+    defer { buffer.deallocate() }
+    for volume in volumes {
+      options.progress.begin("archive \(volume.name)", total: ByteCount(volume.bytes))
+      for item in volume.items {
+        let path = item.entry.path.isEmpty ? volume.name : "\(volume.name)/\(item.entry.path)"
+        if item.prove != nil { try proofs.next() }
+        try tar.begin(item.entry, path: "\(root)/\(path)")
+        if case .file(let size) = item.entry.kind, let content = item.content {
+          sums += Checksums.line(try copy(content, size, path, to: tar, through: buffer), path)
+          files += 1
+        }
+        try tar.end()
+      }
+      options.progress.end()
+    }
+    _ = try small("CHECKSUMS.sha256", Array(sums.utf8), root, moment, tar)
+    try tar.close()
+    return files
+  }
+
+  /// - Returns: the line for `CHECKSUMS.sha256`.
+  private func small(_ name: String, _ bytes: [UInt8], _ root: String, _ moment: Int64, _ tar: TarWriter) throws
+    -> String
+  {
+    let entry = FileEntry(
+      path: name, kind: .file(size: Int64(bytes.count)), mode: 0o600, owner: geteuid(), group: getegid(),
+      modified: (moment, 0))
+    try tar.begin(entry, path: "\(root)/\(name)")
+    try bytes.withUnsafeBytes(tar.write)
+    try tar.end()
+    return Checksums.line(Digest.hex(of: bytes), name)
+  }
+
+  /// - Returns: the file's SHA-256.
+  private func copy(
+    _ content: any ByteSource, _ size: Int64, _ path: String, to tar: TarWriter,
+    through buffer: UnsafeMutableRawBufferPointer
+  ) throws -> String {
+    var digest = Digest()
+    var offset: Int64 = 0
+    while offset < size {
+      try options.cancellation.check()
+      let want = Int(min(size - offset, Int64(buffer.count)))
+      let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<want])
+      guard try content.read(into: piece, at: offset) == want else {
+        throw GoudError(.volumeFileChanged, "\(path) shrank while it was read", hint: "run the backup again")
+      }
+      digest.update(UnsafeRawBufferPointer(piece))
+      try tar.write(UnsafeRawBufferPointer(piece))
+      options.progress.advance(want)
+      offset += Int64(want)
+    }
+    return digest.hex()
+  }
+
+  private func encode(_ metadata: BackupMetadata) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .iso8601
+    return Array(try encoder.encode(metadata)) + Array("\n".utf8)
+  }
+}
+
+extension ArchiveVolume {
+  var bytes: Int64 { items.reduce(0) { if case .file(let size) = $1.entry.kind { $0 + size } else { $0 } } }
+}
+
+/// Cuts the tar stream into blocks, has them compressed in parallel, and writes and hashes them in order.
+final class ArchiveOutput: @unchecked Sendable {
+  private let pool = BlockPool()
+  private let pipeline: OrderedPipeline<Block, Block>
+  private let drain: Drain
+  private var block: Block
+
+  /// What the pipeline's last thread alone touches.
+  private final class Drain: @unchecked Sendable {
+    let file: Descriptor
+    var digest = Digest()
+    var bytes: Int64 = 0
+    private var started: Int64 = 0
+
+    init(_ file: Descriptor) { self.file = file }
+
+    func write(_ block: Block) throws {
+      try file.write(block.content)
+      digest.update(block.content)
+      bytes += Int64(block.count)
+      // Begin to write back early, so that the final fsync finds little left.
+      if bytes - started >= 32 << 20 {
+        goud_start_writeback(file.fd, started, bytes - started)
+        started = bytes
+      }
+    }
+  }
+
+  init(_ file: Descriptor, compressor: (any BlockCompressor)?, threads: Int) {
+    let pool = pool
+    let drain = Drain(file)
+    self.drain = drain
+    block = pool.take()
+    pipeline = OrderedPipeline(name: "compress", width: compressor == nil ? 1 : threads, depth: 2 * threads + 2) {
+      input in
+      guard let compressor else { return input }
+      let output = pool.take()
+      try compressor.compress(input, into: output)
+      pool.give(input)
+      return output
+    } consume: { block in
+      try drain.write(block)
+      pool.give(block)
+    }
+  }
+
+  func append(_ bytes: UnsafeRawBufferPointer) throws {
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = min(block.space, rest.count)
+      block.append(UnsafeRawBufferPointer(rebasing: rest[..<count]))
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      if block.space == 0 { try flush() }
+    }
+  }
+
+  private func flush() throws {
+    try pipeline.submit(block)
+    block = pool.take()
+  }
+
+  /// - Returns: the SHA-256 and the size of everything written.
+  func finish() throws -> (sha256: String, bytes: Int64) {
+    do {
+      if block.count > 0 { try flush() }
+    } catch {
+      abandon()
+      throw error
+    }
+    try pipeline.finish()
+    return (drain.digest.hex(), drain.bytes)
+  }
+
+  func abandon() { try? pipeline.finish(abandoning: true) }
+}

@@ -1,0 +1,234 @@
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Decides what an entry of an archive is before anything is done with it: names that lead elsewhere, doubles, devices,
+/// links out of the volume, and more data than the metadata declares are refused. Pure: no I/O.
+struct EntryGate {
+  /// What an entry turned out to be.
+  enum Admitted: Equatable {
+    /// The archive's own directory, or a volume's marker of one.
+    case nothing
+    case metadata
+    case checksums
+    /// The nested layout's `metadata.txt`, `<volume>.tar.gz`, `<volume>.tar.gz.sha256`.
+    case oldMetadata
+    case oldVolume(String)
+    case oldChecksum(String)
+    /// An entry of a volume; the path is relative to it, empty for its root.
+    case volume(String, FileEntry)
+  }
+
+  /// An entry as the tar reader found it.
+  struct Raw {
+    var path: String
+    var kind: Kind
+    var mode: UInt32 = 0
+    var owner: UInt32 = 0
+    var group: UInt32 = 0
+    var modified: (seconds: Int64, nanoseconds: Int32) = (0, 0)
+    var attributes: [String: [UInt8]] = [:]
+
+    enum Kind {
+      case directory
+      case file(size: Int64)
+      case link(target: String)
+      case hardLink
+      case other
+    }
+  }
+
+  static let metadataLimit: Int64 = 16 << 20
+  /// `CHECKSUMS.sha256` has a line for each file.
+  static let checksumsLimit: Int64 = 1 << 30
+
+  private var root: String?
+  private var volumes: [String: BackupMetadata.Volume] = [:]
+  private var tallies: [String: (files: Int, bytes: Int64)] = [:]
+  private var seen: [String: Bool] = [:]  // path → is a directory
+  private(set) var isOld = false
+  private var first = true
+  private var finished = false
+
+  /// The files and bytes that came, by volume.
+  var found: [String: (files: Int, bytes: Int64)] { tallies }
+
+  /// The gate of a volume's own tar inside the nested layout: no metadata, a limit instead.
+  private var inner: (volume: String, limit: Int64)?
+
+  init() {}
+
+  init(innerVolume: String, limit: Int64) { inner = (innerVolume, limit) }
+
+  /// Makes the volumes of the metadata known.
+  mutating func admit(_ metadata: BackupMetadata) throws {
+    guard metadata.formatVersion <= BackupMetadata.currentFormatVersion else {
+      throw GoudError(
+        .archiveUnsupported,
+        "the archive has format \(metadata.formatVersion); this goud reads up to "
+          + "\(BackupMetadata.currentFormatVersion)", hint: "use a newer goud")
+    }
+    guard metadata.name == root else { throw unsafe("metadata.json", "names another archive") }
+    for volume in metadata.volumes {
+      guard volume.name.isComponent, volumes.updateValue(volume, forKey: volume.name) == nil else {
+        throw unsafe("metadata.json", "names a volume badly")
+      }
+      tallies[volume.name] = (0, 0)
+    }
+  }
+
+  mutating func admit(_ raw: Raw) throws -> Admitted {
+    let components = try components(of: raw)
+    if let inner { return try admitInner(raw, components, inner.volume, inner.limit) }
+    guard !finished else { throw unsafe(raw.path, "comes after CHECKSUMS.sha256") }
+    guard let top = components.first else { return .nothing }
+    guard root == nil || root == top else { throw unsafe(raw.path, "is outside the archive's directory") }
+    root = top
+    try admitOnce(raw, components.joined(separator: "/"))
+    if components.count == 1 {
+      guard case .directory = raw.kind else { throw unsafe(raw.path, "is not in a directory") }
+      return .nothing
+    }
+    defer { first = false }
+    if components.count == 2, case .file(let size) = raw.kind { return try topFile(raw, components[1], size) }
+    guard !isOld, !first, let volume = volumes[components[1]] else { throw unsafe(raw.path, "belongs to no volume") }
+    return try admit(raw, Array(components.dropFirst(2)), to: volume)
+  }
+
+  /// After the last entry: every volume of the metadata came, with what it declares.
+  func finish() throws {
+    for (name, volume) in volumes.sorted(by: { $0.key < $1.key }) {
+      guard let tally = tallies[name], tally.files == volume.files, tally.bytes == volume.bytes else {
+        throw GoudError(
+          .archiveCorrupt,
+          "the archive lacks files of \(name): metadata.json declares \(volume.files) with "
+            + "\(volume.bytes) bytes")
+      }
+    }
+  }
+
+  // MARK: Kinds of entries
+
+  private mutating func topFile(_ raw: Raw, _ name: String, _ size: Int64) throws -> Admitted {
+    switch name {
+    case "metadata.json":
+      guard first else { throw unsafe(raw.path, "is not the first file") }
+      try limit(raw, size, Self.metadataLimit)
+      return .metadata
+    case "CHECKSUMS.sha256":
+      try limit(raw, size, Self.checksumsLimit)
+      if first { isOld = true }
+      finished = !isOld
+      return .checksums
+    case "metadata.txt":
+      if first { isOld = true }
+      try limit(raw, size, Self.metadataLimit)
+      return .oldMetadata
+    default:
+      if first { isOld = true }
+      guard isOld else { throw unsafe(raw.path, "belongs to no volume") }
+      if name.hasSuffix(".tar.gz.sha256") {
+        try limit(raw, size, 4096)
+        return .oldChecksum(String(name.dropLast(".tar.gz.sha256".count)))
+      }
+      if name.hasSuffix(".tar.gz"), String(name.dropLast(7)).isComponent { return .oldVolume(String(name.dropLast(7))) }
+      throw unsafe(raw.path, "belongs to no volume")
+    }
+  }
+
+  private mutating func admit(_ raw: Raw, _ path: [String], to volume: BackupMetadata.Volume) throws -> Admitted {
+    let entry = try entry(raw, path)
+    if case .file(let size) = entry.kind {
+      var tally = tallies[volume.name] ?? (0, 0)
+      tally.files += 1
+      tally.bytes += size
+      guard tally.files <= volume.files, tally.bytes <= volume.bytes else {
+        throw unsafe(raw.path, "is more than metadata.json declares")
+      }
+      tallies[volume.name] = tally
+    }
+    return .volume(volume.name, entry)
+  }
+
+  private mutating func admitInner(_ raw: Raw, _ path: [String], _ volume: String, _ limit: Int64) throws -> Admitted {
+    if !path.isEmpty { try admitOnce(raw, path.joined(separator: "/")) }
+    let entry = try entry(raw, path)
+    if case .file(let size) = entry.kind {
+      var tally = tallies[volume] ?? (0, 0)
+      tally.files += 1
+      tally.bytes += size
+      guard tally.bytes <= limit else {
+        throw GoudError(.ioNoRoom, "\(volume) unpacks to more than the \(ByteCount(limit)) there is room for")
+      }
+      tallies[volume] = tally
+    }
+    return .volume(volume, entry)
+  }
+
+  private func entry(_ raw: Raw, _ path: [String]) throws -> FileEntry {
+    let name = path.joined(separator: "/")
+    let kind: FileEntry.Kind
+    switch raw.kind {
+    case .directory: kind = .directory
+    case .file(let size):
+      guard !path.isEmpty else { throw unsafe(raw.path, "is a file where a volume should be") }
+      kind = .file(size: size)
+    case .link(let target):
+      guard !path.isEmpty, FileEntry.staysInside(name, target: target) else {
+        throw unsafe(raw.path, "links out of the volume")
+      }
+      kind = .link(target: target)
+    case .hardLink: throw unsafe(raw.path, "is a hard link")
+    case .other: throw unsafe(raw.path, "is neither file, directory nor link")
+    }
+    return FileEntry(
+      path: name, kind: kind, mode: raw.mode & 0o7777, owner: raw.owner, group: raw.group, modified: raw.modified,
+      attributes: raw.attributes)
+  }
+
+  // MARK: Names
+
+  /// `./` in front and one `/` behind are what tar writes; anything else unusual is refused.
+  private func components(of raw: Raw) throws -> [String] {
+    guard !raw.path.isEmpty, !raw.path.hasPrefix("/") else { throw unsafe(raw.path, "is an absolute name") }
+    var parts = raw.path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    if parts.first == "." { parts.removeFirst() }
+    if parts.last == "" { parts.removeLast() }
+    guard parts.allSatisfy(\.isComponent) else { throw unsafe(raw.path, "is not a plain relative name") }
+    return parts
+  }
+
+  /// No name comes twice (a directory may), and nothing lies below what is not a directory.
+  private mutating func admitOnce(_ raw: Raw, _ path: String) throws {
+    let isDirectory = if case .directory = raw.kind { true } else { false }
+    if let earlier = seen.updateValue(isDirectory, forKey: path), !(earlier && isDirectory) {
+      throw unsafe(raw.path, "is there twice")
+    }
+    var parent = path
+    while let slash = parent.lastIndex(of: "/") {
+      parent = String(parent[..<slash])
+      if let known = seen[parent] {
+        guard known else { throw unsafe(raw.path, "lies below a file") }
+        break
+      }
+    }
+  }
+
+  private func limit(_ raw: Raw, _ size: Int64, _ limit: Int64) throws {
+    guard size <= limit else { throw unsafe(raw.path, "is \(ByteCount(size)) long, more than \(ByteCount(limit))") }
+  }
+
+  private func unsafe(_ path: String, _ why: String) -> GoudError {
+    GoudError(
+      .archiveUnsafe, "the entry '\(path)' \(why)",
+      hint: "this is not an archive that goud wrote, or it was tampered with",
+      context: ["entry": path])
+  }
+}
+
+extension String {
+  /// A name that is one step down and nothing else.
+  fileprivate var isComponent: Bool { !isEmpty && self != "." && self != ".." && !contains("/") && !contains("\0") }
+}

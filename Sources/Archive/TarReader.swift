@@ -1,0 +1,115 @@
+import CLibArchive
+import Foundation
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The entries of a tar stream, by libarchive. Whether an entry is acceptable is `EntryGate`'s business.
+final class TarReader {
+  private let archive: OpaquePointer
+  private let source: any ByteStream
+  private var failure: (any Error)?
+  private let locale = UTF8Locale()
+
+  init(_ source: any ByteStream) throws {
+    guard let archive = archive_read_new() else { throw GoudError(.internalFault, "libarchive: no memory") }
+    self.archive = archive
+    self.source = source
+    archive_read_support_format_tar(archive)
+    let me = Unmanaged.passUnretained(self).toOpaque()
+    let opened = archive_read_open2(
+      archive, me, nil,
+      { _, client, bytes in
+        let me = Unmanaged<TarReader>.fromOpaque(client!).takeUnretainedValue()
+        return me.pull(bytes!)
+      }, nil, nil)
+    if let failure { throw failure }
+    guard opened == ARCHIVE_OK else { throw damaged }
+  }
+
+  deinit { archive_read_free(archive) }
+
+  /// The next entry; nil at the end of the archive.
+  func next() throws -> EntryGate.Raw? {
+    var header: OpaquePointer?
+    let result = locale.use { archive_read_next_header(archive, &header) }
+    if let failure { throw failure }
+    if result == ARCHIVE_EOF { return nil }
+    guard result == ARCHIVE_OK, let header else { throw damaged }
+    return try locale.use { try raw(header) }
+  }
+
+  /// The next bytes of the present entry, valid until the next call; nil at its end.
+  /// - Parameter offset: where they must begin; holes are refused.
+  func data(at offset: Int64) throws -> UnsafeRawBufferPointer? {
+    while true {
+      var bytes: UnsafeRawPointer?
+      var count = 0
+      var position: la_int64_t = 0
+      let result = archive_read_data_block(archive, &bytes, &count, &position)
+      if let failure { throw failure }
+      if result == ARCHIVE_EOF { return nil }
+      guard result == ARCHIVE_OK else { throw damaged }
+      guard position == offset else {
+        throw GoudError(.archiveUnsafe, "the archive holds a sparse file", hint: "repack it without --sparse")
+      }
+      if count > 0 { return UnsafeRawBufferPointer(start: bytes, count: count) }
+    }
+  }
+
+  private func raw(_ header: OpaquePointer) throws -> EntryGate.Raw {
+    guard let path = archive_entry_pathname_utf8(header) ?? archive_entry_pathname(header),
+      let name = String(validatingCString: path)
+    else { throw GoudError(.archiveUnsafe, "an entry's name is not UTF-8") }
+    var raw = EntryGate.Raw(path: name, kind: try kind(header, name))
+    raw.mode = UInt32(archive_entry_perm(header))
+    raw.owner = UInt32(truncatingIfNeeded: archive_entry_uid(header))
+    raw.group = UInt32(truncatingIfNeeded: archive_entry_gid(header))
+    raw.modified = (Int64(archive_entry_mtime(header)), Int32(archive_entry_mtime_nsec(header)))
+    archive_entry_xattr_reset(header)
+    var key: UnsafePointer<CChar>?
+    var value: UnsafeRawPointer?
+    var size = 0
+    while archive_entry_xattr_next(header, &key, &value, &size) == ARCHIVE_OK, let key {
+      raw.attributes[String(cString: key)] = [UInt8](UnsafeRawBufferPointer(start: value, count: size))
+    }
+    return raw
+  }
+
+  private func kind(_ header: OpaquePointer, _ name: String) throws -> EntryGate.Raw.Kind {
+    if archive_entry_hardlink(header) != nil { return .hardLink }
+    switch mode_t(archive_entry_filetype(header)) {
+    case Glibc.S_IFDIR: return .directory
+    case Glibc.S_IFREG:
+      let size = archive_entry_size(header)
+      guard size >= 0, archive_entry_sparse_count(header) == 0 else {
+        throw GoudError(.archiveUnsafe, "the entry '\(name)' is sparse", hint: "repack it without --sparse")
+      }
+      return .file(size: size)
+    case Glibc.S_IFLNK:
+      guard let target = archive_entry_symlink_utf8(header) ?? archive_entry_symlink(header),
+        let text = String(validatingCString: target)
+      else { return .other }
+      return .link(target: text)
+    default: return .other
+    }
+  }
+
+  private func pull(_ bytes: UnsafeMutablePointer<UnsafeRawPointer?>) -> Int {
+    do {
+      guard failure == nil, let piece = try source.next() else { return failure == nil ? 0 : -1 }
+      bytes.pointee = piece.baseAddress
+      return piece.count
+    } catch {
+      failure = error
+      return -1
+    }
+  }
+
+  private var damaged: GoudError {
+    let text = archive_error_string(archive).map { String(cString: $0).lowercased() } ?? "it ends too early"
+    return GoudError(.archiveCorrupt, "the archive cannot be read: \(text)")
+  }
+}

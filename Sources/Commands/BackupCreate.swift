@@ -1,0 +1,84 @@
+import Archive
+import ArgumentParser
+import Foundation
+import GoudCore
+import Recovery
+import Volumes
+
+/// `goud backup create`
+struct BackupCreate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "create", abstract: "Back up volumes while they are being written.",
+    discussion: """
+      Takes a consistent snapshot of each volume without stopping or asking its node, opens it as a database, checks \
+      every block while storing it, and reads the archive back before it reports success.
+      """)
+
+  @OptionGroup var scope: EnvironmentOptions
+  @Option(
+    name: .long, parsing: .singleValue,
+    help: "A volume: node1, /a/path or NAME=/a/path; repeat. Default: all of the environment.")
+  var volume: [String] = []
+  @Option(name: [.customShort("d"), .long], help: "Where the archive goes. Default: BACKUP_DIR.")
+  var directory: String?
+  @Option(help: "gzip, pigz (parallel gzip, the same), zstd or none. Default: BACKUP_COMPRESSION.")
+  var compression: String?
+  @Flag(help: "Accepted for the guide's sake: no backup of goud stops anything.") var keepRunning = false
+  @Flag(help: "Do not read the archive back before reporting success.") var noVerify = false
+  @Flag(help: "Store what the linked RocksDB cannot open or prove, and say so wherever the backup is listed.")
+  var unproven = false
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var progress: ProgressOptions
+
+  func run() throws {
+    var flags = scope.flags
+    flags[.backupDirectory] = directory
+    flags[.backupCompression] = compression
+    let configuration = try GoudConfiguration.load(flags: flags)
+    var request = BackupRequest(
+      environment: configuration.environment, volumes: try volumes(configuration),
+      directory: configuration.backupDirectory, compression: configuration.backupCompression, toolVersion: Goud.version)
+    request.verify = !noVerify
+    request.allowUnproven = unproven
+    request.cancellation = Signals.cancellation
+    request.progress = progress.sink
+    let result = try BackupWorkflow(request).run()
+    switch output.format {
+    case .json: Output.write(try Output.json(result))
+    case .table: Output.write(describe(result))
+    }
+  }
+
+  private func volumes(_ configuration: GoudConfiguration) throws -> [Volume] {
+    let catalog = VolumeCatalog(configuration)
+    let found = try volume.isEmpty ? catalog.list() : volume.map { try catalog.find($0) }
+    guard !found.isEmpty else {
+      throw GoudError(
+        .volumeNotFound, "the environment \(configuration.environment) has no volumes in \(configuration.volumesDirectory)",
+        hint: "name one with --volume PATH, or another environment with --env")
+    }
+    return found
+  }
+
+  private func describe(_ result: BackupResult) -> String {
+    let volumes = result.metadata.volumes
+    let bytes = ByteCount(volumes.map(\.bytes).reduce(0, +))
+    var lines = [
+      result.archive,
+      "\(volumes.count) volume\(volumes.count == 1 ? "" : "s"), \(bytes) in \(ByteCount(result.bytes)); "
+        + "snapshot \(result.snapshotSeconds.inSeconds), written \(result.writeSeconds.inSeconds), "
+        + (result.verified ? "read back \(result.verifySeconds.inSeconds)" : "not read back (--no-verify)"),
+    ]
+    for volume in volumes {
+      let sequence = volume.databases.map { "\($0.sequence)" }.joined(separator: ", ")
+      lines.append("  \(volume.name): \(volume.files) files, \(ByteCount(volume.bytes)), sequence number \(sequence)")
+      lines += volume.skipped.map { "  \(volume.name): skipped \($0)" }
+      lines += volume.unproven.map { "  \(volume.name): NOT PROVEN: \($0)" }
+    }
+    return lines.map(Output.printable).joined(separator: "\n")
+  }
+}
+
+extension Double {
+  var inSeconds: String { String(format: "%.1f s", self) }
+}

@@ -1,0 +1,55 @@
+import Archive
+import ArgumentParser
+import Foundation
+import GoudCore
+import Recovery
+import Volumes
+
+/// `goud backup inspect`
+struct BackupInspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect", abstract: "Show what a backup says it holds; reads only its first kilobytes.")
+
+  @Argument(help: "An archive, or the name of one in BACKUP_DIR.") var file: String
+  @OptionGroup var scope: EnvironmentOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let configuration = try GoudConfiguration.load(flags: scope.flags)
+    let metadata = try ArchiveReader.metadata(of: try BackupCatalog(configuration).find(file))
+    switch output.format {
+    case .json: Output.write(try Output.json(metadata))
+    case .table: Output.write(describe(metadata))
+    }
+  }
+
+  private func describe(_ metadata: BackupMetadata) -> String {
+    var rows = [
+      ["name", metadata.name], ["environment", metadata.environment], ["taken", metadata.timestamp.rfc3339],
+      ["host", metadata.host], ["written by", "goud \(metadata.toolVersion), format \(metadata.formatVersion)"],
+    ]
+    for volume in metadata.volumes {
+      rows.append(["volume", "\(volume.name): \(volume.files) files, \(ByteCount(volume.bytes))"])
+      for database in volume.databases { rows += describe(database) }
+      rows += volume.skipped.map { ["  skipped", $0] }
+      rows += volume.unproven.map { ["  NOT PROVEN", $0] }
+    }
+    return Output.table(["field", "value"], rows)
+  }
+
+  private func describe(_ database: BackupMetadata.Database) -> [[String]] {
+    [
+      ["  database", "\(database.path), identity \(database.identity.isEmpty ? "none" : database.identity)"],
+      ["  sequence number", "\(database.sequence)"],
+      ["  column families", database.columnFamilies.joined(separator: ", ")],
+      ["  keys", "about \(database.estimatedKeys) (RocksDB's estimate)"],
+      ["  options", database.optionsFile ?? "none"],
+      ["  RocksDB", "written by \(database.writtenBy ?? "unknown"), proven by \(database.provenBy ?? "none")"],
+    ]
+  }
+}
+
+extension Date {
+  /// `2026-11-23T12:00:00Z`
+  var rfc3339: String { ISO8601DateFormatter().string(from: self) }
+}

@@ -1,0 +1,56 @@
+import Archive
+import ArgumentParser
+import Foundation
+import GoudCore
+import Recovery
+import VolumeSnapshot
+import Volumes
+
+/// `goud backup verify`
+struct BackupVerify: ParsableCommand {
+  enum Level: String, ExpressibleByArgument, CaseIterable { case checksums, database }
+
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Re-read a backup and prove it.",
+    discussion: """
+      checksums: every byte against every checksum. database: also unpacks it beside the archive, opens each database \
+      and checks every block of every table; needs room for the unpacked volumes.
+      """)
+
+  @Argument(help: "An archive, or the name of one in BACKUP_DIR.") var file: String
+  @Option(help: "checksums or database.") var level = Level.checksums
+  @Flag(help: "Go on without the .sha256 beside the archive; still compares every checksum there is.")
+  var allowUnverified = false
+  @OptionGroup var scope: EnvironmentOptions
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var progress: ProgressOptions
+
+  func run() throws {
+    let configuration = try GoudConfiguration.load(flags: scope.flags)
+    var verification = BackupVerification(archive: try BackupCatalog(configuration).find(file))
+    verification.level = level == .database ? .database : .checksums
+    verification.allowUnverified = allowUnverified
+    verification.cancellation = Signals.cancellation
+    verification.progress = progress.sink
+    let result = try verification.run()
+    switch output.format {
+    case .json: Output.write(try Output.json(result))
+    case .table: Output.write(describe(result))
+    }
+  }
+
+  private func describe(_ result: BackupVerification.Result) -> String {
+    let report = result.report
+    let bytes = ByteCount(report.volumes.values.map(\.bytes).reduce(0, +))
+    let files = report.volumes.values.map(\.files).reduce(0, +)
+    var lines = ["\(report.path): \(report.checksummed ? "whole" : "readable, NOT VERIFIED: checksums are missing")"]
+    lines.append("  \(files) files, \(bytes), SHA-256 \(report.sha256)")
+    for database in result.databases {
+      lines.append("  \(database.path): opens, \(database.tables) tables checked, sequence number \(database.sequence)")
+    }
+    for volume in report.metadata?.volumes ?? [] {
+      lines += volume.unproven.map { "  \(volume.name): NOT PROVEN when it was made: \($0)" }
+    }
+    return lines.map(Output.printable).joined(separator: "\n")
+  }
+}

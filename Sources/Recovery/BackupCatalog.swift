@@ -1,0 +1,63 @@
+import Archive
+import Foundation
+import GoudCore
+import Volumes
+
+/// The archives in a directory.
+public struct BackupCatalog {
+  /// One archive, as far as its first kilobytes tell.
+  public struct Backup: Sendable, Encodable {
+    public enum State: String, Sendable, Encodable {
+      /// Its `.sha256` is beside it. Whether it agrees, only reading it tells.
+      case complete
+      /// Its `.sha256` is missing: cut off, or moved without it.
+      case incomplete
+      /// Stored with `--unproven`.
+      case unproven
+      /// Its metadata cannot be read.
+      case unreadable
+    }
+
+    public let path: String
+    public let bytes: Int64
+    public let state: State
+    public let metadata: BackupMetadata?
+  }
+
+  private let directory: String
+
+  public init(_ configuration: GoudConfiguration) { directory = configuration.backupDirectory }
+
+  public init(directory: String) { self.directory = directory }
+
+  /// Newest first; those without readable metadata last.
+  public func list() throws -> [Backup] {
+    guard try FileSystem.status(directory) != nil else { return [] }
+    return try FileSystem.names(in: directory).filter(Self.isArchive).sorted().map { try backup($0) }
+      .sorted { ($0.metadata?.timestamp ?? .distantPast) > ($1.metadata?.timestamp ?? .distantPast) }
+  }
+
+  /// The path of an archive: a path as it is, or a name in the directory.
+  /// - Throws: `archive.not-found`.
+  public func find(_ file: String) throws -> String {
+    if try FileSystem.status(file) != nil { return file }
+    if !file.contains("/"), try FileSystem.status("\(directory)/\(file)") != nil { return "\(directory)/\(file)" }
+    throw GoudError(
+      .archiveNotFound, "there is no archive \(file)\(file.contains("/") ? "" : ", here or in \(directory)")",
+      hint: "goud backup list shows what there is")
+  }
+
+  static func isArchive(_ name: String) -> Bool {
+    !name.hasPrefix(".") && Compression.allCases.contains { name.hasSuffix($0.fileExtension) }
+  }
+
+  private func backup(_ name: String) throws -> Backup {
+    let path = "\(directory)/\(name)"
+    let metadata = try? ArchiveReader.metadata(of: path)
+    let hasChecksum = try FileSystem.status("\(path).sha256") != nil
+    let state: Backup.State =
+      if metadata == nil { .unreadable } else if !hasChecksum { .incomplete }
+      else if metadata!.volumes.contains(where: { !$0.unproven.isEmpty }) { .unproven } else { .complete }
+    return Backup(path: path, bytes: Int64(try FileSystem.status(path)?.st_size ?? 0), state: state, metadata: metadata)
+  }
+}

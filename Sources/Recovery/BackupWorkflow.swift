@@ -1,0 +1,194 @@
+import Archive
+import Foundation
+import GoudCore
+import RocksDB
+import VolumeSnapshot
+import Volumes
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// What to back up, and how.
+public struct BackupRequest: Sendable {
+  public var environment: String
+  /// At least one; names differ.
+  public var volumes: [Volume]
+  /// Where the archive goes; created when missing.
+  public var directory: String
+  public var compression: Compression
+  /// Re-read the archive from the device before reporting success.
+  public var verify = true
+  /// Store what the linked RocksDB cannot open; the metadata says so.
+  public var allowUnproven = false
+  public var toolVersion: String
+  public var cancellation = Cancellation()
+  public var progress: any ProgressSink = NoProgress()
+
+  public init(environment: String, volumes: [Volume], directory: String, compression: Compression, toolVersion: String) {
+    self.environment = environment
+    self.volumes = volumes
+    self.directory = directory
+    self.compression = compression
+    self.toolVersion = toolVersion
+  }
+}
+
+/// A backup that is on disk under its name.
+public struct BackupResult: Sendable, Encodable {
+  public let archive: String
+  public let bytes: Int64
+  public let sha256: String
+  /// Whether it was read back and found whole.
+  public let verified: Bool
+  public let metadata: BackupMetadata
+  /// How long the snapshots, the writing and the re-reading took.
+  public let snapshotSeconds: Double
+  public let writeSeconds: Double
+  public let verifySeconds: Double
+  /// Looks that the snapshots took together.
+  public let attempts: Int
+}
+
+/// Snapshot → archive → read it back. The nodes are neither asked nor stopped, and their volumes only read.
+public struct BackupWorkflow {
+  private let request: BackupRequest
+
+  public init(_ request: BackupRequest) { self.request = request }
+
+  /// When it returns, the archive and its checksum are durable. When it throws, nothing of them is there.
+  public func run() throws -> BackupResult {
+    try refuseDoubles()
+    try prepareDirectory()
+    let locks = try request.volumes.map { try DirectoryLock($0.path) }
+    defer { withExtendedLifetime(locks) {} }
+    let started = ContinuousClock.now
+    let snapshots = try request.volumes.map { try snapshot($0) }
+    let taken = ContinuousClock.now
+    let metadata = try describe(snapshots)
+    let written = try write(snapshots, metadata)
+    let stored = ContinuousClock.now
+    KillPoint.reached("backup.written")
+    if request.verify { try verify(written) }
+    let read = ContinuousClock.now
+    return BackupResult(
+      archive: written.path, bytes: written.bytes, sha256: written.sha256, verified: request.verify, metadata: metadata,
+      snapshotSeconds: (taken - started).seconds, writeSeconds: (stored - taken).seconds,
+      verifySeconds: request.verify ? (read - stored).seconds : 0,
+      attempts: snapshots.flatMap(\.databases).map(\.attempts).reduce(0, +))
+  }
+
+  private func refuseDoubles() throws {
+    var seen: [String: String] = [:]
+    for volume in request.volumes {
+      if let other = seen.updateValue(volume.path, forKey: volume.name) {
+        throw GoudError(
+          .volumeAmbiguous, "two volumes are named \(volume.name): \(other) and \(volume.path)",
+          hint: "name one of them yourself: --volume NAME=PATH")
+      }
+    }
+  }
+
+  private func prepareDirectory() throws {
+    do {
+      try FileManager.default.createDirectory(atPath: request.directory, withIntermediateDirectories: true)
+    } catch {
+      throw GoudError(
+        .ioPermission, "cannot create \(request.directory)", hint: "name another directory with -d", cause: error)
+    }
+    guard access(request.directory, W_OK) == 0 else { throw GoudError.system("write to", request.directory) }
+    try AtomicFile.removeLeftovers(in: request.directory)
+  }
+
+  private func snapshot(_ volume: Volume) throws -> VolumeSnapshot {
+    var options = SnapshotOptions(scratch: request.directory)
+    options.allowUnproven = request.allowUnproven
+    options.cancellation = request.cancellation
+    do {
+      return try VolumeSnapshot.take(volume.path, options: options)
+    } catch let error as GoudError {
+      throw error.within(volume.name)
+    }
+  }
+
+  private func describe(_ snapshots: [VolumeSnapshot]) throws -> BackupMetadata {
+    let moment = snapshots.map(\.moment).min() ?? Date()
+    return BackupMetadata(
+      name: try ArchiveName.free(environment: request.environment, at: moment, in: request.directory),
+      environment: request.environment, timestamp: moment, host: ProcessInfo.processInfo.hostName,
+      toolVersion: request.toolVersion, volumes: zip(request.volumes, snapshots).map { $1.metadata(named: $0.name) })
+  }
+
+  private func write(_ snapshots: [VolumeSnapshot], _ metadata: BackupMetadata) throws -> WrittenArchive {
+    var options = ArchiveWriter.Options(compression: request.compression)
+    options.cancellation = request.cancellation
+    options.progress = request.progress
+    return try ArchiveWriter.write(
+      volumes: zip(request.volumes, snapshots).map { $1.archiveVolume(named: $0.name) }, metadata: metadata,
+      directory: request.directory, options: options)
+  }
+
+  /// An archive that does not read back as it was written is taken away again.
+  private func verify(_ written: WrittenArchive) throws {
+    var options = ArchiveReadOptions()
+    options.fromDevice = true
+    options.cancellation = request.cancellation
+    options.progress = request.progress
+    do {
+      _ = try ArchiveVerifier.verify(path: written.path, options: options)
+    } catch let error as GoudError where error.code.exitStatus == .corrupt {
+      unlink(written.path)
+      unlink("\(written.path).sha256")
+      throw error.within("the archive did not read back as it was written and was removed")
+    }
+  }
+}
+
+/// `goud-chain-backup-<environment>-<yyyyMMdd-HHmmss>`, the time in UTC.
+enum ArchiveName {
+  static func make(environment: String, at moment: Date) -> String {
+    let format = DateFormatter()
+    format.locale = Locale(identifier: "en_US_POSIX")
+    format.timeZone = TimeZone(identifier: "UTC")
+    format.dateFormat = "yyyyMMdd-HHmmss"
+    return "goud-chain-backup-\(environment)-\(format.string(from: moment))"
+  }
+
+  /// The first name from `moment` on that no archive in `directory` has.
+  static func free(environment: String, at moment: Date, in directory: String) throws -> String {
+    let taken = try FileSystem.names(in: directory)
+    var moment = moment
+    while true {
+      let name = make(environment: environment, at: moment)
+      guard taken.contains(where: { $0.hasPrefix("\(name).") }) else { return name }
+      moment += 1
+    }
+  }
+}
+
+extension VolumeSnapshot {
+  fileprivate func archiveVolume(named name: String) -> ArchiveVolume {
+    ArchiveVolume(name: name, items: items.map { .init(entry: $0.entry, content: $0.content, prove: $0.prove) })
+  }
+
+  fileprivate func metadata(named name: String) -> BackupMetadata.Volume {
+    let sizes = items.compactMap { if case .file(let size) = $0.entry.kind { size } else { nil } }
+    return BackupMetadata.Volume(
+      name: name, files: sizes.count, bytes: sizes.reduce(0, +), databases: databases.map(\.metadata), skipped: skipped,
+      unproven: databases.flatMap { database in database.unproven.map { "\(database.location.path): \($0)" } })
+  }
+}
+
+extension DatabaseSnapshot {
+  fileprivate var metadata: BackupMetadata.Database {
+    BackupMetadata.Database(
+      path: location.path, identity: identity, sequence: view?.sequence ?? 0,
+      columnFamilies: view?.families.map(\.name) ?? options?.families.keys.sorted() ?? [],
+      estimatedKeys: view?.families.map(\.estimatedKeys).reduce(0, +) ?? 0, optionsFile: optionsName,
+      writtenBy: options?.version, provenBy: view == nil ? nil : RocksDBLibrary.version)
+  }
+}
+
+extension Duration {
+  var seconds: Double { self / .seconds(1) }
+}
