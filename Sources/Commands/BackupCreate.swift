@@ -50,11 +50,11 @@ struct BackupCreate: ParsableCommand {
   }
 
   private func volumes(_ configuration: GoudConfiguration) throws -> [Volume] {
-    let catalog = VolumeCatalog(configuration)
-    let found = try volume.isEmpty ? catalog.list() : volume.map { try catalog.find($0) }
+    let found = try VolumeCatalog(configuration).resolve(volume)
     guard !found.isEmpty else {
       throw GoudError(
-        .volumeNotFound, "the environment \(configuration.environment) has no volumes in \(configuration.volumesDirectory)",
+        .volumeNotFound,
+        "the environment \(configuration.environment) has no volumes in \(configuration.volumesDirectory)",
         hint: "name one with --volume PATH, or another environment with --env")
     }
     return found

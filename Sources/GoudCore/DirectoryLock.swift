@@ -15,7 +15,7 @@ public final class DirectoryLock: Sendable {
   /// - Throws: `volume.locked`, naming the process that holds it.
   public init(_ path: String) throws {
     directory = try Descriptor.open(path, O_RDONLY | O_DIRECTORY)
-    guard flock(directory.fd, LOCK_EX | LOCK_NB) == 0 else {
+    guard Self.take(directory) else {
       guard errno == EWOULDBLOCK else { throw GoudError.system("lock", path) }
       let holder = Self.holder(of: path)
       throw GoudError(
@@ -24,7 +24,17 @@ public final class DirectoryLock: Sendable {
     }
   }
 
-  /// Who holds the lock of `path`; nil when nobody does.
+  /// Tries for 50 ms: whoever only asks for the `holder` has the lock for some microseconds.
+  private static func take(_ directory: Descriptor) -> Bool {
+    for attempt in 1...11 {
+      if flock(directory.fd, LOCK_EX | LOCK_NB) == 0 { return true }
+      guard errno == EWOULDBLOCK, attempt < 11 else { return false }
+      usleep(5000)
+    }
+    return false
+  }
+
+  /// Who holds the lock of `path`; nil when nobody does. To find out, it takes the lock for an instant.
   public static func holder(of path: String) -> LockHolder? {
     guard let directory = try? Descriptor.open(path, O_RDONLY | O_DIRECTORY) else { return nil }
     if flock(directory.fd, LOCK_EX | LOCK_NB) == 0 { return nil }
@@ -42,6 +52,9 @@ public struct LockHolder: Sendable, Codable, CustomStringConvertible {
     self.pid = pid
     self.command = command
   }
+
+  /// - Parameter pid: a process seen from here, or 0.
+  public init(pid: Int32) { self.init(pid: pid, command: pid == 0 ? "unknown" : Self.command(of: pid)) }
 
   public var description: String { pid == 0 ? "a process outside this container" : "process \(pid): \(command)" }
 

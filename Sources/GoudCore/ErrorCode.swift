@@ -20,7 +20,7 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
 /// succeed later without anything being changed (`retryable`). Corruption is never retryable.
 ///
 /// The table is printed by `docs/scripting.md`; a test holds the two together.
-public enum ErrorCode: String, Sendable, CaseIterable {
+public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   // Anything
   case ioFailed = "io.failed"
   case ioNoRoom = "io.no-room"

@@ -56,8 +56,9 @@ public struct BackupCatalog {
     let metadata = try? ArchiveReader.metadata(of: path)
     let hasChecksum = try FileSystem.status("\(path).sha256") != nil
     let state: Backup.State =
-      if metadata == nil { .unreadable } else if !hasChecksum { .incomplete }
-      else if metadata!.volumes.contains(where: { !$0.unproven.isEmpty }) { .unproven } else { .complete }
+      if metadata == nil { .unreadable } else if !hasChecksum {
+        .incomplete
+      } else if metadata!.volumes.contains(where: { !$0.unproven.isEmpty }) { .unproven } else { .complete }
     return Backup(path: path, bytes: Int64(try FileSystem.status(path)?.st_size ?? 0), state: state, metadata: metadata)
   }
 }

@@ -12,7 +12,7 @@ import Volumes
 /// What to back up, and how.
 public struct BackupRequest: Sendable {
   public var environment: String
-  /// At least one; names differ.
+  /// At least one; names and paths differ (`VolumeCatalog.resolve`).
   public var volumes: [Volume]
   /// Where the archive goes; created when missing.
   public var directory: String
@@ -25,7 +25,8 @@ public struct BackupRequest: Sendable {
   public var cancellation = Cancellation()
   public var progress: any ProgressSink = NoProgress()
 
-  public init(environment: String, volumes: [Volume], directory: String, compression: Compression, toolVersion: String) {
+  public init(environment: String, volumes: [Volume], directory: String, compression: Compression, toolVersion: String)
+  {
     self.environment = environment
     self.volumes = volumes
     self.directory = directory
@@ -58,7 +59,6 @@ public struct BackupWorkflow {
 
   /// When it returns, the archive and its checksum are durable. When it throws, nothing of them is there.
   public func run() throws -> BackupResult {
-    try refuseDoubles()
     try prepareDirectory()
     let locks = try request.volumes.map { try DirectoryLock($0.path) }
     defer { withExtendedLifetime(locks) {} }
@@ -76,17 +76,6 @@ public struct BackupWorkflow {
       snapshotSeconds: (taken - started).seconds, writeSeconds: (stored - taken).seconds,
       verifySeconds: request.verify ? (read - stored).seconds : 0,
       attempts: snapshots.flatMap(\.databases).map(\.attempts).reduce(0, +))
-  }
-
-  private func refuseDoubles() throws {
-    var seen: [String: String] = [:]
-    for volume in request.volumes {
-      if let other = seen.updateValue(volume.path, forKey: volume.name) {
-        throw GoudError(
-          .volumeAmbiguous, "two volumes are named \(volume.name): \(other) and \(volume.path)",
-          hint: "name one of them yourself: --volume NAME=PATH")
-      }
-    }
   }
 
   private func prepareDirectory() throws {

@@ -18,6 +18,14 @@ public struct DatabaseLocation: Sendable, Hashable {
     try VolumeTree(root: volume).directories.filter { $0.names.contains("CURRENT") }
       .map { DatabaseLocation(path: $0.path, directory: $0.absolute) }
   }
+
+  /// What is left of databases: directories, down to four levels, with a `MANIFEST` and no `CURRENT`.
+  public static func remains(in volume: String) throws -> [DatabaseLocation] {
+    try VolumeTree(root: volume).directories.filter { directory in
+      !directory.names.contains("CURRENT")
+        && directory.names.contains { if case .manifest = DatabaseFileName($0) { true } else { false } }
+    }.map { DatabaseLocation(path: $0.path, directory: $0.absolute) }
+  }
 }
 
 /// The directories of a volume, for finding what lies where.

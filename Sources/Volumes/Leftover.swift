@@ -1,0 +1,56 @@
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Something that a run of Goud left beside a volume or among the backups.
+public struct Leftover: Sendable, Codable, Equatable {
+  public enum Kind: String, Sendable, Codable {
+    /// `.NAME.restore-…`: a restore that runs, or was interrupted.
+    case staging
+    /// `.NAME.replaced-…`: what a restore replaced, kept on purpose.
+    case safetyCopy = "safety-copy"
+    /// A file that was being written by a process that is gone.
+    case temporary
+  }
+
+  public let kind: Kind
+  /// Absolute.
+  public let path: String
+  public let bytes: ByteCount
+
+  public init(kind: Kind, path: String, bytes: ByteCount) {
+    self.kind = kind
+    self.path = path
+    self.bytes = bytes
+  }
+
+  /// What lies beside the volume, sorted by path.
+  public static func find(beside volume: Volume, cancellation: Cancellation = Cancellation()) throws -> [Leftover] {
+    let parent = FileSystem.parent(of: volume.path)
+    let own = ".\(FileSystem.name(of: volume.path))"
+    var found = try FileSystem.names(in: parent).compactMap { name -> (Kind, String)? in
+      if name.hasPrefix(volume.stagingPrefix) { return (.staging, name) }
+      return name.hasPrefix(volume.safetyCopyPrefix) ? (.safetyCopy, name) : nil
+    }
+    let temporaries = try AtomicFile.leftovers(in: parent).filter { $0.hasPrefix(own) || $0.hasPrefix(".\(own)") }
+    found = found.filter { !temporaries.contains($0.1) } + temporaries.map { (.temporary, $0) }
+    return try found.sorted { $0.1 < $1.1 }.map { try Leftover($0.0, "\(parent)/\($0.1)", cancellation) }
+  }
+
+  /// The temporary files of killed runs in a directory that may not exist.
+  public static func temporaries(in directory: String) throws -> [Leftover] {
+    guard try FileSystem.status(directory) != nil else { return [] }
+    return try AtomicFile.leftovers(in: directory).sorted()
+      .map { try Leftover(.temporary, "\(directory)/\($0)", Cancellation()) }
+  }
+
+  private init(_ kind: Kind, _ path: String, _ cancellation: Cancellation) throws {
+    let status = try FileSystem.status(path)
+    let bytes =
+      status?.isDirectory == true
+      ? try VolumeInventory(of: path, cancellation: cancellation).bytes : ByteCount(status?.st_size ?? 0)
+    self.init(kind: kind, path: path, bytes: bytes)
+  }
+}

@@ -1,0 +1,96 @@
+import Archive
+import Foundation
+import GoudCore
+import VolumeSnapshot
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Everything that `goud volume inspect` shows of a volume.
+public struct VolumeInspection: Sendable, Codable {
+  public let name: String
+  public let path: String
+  public let state: VolumeSummary.State
+  public let owner: UInt32
+  public let group: UInt32
+  /// Permission bits in octal: `0750`.
+  public let mode: String
+  /// Sum of the apparent sizes of its files, and what they take on the device.
+  public let bytes: ByteCount
+  public let allocatedBytes: ByteCount
+  public let files: [VolumeInventory.Share]
+  public let secrets: [VolumeInventory.Secret]
+  public let fileSystem: Room
+  public let usedPercent: Double
+  /// The run of Goud that uses the volume now.
+  public let usedBy: LockHolder?
+  public let databases: [DatabaseInspection]
+  public let leftovers: [Leftover]
+  public let lastBackup: LastBackup?
+}
+
+/// Looks at volumes for `inspect` and `check`, with what both need.
+public struct VolumeInspector: Sendable {
+  public let configuration: GoudConfiguration
+  /// Outside the volumes, with room for their logs; default `TMPDIR`, else `/tmp`.
+  public var scratch = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+  public var cancellation = Cancellation()
+  /// Reads the metadata of an archive; nil when it has none.
+  public var metadata: @Sendable (String) throws -> BackupMetadata? = { _ in nil }
+
+  public init(_ configuration: GoudConfiguration) { self.configuration = configuration }
+
+  /// - Returns: what could be seen, and the first fault of a database; the caller reports it.
+  public func inspect(_ volume: Volume) throws -> (VolumeInspection, fault: GoudError?) {
+    guard let root = try FileSystem.status(volume.path) else {
+      throw GoudError(.volumeNotFound, "\(volume.path) is not there any more")
+    }
+    let inventory = try VolumeInventory(of: volume.path, cancellation: cancellation)
+    let locations = try volume.locations()
+    let looks = try locations.map {
+      try DatabaseInspection.look($0, of: volume, scratch: scratch, cancellation: cancellation)
+    }
+    let room = try FileSystem.room(at: volume.path)
+    let inspection = VolumeInspection(
+      name: volume.name, path: volume.path, state: try VolumeSummary.State(volume, locations), owner: root.st_uid,
+      group: root.st_gid, mode: "0" + String(root.st_mode & 0o7777, radix: 8), bytes: inventory.bytes,
+      allocatedBytes: inventory.allocated, files: inventory.shares, secrets: inventory.secrets, fileSystem: room,
+      usedPercent: room.usedPercent, usedBy: DirectoryLock.holder(of: volume.path), databases: looks.map(\.0),
+      leftovers: try Leftover.find(beside: volume, cancellation: cancellation), lastBackup: try lastBackup(volume))
+    return (inspection, looks.compactMap(\.1).first)
+  }
+
+  /// What `VolumeCheck` decides on.
+  public func facts(_ volume: Volume, now: Date = Date()) throws -> VolumeFacts {
+    let (seen, _) = try inspect(volume)
+    return VolumeFacts(
+      volume: volume.name, owner: seen.owner, fileSystem: seen.fileSystem, bytes: seen.bytes,
+      backupDirectory: configuration.backupDirectory,
+      backupRoom: try FileSystem.room(at: Self.nearest(configuration.backupDirectory)),
+      databases: seen.databases.map { VolumeFacts.Database(path: $0.path, tables: $0.tables ?? 0, fault: $0.fault) },
+      secrets: seen.secrets, leftovers: seen.leftovers, restoreRunning: try restoreRunning(volume, seen.leftovers),
+      lastBackup: seen.lastBackup, now: now)
+  }
+
+  private func lastBackup(_ volume: Volume) throws -> LastBackup? {
+    try LastBackup.find(
+      of: volume.name, environment: configuration.environment, in: configuration.backupDirectory, metadata: metadata)
+  }
+
+  /// A restore holds the volume, what it builds, or the directory of both.
+  private func restoreRunning(_ volume: Volume, _ leftovers: [Leftover]) throws -> Bool {
+    let staging = leftovers.filter { $0.kind == .staging }.map(\.path)
+    guard !staging.isEmpty else { return false }
+    return ([volume.path, FileSystem.parent(of: volume.path)] + staging).contains {
+      DirectoryLock.holder(of: $0) != nil
+    }
+  }
+
+  /// The path, or the nearest directory above it that exists.
+  private static func nearest(_ path: String) -> String {
+    var path = path
+    while path != "/" && FileSystem.realPath(path) == nil { path = FileSystem.parent(of: path) }
+    return path
+  }
+}

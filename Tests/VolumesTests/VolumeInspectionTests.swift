@@ -1,0 +1,129 @@
+import Archive
+import Foundation
+import GoudCore
+import RocksDB
+import TestSupport
+import Testing
+
+@testable import Volumes
+
+@Suite struct VolumeInspectionTests {
+  @Test func aVolumeIsDescribedDownToItsLevels() throws {
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      chmod(volume.path, 0o751)
+      let (seen, fault) = try fixture.inspector.inspect(volume)
+      let database = try #require(seen.databases.first)
+      #expect(fault == nil && seen.databases.count == 1 && database.path == "rocksdb" && database.fault == nil)
+      #expect(database.sequence == 201 && database.tables == 2)
+      #expect(database.families?.map(\.name).sorted() == ["blocks", "default"])
+      #expect(database.families?.first { $0.name == "blocks" }?.levels[0].files == 2)
+      #expect(database.writtenBy == RocksDBLibrary.version && database.optionsFile?.hasPrefix("OPTIONS-") == true)
+      let compression = database.options.first { $0.name == "compression" && $0.family == "blocks" }
+      #expect(compression?.value == "kSnappyCompression" && database.options[0].family == nil)
+      #expect(seen.mode == "0751" && seen.owner == geteuid() && seen.state == .stopped && seen.usedBy == nil)
+      #expect(seen.files.first { $0.kind == .tables }?.files == 2 && seen.usedPercent > 0)
+    }
+  }
+
+  @Test func severalDatabasesAreAllSeen() throws {
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      try makeDatabase("\(volume.path)/state/db")
+      #expect(try fixture.inspector.inspect(volume).0.databases.map(\.path) == ["rocksdb", "state/db"])
+    }
+  }
+
+  @Test func goudsOwnLockIsShown() throws {
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      let lock = try DirectoryLock(volume.path)
+      #expect(try fixture.inspector.inspect(volume).0.usedBy?.pid == getpid())
+      withExtendedLifetime(lock) {}
+    }
+  }
+
+  @Test func aMissingTableIsAFaultAndTheRestIsShown() throws {
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      let table = try file(".sst", in: "\(volume.path)/rocksdb")
+      try FileManager.default.removeItem(atPath: table)
+      let (seen, fault) = try fixture.inspector.inspect(volume)
+      #expect(fault?.code == .databaseCorrupt && fault?.message.contains(FileSystem.name(of: table)) == true)
+      #expect(seen.databases[0].sequence == nil && seen.databases[0].writtenBy == RocksDBLibrary.version)
+      #expect(seen.databases[0].fault?.code == .databaseCorrupt && seen.bytes.bytes > 0)
+    }
+  }
+
+  @Test func aTruncatedManifestIsAFault() throws {
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      let name = try FileSystem.names(in: "\(volume.path)/rocksdb").first { $0.hasPrefix("MANIFEST") }!
+      truncate("\(volume.path)/rocksdb/\(name)", 20)
+      #expect(try fixture.inspector.inspect(volume).fault?.code == .databaseCorrupt)
+    }
+  }
+
+  @Test func aMissingCurrentIsAFault() throws {
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      try FileManager.default.removeItem(atPath: "\(volume.path)/rocksdb/CURRENT")
+      #expect(try fixture.inspector.inspect(volume).fault?.message.contains("CURRENT is missing") == true)
+    }
+  }
+
+  @Test func cancellationStopsIt() throws {
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      let inspector = fixture.inspector
+      inspector.cancellation.cancel(signal: SIGINT)
+      expectFailure(.interrupted) { try inspector.inspect(volume) }
+      expectFailure(.interrupted) { try VolumeCheck.run([volume], inspector) }
+    }
+  }
+
+  @Test func leftoversAreFoundBesideTheVolume() async throws {
+    let gone = try await Programs.run("sh", ["-c", "printf $$"]).output
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      let parent = fixture.configuration.volumesDirectory
+      try makeFile("\(parent)/.node1_data.restore-7/rocksdb/000001.sst", bytes: 300)
+      try makeFile("\(parent)/.node1_data.replaced-20260101/x", bytes: 200)
+      try makeFile("\(parent)/.node1_data.json.goud-tmp-\(gone)", bytes: 100)
+      try makeFile("\(parent)/.node1_data.json.goud-tmp-\(getppid())", bytes: 100)
+      try makeFile("\(parent)/.node2_data.restore-7/x")
+      let found = try fixture.inspector.inspect(volume).0.leftovers
+      #expect(found.map(\.kind) == [.temporary, .safetyCopy, .staging] && found.map(\.bytes.bytes) == [100, 200, 300])
+    }
+  }
+
+  @Test func theNewestBackupThatNamesTheVolumeIsTheLast() throws {
+    try inTemporaryDirectory { root in
+      for name in [
+        "local-20260101-000000.tar.gz", "local-20260103-000000.tar.zst", "local-20260102-000000.tar",
+        "local-20260104-000000.tar.gz", "local-20260105-000000.tar.gz.sha256", "gcp-20260106-000000.tar.gz",
+        "local-x-20260107-000000.tar.gz",
+      ] { try makeFile("\(root)/goud-chain-backup-\(name)") }
+      func metadata(_ path: String) throws -> BackupMetadata {
+        if path.contains("20260104") { throw GoudError(.archiveCorrupt, "broken") }
+        let volume = path.contains("20260103") ? "node2_data" : "node1_data"
+        return BackupMetadata(
+          name: "", environment: path.contains("-x-") ? "local-x" : "local", timestamp: Date(timeIntervalSince1970: 5),
+          host: "", toolVersion: "",
+          volumes: [.init(name: volume, files: 1, bytes: 1, databases: [], unproven: ["why"])])
+      }
+      let last = try LastBackup.find(of: "node1_data", environment: "local", in: root, metadata: metadata)
+      #expect(last?.archive == "\(root)/goud-chain-backup-local-20260102-000000.tar" && last?.unproven == ["why"])
+      #expect(try LastBackup.find(of: "node3_data", environment: "local", in: root, metadata: metadata) == nil)
+      #expect(try LastBackup.find(of: "x", environment: "local", in: "\(root)/no", metadata: metadata) == nil)
+    }
+  }
+}
