@@ -39,7 +39,8 @@ import WriterOracle
       try FileManager.default.createDirectory(atPath: volume, withIntermediateDirectories: true)
       let oracle = try Oracle(path: "\(fixture.root)/oracle")
       let arguments = [
-        "write", "\(volume)/rocksdb", "--oracle", "\(fixture.root)/oracle", "--write-buffer", "65536", "--families", "3",
+        "write", "\(volume)/rocksdb", "--oracle", "\(fixture.root)/oracle", "--write-buffer", "65536", "--families",
+        "3",
       ]
       let (archive, promised) = try await withWriter(arguments) { writer in
         try await waitUntil("2000 operations") { oracle.acknowledged > 2000 }

@@ -35,7 +35,9 @@ struct Fixture: Sendable {
 
   /// A node's volume with `rocksdb/` and its secrets, at rest.
   @discardableResult
-  func makeVolume(_ name: String = "node1_data", operations: Int = 2000, _ further: [String] = []) async throws -> String {
+  func makeVolume(_ name: String = "node1_data", operations: Int = 2000, _ further: [String] = []) async throws
+    -> String
+  {
     let path = "\(volumes)/\(name)"
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     try await writeDatabase("\(path)/rocksdb", operations: operations, ["--write-buffer", "65536"] + further)

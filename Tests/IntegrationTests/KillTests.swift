@@ -41,7 +41,9 @@ import Testing
 
   @Test func aRestoreKilledAnywhereLeavesTheOldVolumesOrTheNew() async throws {
     try await Fixture.with { fixture in
-      let volumes = try await ["node1_data", "node2_data"].asyncMap { try await fixture.makeVolume($0, operations: 500) }
+      let volumes = try await ["node1_data", "node2_data"].asyncMap {
+        try await fixture.makeVolume($0, operations: 500)
+      }
       let archive = try await fixture.backUp()
       for volume in volumes { try FileManager.default.removeItem(atPath: volume) }
       for name in ["node1_data", "node2_data"] { try await fixture.makeVolume(name, operations: 900) }

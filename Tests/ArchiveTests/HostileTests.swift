@@ -1,0 +1,164 @@
+import Archive
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+
+/// Archives that somebody made to do harm, with valid tar headers and no checksums to hide behind.
+@Suite struct HostileTests {
+  /// Runs `script` (Python) with `tar` open for writing and helpers at hand, and unpacks what it wrote.
+  private func unpack(_ script: String, limit: Int64 = 1 << 30) async throws -> GoudError? {
+    try await withTemporaryDirectory { scratch in
+      let prelude = """
+        import tarfile, io, json, sys
+        root = "goud-chain-backup-local-20260102-030405"
+        tar = tarfile.open(sys.argv[1], "w:gz", format=tarfile.PAX_FORMAT)
+        def add(name, data=b"", kind=tarfile.REGTYPE, link="", size=None):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.size = kind, link, len(data) if size is None else size
+            tar.addfile(info, io.BytesIO(data))
+        def metadata(files=1, bytes=3, volumes=("v",), version=1):
+            add(root + "/metadata.json", json.dumps({"formatVersion": version, "name": root, "environment": "local",
+                "timestamp": "2026-01-02T03:04:05Z", "host": "h", "toolVersion": "0", "volumes": [{"name": v,
+                "files": files, "bytes": bytes, "databases": [], "skipped": [], "unproven": []} for v in volumes]}).encode())
+        """
+      let archive = "\(scratch)/hostile.tar.gz"
+      let made = try await Programs.run("python3", ["-c", "\(prelude)\n\(script)\ntar.close()", archive])
+      try #require(made.status == 0, "\(made.errors)")
+      var options = ArchiveReadOptions()
+      options.allowUnverified = true
+      options.unpackLimit = limit
+      defer {
+        #expect(
+          (try? FileSystem.names(in: scratch).sorted()) ?? []
+            == ["hostile.tar.gz", "out"].filter {
+              $0 != "out" || (try? FileSystem.status("\(scratch)/out")) ?? nil != nil
+            }, "something was written outside")
+      }
+      do {
+        _ = try Sample.extract(archive, to: "\(scratch)/out", options: options)
+        return nil
+      } catch let error as GoudError {
+        return error
+      }
+    }
+  }
+
+  @Test func theHarmlessArchiveOfTheseTestsIsRead() async throws {
+    #expect(try await unpack(#"metadata(); add(root + "/v/a", b"abc")"#) == nil)
+  }
+
+  @Test(arguments: [
+    #"metadata(); add(root + "/v/../../../escape", b"abc")"#,
+    #"metadata(); add("/escape", b"abc")"#,
+    #"metadata(); add("../escape", b"abc")"#,
+    #"metadata(); add(root + "/v/./a", b"abc")"#,
+    #"metadata(); add(root + "/v//a", b"abc")"#,
+    #"metadata(); add("other/v/a", b"abc")"#,
+    #"metadata(); add(root + "/unknown/a", b"abc")"#,
+    #"metadata(); add(root + "/v", b"abc")"#,
+    #"metadata(); add(root + "/v/l", kind=tarfile.SYMTYPE, link="/etc/passwd")"#,
+    #"metadata(); add(root + "/v/l", kind=tarfile.SYMTYPE, link="../../x")"#,
+    #"metadata(); add(root + "/v/l", kind=tarfile.SYMTYPE, link=".."); add(root + "/v/l/x", b"abc")"#,
+    #"metadata(); add(root + "/v/l", kind=tarfile.SYMTYPE, link="d"); add(root + "/v/l/x", b"abc")"#,
+    #"metadata(); add(root + "/v/a", b"abc"); add(root + "/v/b", kind=tarfile.LNKTYPE, link=root + "/v/a")"#,
+    #"metadata(); add(root + "/v/d", kind=tarfile.CHRTYPE)"#,
+    #"metadata(); add(root + "/v/d", kind=tarfile.BLKTYPE)"#,
+    #"metadata(); add(root + "/v/d", kind=tarfile.FIFOTYPE)"#,
+    #"metadata(files=2, bytes=6); add(root + "/v/a", b"abc"); add(root + "/v/a", b"abc")"#,
+    #"metadata(files=2, bytes=6); add(root + "/v/a", b"abc"); add(root + "/v/a/b", b"abc")"#,
+    #"metadata(); add(root + "/v/a", b"abcd")"#,
+    #"metadata(); add(root + "/v/a", b"abc"); add(root + "/v/b", b"")"#,
+    #"metadata(); add(root + "/v/a", b"abc"); metadata()"#,
+    #"metadata(volumes=("..",)); add(root + "/../a", b"abc")"#,
+    #"metadata(volumes=("v", "v")); add(root + "/v/a", b"abc")"#,
+    #"add(root + "/v/a", b"abc"); metadata()"#,
+  ])
+  func harmfulEntriesAreRefused(_ script: String) async throws {
+    let error = try await unpack(script)
+    #expect(error?.code == .archiveUnsafe, "\(error.map { "\($0)" } ?? "accepted")")
+  }
+
+  @Test func aVolumeThatTheMetadataNamesMustBeThere() async throws {
+    #expect(try await unpack("metadata()")?.code == .archiveCorrupt)
+    #expect(try await unpack(#"metadata(files=2, bytes=6); add(root + "/v/a", b"abc")"#)?.code == .archiveCorrupt)
+  }
+
+  @Test func aNewerFormatIsRefused() async throws {
+    #expect(try await unpack(#"metadata(version=2); add(root + "/v/a", b"abc")"#)?.code == .archiveUnsupported)
+  }
+
+  @Test func aSizeThatTheHeaderExaggeratesIsFound() async throws {
+    // The header says 3 GB and the metadata agrees; the data ends after 3 bytes.
+    let error = try await unpack(
+      #"metadata(bytes=3); info = tarfile.TarInfo(root + "/v/a"); info.size = 3; tar.fileobj.write(info.tobuf()); tar.fileobj.write(b"ab")"#
+    )
+    #expect(error?.code.exitStatus == .corrupt)
+  }
+
+  @Test func aBombIsRefusedBeforeItUnpacks() async throws {
+    // 100 GB declared by the entry, 3 bytes by the metadata.
+    let error = try await unpack(
+      #"metadata(); info = tarfile.TarInfo(root + "/v/a"); info.size = 100 << 30; tar.fileobj.write(info.tobuf()); tar.fileobj.write(bytes(1 << 20))"#
+    )
+    #expect(error?.code == .archiveUnsafe)
+  }
+
+  // MARK: The nested layout of the guide's scripts
+
+  private static let nested = """
+    import gzip
+    def inner(entries):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w:gz") as t:
+            for name, data in entries:
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                t.addfile(info, io.BytesIO(data))
+        return out.getvalue()
+    import hashlib
+    def sha(data): return hashlib.sha256(data).hexdigest()
+    v = inner([("./rocksdb/CURRENT", b"MANIFEST-000001\\n"), ("./jwt_secret", b"s")])
+    """
+
+  @Test func theNestedLayoutIsRead() async throws {
+    let script = """
+      \(Self.nested)
+      add(root + "/metadata.txt", b"timestamp: 20260102-030405\\nschema_version=1\\n")
+      add(root + "/v.tar.gz", v)
+      add(root + "/v.tar.gz.sha256", (sha(v) + "  /tmp/x/v.tar.gz\\n").encode())
+      add(root + "/CHECKSUMS.sha256", (sha(v) + "  ./v.tar.gz\\n").encode())
+      """
+    #expect(try await unpack(script) == nil)
+  }
+
+  @Test func theNestedLayoutIsReadInAnyOrder() async throws {
+    let script = """
+      \(Self.nested)
+      add(root + "/CHECKSUMS.sha256", (sha(v) + "  v.tar.gz\\n").encode())
+      add(root + "/v.tar.gz", v)
+      add(root + "/metadata.txt", b"x")
+      """
+    #expect(try await unpack(script) == nil)
+  }
+
+  @Test func aDamagedVolumeOfTheNestedLayoutIsFound() async throws {
+    let script = """
+      \(Self.nested)
+      add(root + "/v.tar.gz", v)
+      add(root + "/v.tar.gz.sha256", (sha(b"other") + "  v.tar.gz\\n").encode())
+      """
+    #expect(try await unpack(script)?.code == .archiveChecksumMismatch)
+  }
+
+  @Test(arguments: [#"[("../escape", b"x")]"#, #"[("/escape", b"x")]"#, #"[("a", b"x"), ("a", b"y")]"#])
+  func harmfulEntriesInsideTheNestedLayoutAreRefused(_ entries: String) async throws {
+    let error = try await unpack("\(Self.nested)\nadd(root + '/v.tar.gz', inner(\(entries)))")
+    #expect(error?.code == .archiveUnsafe)
+  }
+
+  @Test func aBombInsideTheNestedLayoutIsRefused() async throws {
+    let script = "\(Self.nested)\nadd(root + '/v.tar.gz', inner([('a', bytes(50 << 20))]))"
+    #expect(try await unpack(script, limit: 1 << 20)?.code == .ioNoRoom)
+  }
+}

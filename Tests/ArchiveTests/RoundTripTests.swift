@@ -1,0 +1,154 @@
+import Archive
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+
+@Suite struct RoundTripTests {
+  @Test(arguments: Compression.allCases)
+  func whatGoesInComesOut(_ compression: Compression) throws {
+    try inTemporaryDirectory { scratch in
+      var volume = Sample.volume
+      volume.items.append(Sample.file("large", Sample.bytes(5_000_000)))
+      volume.items.append(Sample.file("noise", Sample.bytes(2_500_000, seed: 7).map { $0 ^ 0x5a }))
+      let written = try Sample.write([volume], in: scratch, compression: compression)
+      let report = try Sample.extract(written.path, to: "\(scratch)/out")
+      #expect(report.checksummed && report.sha256 == written.sha256 && report.layout == .goud)
+      for item in volume.items {
+        let path = "\(scratch)/out/node1_data/\(item.entry.path)"
+        let status = try #require(try FileSystem.status(path))
+        switch item.entry.kind {
+        case .file:
+          #expect([UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) == (item.content as? MemorySource)?.bytes)
+          #expect(Int64(status.st_mtim.tv_nsec) == Int64(item.entry.modified.nanoseconds))
+          #expect(status.st_mode & 0o7777 == item.entry.mode)
+        case .directory: #expect(status.isDirectory && status.st_mode & 0o7777 == item.entry.mode)
+        case .link(let target): #expect(try FileManager.default.destinationOfSymbolicLink(atPath: path) == target)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: Compression.allCases)
+  func stockTarReadsWhatWeWrite(_ compression: Compression) async throws {
+    try await withTemporaryDirectory { scratch in
+      var volume = Sample.volume
+      volume.items.append(Sample.file("large", Sample.bytes(3_000_000)))
+      volume.items.append(Sample.file("a name\nwith ü and \\", [1, 2, 3]))
+      let written = try Sample.write([volume], in: scratch, compression: compression)
+      #expect(
+        try await Programs.run("sha256sum", ["--strict", "-c", "\(written.path).sha256"], in: scratch).status == 0)
+      let tar = try await Programs.run("tar", ["-xf", written.path, "-C", scratch], environment: ["LANG": "C"])
+      #expect(tar.status == 0 && tar.errors.isEmpty, "\(tar.errors)")
+      let root = "\(scratch)/goud-chain-backup-local-20260102-030405"
+      let sums = try await Programs.run("sha256sum", ["--strict", "-c", "CHECKSUMS.sha256"], in: root)
+      #expect(sums.status == 0, "\(sums.errors)")
+      #expect(
+        [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(root)/node1_data/large"))) == Sample.bytes(3_000_000))
+    }
+  }
+
+  @Test(arguments: ["gzip", "zstd"])
+  func stockToolsAcceptTheCompressedStream(_ tool: String) async throws {
+    try await withTemporaryDirectory { scratch in
+      let written = try Sample.write(
+        [.init(name: "v", items: [Sample.directory(""), Sample.file("x", Sample.bytes(2_500_000))])], in: scratch,
+        compression: Compression(rawValue: tool)!)
+      #expect(try await Programs.run(tool, ["-t", written.path]).status == 0)
+    }
+  }
+
+  /// What stock tar makes of an unpacked archive, in any compression it knows, reads like our own.
+  @Test(arguments: [["-czf"], ["-cf"], ["--zstd", "-cf"]])
+  func weReadWhatStockTarWrites(_ flags: [String]) async throws {
+    try await withTemporaryDirectory { scratch in
+      let volume = ArchiveVolume(
+        name: "node1_data", items: Sample.volume.items + [Sample.file("large", Sample.bytes(3_000_000))])
+      let written = try Sample.write([volume], in: scratch)
+      _ = try await Programs.run("tar", ["-xzf", written.path, "-C", scratch])
+      let name = "goud-chain-backup-local-20260102-030405"
+      let files = ["metadata.json", "node1_data", "CHECKSUMS.sha256"].map { "\(name)/\($0)" }
+      let again = "\(scratch)/again.tar"
+      #expect(try await Programs.run("tar", flags + [again, "-C", scratch] + files).status == 0)
+      let sum = try await Programs.run("sha256sum", ["again.tar"], in: scratch)
+      try Data(sum.output.utf8).write(to: URL(fileURLWithPath: "\(again).sha256"))
+      #expect(try ArchiveVerifier.verify(path: again, options: ArchiveReadOptions()).checksummed)
+    }
+  }
+
+  @Test func ownerModeTimesAndAttributesOfTheRootTravel() async throws {
+    try await withTemporaryDirectory { scratch in
+      var volume = Sample.volume
+      volume.items[0].entry.owner = 1234
+      volume.items[0].entry.attributes = ["user.root": Array("kept".utf8)]
+      volume.items[0].entry.mode = 0o2751
+      let written = try Sample.write([volume], in: scratch)
+      _ = try Sample.extract(written.path, to: "\(scratch)/out")
+      let status = try #require(try FileSystem.status("\(scratch)/out/node1_data"))
+      #expect(status.st_uid == 1234 && status.st_mode & 0o7777 == 0o2751 && status.st_mtim.tv_sec == 1_600_000_000)
+      let attribute = try await Programs.run(
+        "getfattr", ["-n", "user.root", "--only-values", "\(scratch)/out/node1_data"])
+      #expect(attribute.output == "kept")
+    }
+  }
+
+  @Test func dataThatDoesNotCompressIsStored() throws {
+    try inTemporaryDirectory { scratch in
+      var random = SystemRandomNumberGenerator()
+      let noise = (0..<3_000_000).map { _ in UInt8.random(in: 0...255, using: &random) }
+      let volume = ArchiveVolume(name: "v", items: [Sample.directory(""), Sample.file("noise", noise)])
+      let written = try Sample.write([volume], in: scratch)
+      #expect(written.bytes < 3_000_000 + 10_000)
+      #expect(try ArchiveVerifier.verify(path: written.path, options: ArchiveReadOptions()).checksummed)
+    }
+  }
+
+  @Test func aFileThatShrinksGivesTheBackupUpAndLeavesNothing() throws {
+    try inTemporaryDirectory { scratch in
+      var volume = Sample.volume
+      volume.items[2].entry.kind = .file(size: 4000)
+      let error = #expect(throws: GoudError.self) { try Sample.write([volume], in: scratch) }
+      #expect(error?.code == .volumeFileChanged)
+      #expect(try FileSystem.names(in: scratch).isEmpty)
+    }
+  }
+
+  @Test func aFailedProofGivesTheBackupUpAndLeavesNothing() throws {
+    try inTemporaryDirectory { scratch in
+      var volume = Sample.volume
+      volume.items[2].prove = { throw GoudError(.databaseCorrupt, "damaged") }
+      let error = #expect(throws: GoudError.self) { try Sample.write([volume], in: scratch) }
+      #expect(error?.code == .databaseCorrupt)
+      #expect(try FileSystem.names(in: scratch).isEmpty)
+    }
+  }
+
+  @Test func anArchiveOfThatNameIsNeverReplaced() throws {
+    try inTemporaryDirectory { scratch in
+      let first = try Sample.write(in: scratch)
+      let error = #expect(throws: GoudError.self) { try Sample.write(in: scratch) }
+      #expect(error?.code == .archiveExists)
+      #expect(try ArchiveVerifier.verify(path: first.path, options: ArchiveReadOptions()).sha256 == first.sha256)
+    }
+  }
+
+  @Test func metadataIsReadFromTheFront() throws {
+    try inTemporaryDirectory { scratch in
+      let written = try Sample.write(in: scratch)
+      #expect(try ArchiveReader.metadata(of: written.path).volumes[0].name == "node1_data")
+    }
+  }
+
+  @Test func aCancelledBackupLeavesNothing() throws {
+    try inTemporaryDirectory { scratch in
+      var options = ArchiveWriter.Options(compression: .gzip)
+      options.cancellation.cancel(signal: SIGINT)
+      let error = #expect(throws: GoudError.self) {
+        try ArchiveWriter.write(
+          volumes: [Sample.volume], metadata: Sample.metadata([Sample.volume]), directory: scratch, options: options)
+      }
+      #expect(error?.code == .interrupted)
+      #expect(try FileSystem.names(in: scratch).isEmpty)
+    }
+  }
+}
