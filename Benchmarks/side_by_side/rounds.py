@@ -15,6 +15,7 @@ class Result:
     backups: list = dataclasses.field(default_factory=list)
     agains: list = dataclasses.field(default_factory=list)
     restores: list = dataclasses.field(default_factory=list)
+    by_hands: list = dataclasses.field(default_factory=list)
     size: int = 0
     fault: str = ""
 
@@ -60,16 +61,20 @@ def one(result, volume, scratch, goud):
         if contender.again:
             result.agains.append(measure.run(contender.again, environment))
         if contender.restore:
-            restore(result, environment)
+            result.restores.append(restore(contender, contender.restore, environment))
+        if contender.by_hand:
+            measure.remove(places["TO"])
+            places["TO"].mkdir()
+            result.by_hands.append(restore(contender, contender.by_hand, environment))
     finally:
         for place in places.values():
             measure.remove(place)
 
 
-def restore(result, environment):
+def restore(contender, command, environment):
     """A restore that brings back other tables than were backed up is a failure, however fast it was."""
     os.sync()
-    cost = measure.run(result.contender.restore, environment)
-    if volumes.tables(environment["TO"]) != volumes.tables(environment[result.contender.source]):
+    cost = measure.run(command, environment)
+    if volumes.tables(environment["TO"]) != volumes.tables(environment[contender.source]):
         raise measure.Failed("restored tables differ from the volume's")
-    result.restores.append(cost)
+    return cost
