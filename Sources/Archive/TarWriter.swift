@@ -18,7 +18,7 @@ final class TarWriter {
     guard let archive = archive_write_new() else { throw GoudError(.internalFault, "libarchive: no memory") }
     self.archive = archive
     self.sink = sink
-    archive_write_set_format_pax_restricted(archive)
+    archive_write_set_format_pax(archive)
     archive_write_set_bytes_per_block(archive, 0)
     let me = Unmanaged.passUnretained(self).toOpaque()
     let opened = archive_write_open2(

@@ -90,12 +90,12 @@ import Testing
   }
 
   /// Mutations of small archives, without checksums to hide behind: the reader may refuse, never crash, hang, or write
-  /// outside its directory. `GOUD_FUZZ_SECONDS` (default 5), `GOUD_FUZZ_SEED` (default: the clock; printed).
+  /// outside its directory. `GOUD_FUZZ_SECONDS` (default 3), `GOUD_FUZZ_SEED` (default: the clock; printed).
   @Test(arguments: Compression.allCases)
   func mutatedArchivesNeverCrashTheReader(_ compression: Compression) throws {
     let environment = ProcessInfo.processInfo.environment
     let seed = UInt64(environment["GOUD_FUZZ_SEED"] ?? "") ?? UInt64(Date().timeIntervalSince1970)
-    let seconds = Double(environment["GOUD_FUZZ_SECONDS"] ?? "") ?? 5
+    let seconds = Double(environment["GOUD_FUZZ_SECONDS"] ?? "") ?? 3
     print("fuzz: \(compression) with GOUD_FUZZ_SEED=\(seed)")
     try inTemporaryDirectory { scratch in
       let path = try Sample.write(in: scratch, compression: compression).path

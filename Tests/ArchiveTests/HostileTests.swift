@@ -29,11 +29,8 @@ import Testing
       options.allowUnverified = true
       options.unpackLimit = limit
       defer {
-        #expect(
-          (try? FileSystem.names(in: scratch).sorted()) ?? []
-            == ["hostile.tar.gz", "out"].filter {
-              $0 != "out" || (try? FileSystem.status("\(scratch)/out")) ?? nil != nil
-            }, "something was written outside")
+        let names = Set((try? FileSystem.names(in: scratch)) ?? [])
+        #expect(names.isSubset(of: ["hostile.tar.gz", "out"]), "something was written outside: \(names)")
       }
       do {
         _ = try Sample.extract(archive, to: "\(scratch)/out", options: options)
@@ -89,11 +86,18 @@ import Testing
   }
 
   @Test func aSizeThatTheHeaderExaggeratesIsFound() async throws {
-    // The header says 3 GB and the metadata agrees; the data ends after 3 bytes.
+    // The header says 3000 bytes and the metadata agrees; the data ends after 2.
     let error = try await unpack(
-      #"metadata(bytes=3); info = tarfile.TarInfo(root + "/v/a"); info.size = 3; tar.fileobj.write(info.tobuf()); tar.fileobj.write(b"ab")"#
-    )
-    #expect(error?.code.exitStatus == .corrupt)
+      """
+      import os
+      metadata(bytes=3000)
+      info = tarfile.TarInfo(root + "/v/a")
+      info.size = 3000
+      tar.fileobj.write(info.tobuf() + b"ab")
+      tar.fileobj.close()
+      os._exit(0)
+      """)
+    #expect(error?.code == .archiveCorrupt)
   }
 
   @Test func aBombIsRefusedBeforeItUnpacks() async throws {

@@ -109,7 +109,8 @@ import Testing
       volume.items[2].entry.kind = .file(size: 4000)
       let error = #expect(throws: GoudError.self) { try Sample.write([volume], in: scratch) }
       #expect(error?.code == .volumeFileChanged)
-      #expect(try FileSystem.names(in: scratch).isEmpty)
+      let left = try FileSystem.names(in: scratch)
+      #expect(left.isEmpty)
     }
   }
 
@@ -119,7 +120,8 @@ import Testing
       volume.items[2].prove = { throw GoudError(.databaseCorrupt, "damaged") }
       let error = #expect(throws: GoudError.self) { try Sample.write([volume], in: scratch) }
       #expect(error?.code == .databaseCorrupt)
-      #expect(try FileSystem.names(in: scratch).isEmpty)
+      let left = try FileSystem.names(in: scratch)
+      #expect(left.isEmpty)
     }
   }
 
@@ -141,14 +143,15 @@ import Testing
 
   @Test func aCancelledBackupLeavesNothing() throws {
     try inTemporaryDirectory { scratch in
-      var options = ArchiveWriter.Options(compression: .gzip)
+      let options = ArchiveWriter.Options(compression: .gzip)
       options.cancellation.cancel(signal: SIGINT)
       let error = #expect(throws: GoudError.self) {
         try ArchiveWriter.write(
           volumes: [Sample.volume], metadata: Sample.metadata([Sample.volume]), directory: scratch, options: options)
       }
       #expect(error?.code == .interrupted)
-      #expect(try FileSystem.names(in: scratch).isEmpty)
+      let left = try FileSystem.names(in: scratch)
+      #expect(left.isEmpty)
     }
   }
 }
