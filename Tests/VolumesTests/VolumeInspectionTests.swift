@@ -17,6 +17,7 @@ import Testing
       let database = try #require(seen.databases.first)
       #expect(fault == nil && seen.databases.count == 1 && database.path == "rocksdb" && database.fault == nil)
       #expect(database.sequence == 201 && database.tables == 2)
+      #expect(database.estimatedKeys == 200, "entries of both tables: an estimate, and never 0")
       #expect(database.families?.map(\.name).sorted() == ["blocks", "default"])
       #expect(database.families?.first { $0.name == "blocks" }?.levels[0].files == 2)
       #expect(database.writtenBy == RocksDBLibrary.version && database.optionsFile?.hasPrefix("OPTIONS-") == true)
