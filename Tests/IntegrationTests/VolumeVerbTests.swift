@@ -62,6 +62,18 @@ import WriterOracle
     }
   }
 
+  @Test func theLastBackupIsShownAndMissedWhereBackupsAreScheduled() async throws {
+    try await Fixture.with { fixture in
+      try await fixture.makeVolume()
+      let scheduled = ["BACKUP_ENABLED": "true"]
+      #expect(try await fixture.goud("volume", "check", environment: scheduled).status == 20)
+      let archive = try await fixture.backUp()
+      #expect(try await fixture.goud("volume", "check", environment: scheduled).status == 0)
+      let seen = try json(try await fixture.goud("volume", "inspect", "node1", "--format", "json"))
+      #expect((seen["lastBackup"] as? [String: Any])?["archive"] as? String == archive)
+    }
+  }
+
   @Test func aDamagedVolumeIsShownAndEndsWithStatus12() async throws {
     try await Fixture.with { fixture in
       let volume = try await fixture.makeVolume()

@@ -31,10 +31,11 @@ import Testing
     #expect(Set(findings.map(\.check)) == Set(Finding.Check.allCases).subtracting([.access]))
   }
 
-  @Test(arguments: [
-    (0, Finding.Level.ok), (699, .ok), (700, .ok), (701, .warning), (850, .warning), (851, .critical),
-    (1000, .critical),
-  ] as [(Int64, Finding.Level)])
+  @Test(
+    arguments: [
+      (0, Finding.Level.ok), (699, .ok), (700, .ok), (701, .warning), (850, .warning), (851, .critical),
+      (1000, .critical),
+    ] as [(Int64, Finding.Level)])
   func aThresholdIsPassedAboveItNotAtIt(_ used: Int64, _ level: Finding.Level) {
     let room = Room(total: ByteCount(1000), free: ByteCount(1000 - used), available: ByteCount(1000 - used))
     #expect(self.level(.fileSystem) { $0.fileSystem = room } == level)
