@@ -65,7 +65,6 @@ rocksdb::Options bounded_options(int comparator) {
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.comparator = comparator ? rocksdb::ReverseBytewiseComparator() : rocksdb::BytewiseComparator();
   options.info_log = std::make_shared<SilentLogger>();
-  options.skip_stats_update_on_db_open = true;
   return options;
 }
 

@@ -123,13 +123,16 @@ public struct DatabaseOption: Sendable, Codable, Equatable {
     "target_file_size_base", "compaction_style", "enable_blob_files", "table_factory",
   ]
 
-  /// Those of `OPTIONS` that are there, the database's first, then by column family.
+  /// Those of `OPTIONS` that are set, the database's first, then by column family.
   static func thatMatter(_ file: OptionsFile) -> [DatabaseOption] {
     let families = file.families.sorted { $0.key < $1.key }
     return pick(ofDatabase, file.database, nil) + families.flatMap { pick(ofFamily, $0.value, $0.key) }
   }
 
   private static func pick(_ names: [String], _ values: [String: String], _ family: String?) -> [DatabaseOption] {
-    names.compactMap { name in values[name].map { DatabaseOption(family: family, name: name, value: $0) } }
+    names.compactMap { name in
+      guard let value = values[name], !value.isEmpty, value != "nullptr" else { return nil }
+      return DatabaseOption(family: family, name: name, value: value)
+    }
   }
 }

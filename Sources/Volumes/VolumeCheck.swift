@@ -97,7 +97,9 @@ public struct VolumeCheck: Sendable {
         hint: "chown it to user \(facts.owner), or its node cannot read it")
     }
     guard wrong.isEmpty else { return wrong }
-    return [Finding(facts.volume, .secrets, .ok, "\(facts.secrets.count) secrets, readable by their owner alone")]
+    let count = facts.secrets.count
+    let text = count == 0 ? "no secrets in it" : "\(count) secret\(count == 1 ? "" : "s"), for the owner alone"
+    return [Finding(facts.volume, .secrets, .ok, text)]
   }
 
   private func leftovers(_ facts: VolumeFacts) -> [Finding] {

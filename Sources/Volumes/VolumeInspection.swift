@@ -36,8 +36,8 @@ public struct VolumeInspector: Sendable {
   /// Outside the volumes, with room for their logs; default `TMPDIR`, else `/tmp`.
   public var scratch = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
   public var cancellation = Cancellation()
-  /// Reads the metadata of an archive; nil when it has none.
-  public var metadata: @Sendable (String) throws -> BackupMetadata? = { _ in nil }
+  /// Reads the metadata of the archive at a path.
+  var metadata: @Sendable (String) throws -> BackupMetadata = { try ArchiveReader.metadata(of: $0) }
 
   public init(_ configuration: GoudConfiguration) { self.configuration = configuration }
 

@@ -17,6 +17,7 @@ import Testing
       let database = try #require(seen.databases.first)
       #expect(fault == nil && seen.databases.count == 1 && database.path == "rocksdb" && database.fault == nil)
       #expect(database.sequence == 201 && database.tables == 2)
+      #expect(database.estimatedKeys == 200, "entries of both tables: an estimate, and never 0")
       #expect(database.families?.map(\.name).sorted() == ["blocks", "default"])
       #expect(database.families?.first { $0.name == "blocks" }?.levels[0].files == 2)
       #expect(database.writtenBy == RocksDBLibrary.version && database.optionsFile?.hasPrefix("OPTIONS-") == true)
@@ -110,8 +111,12 @@ import Testing
       for name in [
         "local-20260101-000000.tar.gz", "local-20260103-000000.tar.zst", "local-20260102-000000.tar",
         "local-20260104-000000.tar.gz", "local-20260105-000000.tar.gz.sha256", "gcp-20260106-000000.tar.gz",
-        "local-x-20260107-000000.tar.gz",
+        "local-x-20260107-000000.tar.gz", "local-x-20260107-000000.tar.gz.sha256", "gcp-20260106-000000.tar.gz.sha256",
+        "local-20260108-000000.tar.gz",
       ] { try makeFile("\(root)/goud-chain-backup-\(name)") }
+      for day in ["01-000000.tar.gz", "02-000000.tar", "03-000000.tar.zst", "04-000000.tar.gz"] {
+        try makeFile("\(root)/goud-chain-backup-local-202601\(day).sha256")
+      }
       func metadata(_ path: String) throws -> BackupMetadata {
         if path.contains("20260104") { throw GoudError(.archiveCorrupt, "broken") }
         let volume = path.contains("20260103") ? "node2_data" : "node1_data"
