@@ -21,8 +21,3 @@ long goud_copy_file_range(int from, long long *offset, int to, unsigned long cou
 
 /* Asks the kernel to begin writing a range of a file to its device, without waiting for it. */
 void goud_start_writeback(int fd, long long offset, long long count);
-
-/* Writes out the whole file system that holds `fd` and waits. Returns 0, or -1 with errno set, also for a write that
-   failed since `fd` was opened. */
-int goud_syncfs(int fd);
-

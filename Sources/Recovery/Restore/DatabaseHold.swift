@@ -17,20 +17,23 @@ final class DatabaseHold {
 
   /// - Throws: `volume.database-open`, naming the process, when a database of the volume is open.
   init(_ volume: String) throws {
-    locks = try DatabaseTraces.find(in: volume).filter(\.isDatabase).map {
-      try Self.lock($0.location.directory, volume: volume)
-    }
+    locks = try Self.databases(volume).map { try Self.lock($0.directory, volume: volume) }
   }
 
   /// Looks without taking anything, and without leaving anything on disk.
   /// - Throws: `volume.database-open`.
   static func refuseOpen(_ volume: String) throws {
-    for database in try DatabaseTraces.find(in: volume) where database.isDatabase {
-      let path = "\(database.location.directory)/LOCK"
+    for database in try databases(volume) {
+      let path = "\(database.directory)/LOCK"
       guard try FileSystem.status(path)?.isRegular == true else { continue }
       let pid = goud_record_lock_holder(try Descriptor.open(path, O_RDONLY | O_NOFOLLOW).fd)
       if pid >= 0 { throw open(volume, lock: path, pid: pid) }
     }
+  }
+
+  /// Also those that have lost their `CURRENT`, which is what a restore is often for.
+  static func databases(_ volume: String) throws -> [DatabaseLocation] {
+    try DatabaseLocation.find(in: volume) + DatabaseLocation.remains(in: volume)
   }
 
   private static func lock(_ database: String, volume: String) throws -> Descriptor {

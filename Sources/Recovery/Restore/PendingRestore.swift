@@ -44,7 +44,8 @@ public struct PendingRestore: Sendable {
       if other.path == before.path { return place }
       return before.directory == other.directory ? try VolumePlace("\(place.directory)/\(other.name)") : other
     }
-    outcome = SwapDirection(try volumes.map { try SwapState(of: $0, id: marker.id) }) == .forward
+    outcome =
+      SwapDirection(try volumes.map { try SwapState(of: $0, id: marker.id) }) == .forward
       ? .finished : .rolledBack
   }
 }

@@ -44,7 +44,7 @@ extension RestoreRequest {
 
 extension PresentVolume {
   /// - Throws: `restore.not-a-volume` for anything that is neither a volume nor an empty directory.
-  init(at place: VolumePlace) throws {
+  public init(at place: VolumePlace) throws {
     guard let status = try FileSystem.status(place.path) else {
       self = .absent
       return
@@ -54,9 +54,9 @@ extension PresentVolume {
         .restoreNotAVolume, "\(place.path) is a file, not a volume", hint: "name another place with --to",
         context: ["path": place.path])
     }
-    let traces = try DatabaseTraces.find(in: place.path)
-    if !traces.isEmpty {
-      self = .volume(identities: try Self.identities(traces.filter(\.isDatabase).map(\.location)))
+    let databases = try DatabaseHold.databases(place.path)
+    if !databases.isEmpty {
+      self = .volume(identities: try Self.identities(databases))
     } else if try FileSystem.names(in: place.path).isEmpty {
       self = .emptyDirectory
     } else {

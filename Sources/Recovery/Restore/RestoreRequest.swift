@@ -14,7 +14,7 @@ public struct RestoreSource: Sendable {
   /// Whether `volumes` says how large each volume is and what databases it holds.
   public var isDescribed: Bool
   /// Builds volumes, each into an empty directory that exists: volume name → absolute path. Verifies every byte against
-  /// the backup's checksums, and throws unless everything asked for is there and agrees.
+  /// the backup's checksums, and throws unless everything asked for is there, agrees, and is on the device.
   public var build: @Sendable (_ directories: [String: String], Cancellation, any ProgressSink) throws -> Void
 
   public init(

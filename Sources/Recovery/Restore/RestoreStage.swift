@@ -1,4 +1,3 @@
-import CGoudLinux
 import Foundation
 import GoudCore
 
@@ -11,8 +10,6 @@ final class RestoreStage {
   let swap: Swap
   private let plan: RestorePlan
   private var marker: RestoreMarker
-  /// Held open from the start: `syncfs` then reports every write that failed since.
-  private var roots: [VolumePlace: Descriptor] = [:]
 
   init(_ plan: RestorePlan, sha256: String?, renames: Renames) throws {
     let now = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded(.down))
@@ -41,24 +38,19 @@ final class RestoreStage {
       KillPoint.reached("restore.staged")
       try marked(step.place).write(in: path)
       KillPoint.reached("restore.marked")
-      roots[step.place] = try Descriptor.open(path, O_RDONLY | O_DIRECTORY)
     }
   }
 
-  /// Puts everything on the device, then says durably that all of it is proven.
+  /// Says durably that every volume is built, on the device, and proven.
   func finish() throws {
-    for step in plan.steps {
-      guard try RestoreMarker.read(in: path(of: step)) == marked(step.place), let root = roots[step.place] else {
-        throw GoudError(
-          .archiveUnsafe, "the backup brought a file named \(RestoreMarker.fileName), which is goud's own",
-          hint: "do not trust this archive", context: ["volume": step.volume])
-      }
-      guard goud_syncfs(root.fd) == 0 else { throw GoudError.system("write out", path(of: step)) }
-      KillPoint.reached("restore.synced")
+    for step in plan.steps where try RestoreMarker.read(in: path(of: step)) != marked(step.place) {
+      throw GoudError(
+        .archiveUnsafe, "the backup brought a file named \(RestoreMarker.fileName), which is goud's own",
+        hint: "do not trust this archive", context: ["volume": step.volume])
     }
     marker.state = .proven
     for step in plan.steps {
-      let modified = try roots[step.place]!.status().st_mtim
+      guard let modified = try FileSystem.status(path(of: step))?.st_mtim else { continue }
       marker.rootModified = [Int64(modified.tv_sec), Int64(modified.tv_nsec)]
       try marked(step.place).write(in: path(of: step))
       KillPoint.reached("restore.proven")

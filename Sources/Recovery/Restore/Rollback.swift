@@ -67,7 +67,10 @@ public struct Rollback: Sendable {
   private func choose() throws -> [SafetyCopy] {
     let newest = try places().compactMap { try SafetyCopy.all(of: $0).first }
     guard let last = newest.max(by: { $1.isNewer(than: $0) }) else {
-      let place = switch target { case .volume(let path), .newest(let path): path }
+      let place =
+        switch target {
+        case .volume(let path), .newest(let path): path
+        }
       throw GoudError(
         .restoreNothingToRollBack, "there is no safety copy beside \(place)",
         hint: "a restore keeps one for SAFETY_COPY_RETENTION_DAYS; restore a backup instead", context: ["path": place])
