@@ -73,7 +73,9 @@ public struct WriterModel: Sendable {
 
   /// The value that operation `number` leaves in its slot; nil: it deletes.
   private func value(after number: UInt64, family: Int) -> [UInt8]? {
-    var state = seed &+ number &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(family)
+    // Mixed first: states a step apart would give values that are shifted copies of one another.
+    var origin = seed &+ number &* 1024 &+ UInt64(family)
+    var state = Self.mix(&origin)
     var bytes = [UInt8](repeating: 0, count: valueBytes)
     guard Self.mix(&state) % 10 != 0 else { return nil }
     // Half noise, half text: compresses about as far as blocks of a chain do.
