@@ -70,7 +70,7 @@ public struct ArchiveReader {
         self.metadata = metadata
         throw Enough()
       }
-      func entry(_ entry: FileEntry, of volume: String) throws {}
+      func entry(_ entry: FileEntry, of volume: String) throws { throw Enough() }
       func data(_ bytes: UnsafeRawBufferPointer) throws {}
       func endFile() throws {}
     }

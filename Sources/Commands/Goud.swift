@@ -12,7 +12,7 @@ public struct Goud: ParsableCommand {
     discussion:
       "Exit codes and JSON: docs/scripting.md. Shell completion: goud --generate-completion-script bash|zsh|fish.",
     version: version,
-    subcommands: [Backup.self, VolumeGroup.self, ConfigGroup.self])
+    subcommands: [Backup.self, RestoreCommand.self, VolumeGroup.self, ConfigGroup.self])
 
   public init() {}
 

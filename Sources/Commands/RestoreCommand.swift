@@ -1,0 +1,130 @@
+import ArgumentParser
+import Foundation
+import GoudCore
+import Recovery
+import Volumes
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// `goud restore`
+struct RestoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "restore", abstract: "Put a backup in place, or put back what a restore replaced.",
+    discussion: """
+      Builds the volumes beside the present ones, checks every byte and every database, and only then exchanges them. \
+      What was replaced is kept as a safety copy. A restore that was interrupted is finished or rolled back first.
+      """)
+
+  @Argument(help: "An archive, or the name of one in BACKUP_DIR; with --rollback a volume: NAME or PATH.")
+  var file: String?
+  @OptionGroup var scope: EnvironmentOptions
+  @Option(help: "Restore only this volume of the backup.") var volume: String?
+  @Option(help: "Put the volume at this path instead of among the environment's.") var to: String?
+  @Flag(help: "Put back the newest safety copy: of one volume, or of all that the last restore replaced.")
+  var rollback = false
+  @Flag(help: "Show what would be done, and touch nothing.") var dryRun = false
+  @Flag(help: "Do not ask.") var yes = false
+  @Flag(help: "Go on without the checksums; still compares every one there is.") var allowUnverified = false
+  @Flag(help: "Also put in place what the linked RocksDB cannot open or prove.") var unproven = false
+  @Flag(help: "Also replace a volume that holds another database; it is kept as a safety copy.")
+  var replaceForeign = false
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var progress: ProgressOptions
+
+  func validate() throws {
+    guard rollback else {
+      if file == nil { throw ValidationError("name a backup, or pass --rollback") }
+      return
+    }
+    if volume != nil || to != nil { throw ValidationError("with --rollback, name the volume as the argument") }
+  }
+
+  func run() throws {
+    let configuration = try GoudConfiguration.load(flags: scope.flags)
+    try rollback ? rollBack(configuration) : restore(configuration)
+  }
+
+  private func restore(_ configuration: GoudConfiguration) throws {
+    let source = try RestoreSource.archive(
+      try BackupCatalog(configuration).find(file ?? ""), allowUnverified: allowUnverified,
+      cancellation: Signals.cancellation, progress: progress.sink)
+    var restore = Restore(try request(source, configuration), from: source)
+    restore.cancellation = Signals.cancellation
+    restore.progress = progress.sink
+    if dryRun { return try show(RestorePlanText(try restore.plan())) }
+    try show(try restore.run { try confirm(RestorePlanText($0)) })
+  }
+
+  /// Without `--env`, the volumes go where the backup's own environment keeps them.
+  private func request(_ source: RestoreSource, _ configuration: GoudConfiguration) throws -> RestoreRequest {
+    var request: RestoreRequest
+    if let to {
+      request = RestoreRequest(target: .path(to), environment: scope.environment, volume: volume)
+    } else {
+      let own = try source.environment.map { environment in
+        environment == configuration.environment || scope.environment != nil
+          ? configuration : try GoudConfiguration.load(flags: [.environment: environment])
+      }
+      request = RestoreRequest(
+        target: .directory((own ?? configuration).volumesDirectory), environment: scope.environment, volume: volume)
+    }
+    request.allowUnproven = unproven
+    request.replaceForeign = replaceForeign
+    return request
+  }
+
+  private func rollBack(_ configuration: GoudConfiguration) throws {
+    let target: Rollback.Target =
+      try file.map { .volume(path: try path(of: $0, configuration)) }
+      ?? .newest(directory: configuration.volumesDirectory)
+    var rollback = Rollback(target)
+    rollback.allowUnproven = unproven
+    if dryRun { return try show(RestorePlanText(try rollback.plan())) }
+    try show(try rollback.run { try confirm(RestorePlanText($0)) })
+  }
+
+  /// `node1`, `node1_data` or a path; the volume itself need not be there any more.
+  private func path(of text: String, _ configuration: GoudConfiguration) throws -> String {
+    guard !text.contains("/") else { return text }
+    let paths = ["", "_data"].map { "\(configuration.volumesDirectory)/\(text)\($0)" }
+    return try paths.first { try !SafetyCopy.all(of: VolumePlace($0)).isEmpty } ?? paths[0]
+  }
+
+  private func confirm(_ plan: RestorePlanText) throws {
+    guard !yes else { return }
+    Output.note(Output.printable(lines: plan.lines))
+    guard isatty(STDIN_FILENO) == 1 else {
+      throw GoudError(
+        .restoreConfirmation, "nobody is there to confirm this", hint: "pass --yes, or look first with --dry-run")
+    }
+    FileHandle.standardError.write(Data("go on? [y/N] ".utf8))
+    guard ["y", "yes"].contains(readLine()?.lowercased() ?? "") else {
+      throw GoudError(.restoreConfirmation, "not confirmed; nothing was changed")
+    }
+  }
+
+  private func show(_ plan: RestorePlanText) throws {
+    switch output.format {
+    case .json: Output.write(try Output.json(plan))
+    case .table: Output.write(Output.printable(lines: plan.lines))
+    }
+  }
+
+  private func show(_ report: RestoreReport) throws {
+    switch output.format {
+    case .json: Output.write(try Output.json(report))
+    case .table:
+      var lines = report.settled.map { "\($0), which had been interrupted" }
+      lines.append("\(report.backup) is in place")
+      lines += report.volumes.map {
+        let kept = $0.safetyCopy.map { "; replaced data kept at \($0)" } ?? ""
+        return "  \($0.name): \($0.path)\(kept)"
+      }
+      lines += report.notes.map { "  NOT PROVEN: \($0)" }
+      if report.volumes.contains(where: { $0.safetyCopy != nil }) { lines.append("undo with: goud restore --rollback") }
+      Output.write(Output.printable(lines: lines))
+    }
+  }
+}

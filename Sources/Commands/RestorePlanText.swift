@@ -1,0 +1,75 @@
+import Foundation
+import GoudCore
+import Recovery
+
+/// What a restore or a rollback would do, for people and for programs.
+struct RestorePlanText: Encodable {
+  struct Volume: Encodable {
+    let name: String
+    let path: String
+    let bytes: ByteCount
+    /// `absent`, `empty directory` or `volume`: what is there now. A volume is kept as a safety copy.
+    let present: String
+    /// The safety copy that is put back; nil for a restore.
+    let safetyCopy: String?
+  }
+
+  struct Room: Encodable {
+    let directory: String
+    let needed: ByteCount
+    let available: ByteCount
+  }
+
+  let backup: String
+  let volumes: [Volume]
+  let room: [Room]
+  /// Interrupted restores that are finished or rolled back first.
+  let pending: [String]
+
+  init(_ plan: RestorePlan) {
+    backup = plan.backup
+    volumes = plan.steps.map {
+      Volume(
+        name: $0.volume, path: $0.place.path, bytes: $0.bytes, present: $0.present.description, safetyCopy: nil)
+    }
+    room = plan.needs.map { Room(directory: $0.directory, needed: $0.bytes, available: $0.available) }
+    pending = plan.pending.map { "\($0.backup) (\($0.outcome == .finished ? "to be finished" : "to be rolled back"))" }
+  }
+
+  init(_ copies: [SafetyCopy]) throws {
+    backup = copies.first.map { "safety copy \($0.stamp)" } ?? ""
+    volumes = try copies.map {
+      Volume(
+        name: $0.place.name, path: $0.place.path, bytes: .zero,
+        present: try PresentVolume(at: $0.place).description, safetyCopy: $0.path)
+    }
+    room = []
+    pending = []
+  }
+
+  var lines: [String] {
+    pending.map { "first: \($0), which was interrupted" }
+      + ["put \(backup) in place"]
+      + volumes.map {
+        let bytes = $0.bytes > .zero ? ", \($0.bytes)" : ""
+        return "  \($0.name): \($0.path)\(bytes); there now: \($0.present)"
+          + ($0.present == "volume" ? ", kept as a safety copy" : "")
+      }
+      + room.map { "  room in \($0.directory): \($0.needed) needed, \($0.available) available" }
+  }
+}
+
+extension PresentVolume {
+  var description: String {
+    switch self {
+    case .absent: "absent"
+    case .emptyDirectory: "empty directory"
+    case .volume: "volume"
+    }
+  }
+}
+
+extension Output {
+  /// Lines of text, each with its control characters escaped.
+  static func printable(lines: [String]) -> String { lines.map(printable).joined(separator: "\n") }
+}

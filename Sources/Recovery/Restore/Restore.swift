@@ -1,0 +1,150 @@
+import CGoudLinux
+import Foundation
+import GoudCore
+import VolumeSnapshot
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Puts a backup in place: builds it beside the present data, proves it, swaps it in, keeps what it replaced.
+///
+/// Whatever happens, and whenever the process ends, every volume is the old one or the new one, whole. Before the first
+/// swap everything goes back; after it, everything goes forward, at the latest in the next run.
+public struct Restore: Sendable {
+  public var request: RestoreRequest
+  public var source: RestoreSource
+  public var proof = RestoreProof()
+  public var cancellation = Cancellation()
+  public var progress: any ProgressSink = NoProgress()
+  var renames = Renames()
+
+  public init(_ request: RestoreRequest, from source: RestoreSource) {
+    self.request = request
+    self.source = source
+  }
+
+  /// What `run` would do; touches nothing.
+  /// - Throws: what `RestorePlan.make` throws; `volume.locked`.
+  public func plan() throws -> RestorePlan {
+    for place in try RestorePlan.places(request, source: source) { try VolumeLocks.refuseHeld(place) }
+    return try RestorePlan.make(request, source: source)
+  }
+
+  /// - Parameter confirm: sees the plan before anything is built, and throws to end the run there. Unfinished restores
+  ///   of these volumes have been settled by then.
+  /// - Returns: what was done. On disk: the new volumes in place, without a marker, the replaced ones as safety copies.
+  /// - Throws: what `RestorePlan.make` throws; `volume.locked`; what the build throws (`archive.…`);
+  ///   `database.corrupt`; `io.no-room`; `run.interrupted`, `run.terminated`; `restore.unproven`. The volumes are then
+  ///   the old ones.
+  public func run(confirm: (RestorePlan) throws -> Void = { _ in }) throws -> RestoreReport {
+    let locks = VolumeLocks()
+    let places = try RestorePlan.places(request, source: source)
+    let pending = try places.flatMap {
+      try PendingRestore.settle(at: $0, locks: locks, renames: renames) { try proof.quick($0) }
+    }
+    let plan = try RestorePlan.make(request, source: source)
+    try confirm(plan)
+    try createDirectories(plan)
+    for step in plan.steps { try locks.take(step.place) }
+    let holds = try plan.steps.filter(\.present.isVolume).map { try DatabaseHold($0.place.path) }
+    let result = try execute(plan, locks)
+    withExtendedLifetime((locks, holds)) {}
+    return RestoreReport(plan, result, settled: pending)
+  }
+
+  private func createDirectories(_ plan: RestorePlan) throws {
+    for directory in Set(plan.steps.map(\.place.directory)) where try FileSystem.status(directory) == nil {
+      do {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+      } catch {
+        throw GoudError(.ioFailed, "cannot create \(directory): \(error.localizedDescription)", cause: error)
+      }
+    }
+  }
+
+  private func execute(_ plan: RestorePlan, _ locks: VolumeLocks) throws -> (kept: [VolumePlace: String], [String]) {
+    let stage = try RestoreStage(plan, sha256: source.sha256, renames: renames)
+    do {
+      try stage.begin()
+      for step in plan.steps { try locks.take(directory: stage.path(of: step)) }
+      try cancellation.check()
+      try source.build(stage.directories, cancellation, progress)
+      KillPoint.reached("restore.built")
+      let notes = try plan.steps.flatMap { try prove($0, at: stage.path(of: $0)) }
+      let holds = try plan.steps.map { try DatabaseHold(stage.path(of: $0)) }
+      try stage.finish()
+      try cancellation.check()
+      KillPoint.reached("restore.ready")
+      // From here on nobody stops it: a few renames, and a look at what lies in place.
+      let unproven = Set(notes.map(\.place))
+      let kept = try stage.swap.run { if !unproven.contains($0) { try proof.quick($0) } }
+      withExtendedLifetime(holds) {}
+      return (kept, notes.map(\.text))
+    } catch {
+      // What cannot be discarded now is found by its marker and discarded by the next run; the first error counts.
+      try? stage.discard()
+      throw error
+    }
+  }
+
+  /// - Returns: why it could not be proven, where the user insists on having it all the same.
+  private func prove(_ step: RestorePlan.Step, at path: String) throws -> [(place: VolumePlace, text: String)] {
+    do {
+      let identities = try proof.full(path, scratch: step.place.directory, cancellation, progress)
+      try step.refuseForeign(identities, request)
+      return []
+    } catch let error as GoudError {
+      let known = error.code == .databaseUnsupported || error.code == .databaseCorrupt && !step.unproven.isEmpty
+      guard request.allowUnproven, known else { throw error.within("\(step.volume) of \(source.name)") }
+      return [(step.place, "\(step.volume) is in place unproven: \(error.message)")]
+    }
+  }
+}
+
+/// How restored data is proven. Tests put others in.
+public struct RestoreProof: Sendable {
+  /// Every block of every table; returns the databases' identities by path.
+  var full: @Sendable (String, String, Cancellation, any ProgressSink) throws -> [String: String] = {
+    let proof = try VolumeProof.check($0, depth: .full, scratch: $1, cancellation: $2, progress: $3)
+    return try PresentVolume.identities(proof.databases.map(\.location))
+  }
+
+  /// Whether the volume opens where it is now.
+  var quick: @Sendable (VolumePlace) throws -> Void = {
+    _ = try VolumeProof.check($0.path, depth: .quick, scratch: $0.directory)
+  }
+
+  public init() {}
+
+  func full(
+    _ path: String, scratch: String, _ cancellation: Cancellation, _ progress: any ProgressSink
+  ) throws -> [String: String] { try full(path, scratch, cancellation, progress) }
+}
+
+/// What a restore or a rollback did.
+public struct RestoreReport: Sendable, Codable {
+  public struct Volume: Sendable, Codable {
+    public let name: String
+    public let path: String
+    public let bytes: ByteCount
+    /// Where the replaced data is; nil when there was none.
+    public let safetyCopy: String?
+  }
+
+  public let backup: String
+  public let volumes: [Volume]
+  /// Earlier restores that were finished or rolled back first: `finished <backup>`.
+  public let settled: [String]
+  /// What the user must know: data that is in place unproven.
+  public let notes: [String]
+
+  init(_ plan: RestorePlan, _ result: (kept: [VolumePlace: String], notes: [String]), settled: [PendingRestore]) {
+    backup = plan.backup
+    volumes = plan.steps.map {
+      Volume(name: $0.volume, path: $0.place.path, bytes: $0.bytes, safetyCopy: result.kept[$0.place])
+    }
+    self.settled = settled.map(\.summary)
+    notes = result.notes
+  }
+}

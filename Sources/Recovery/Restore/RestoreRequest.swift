@@ -1,0 +1,58 @@
+import Archive
+import Foundation
+import GoudCore
+
+/// A backup, as far as a restore must know it.
+public struct RestoreSource: Sendable {
+  /// The backup's name: `goud-chain-backup-local-20261123-121123`.
+  public var name: String
+  /// nil when the backup does not say (some that the guide's scripts made).
+  public var environment: String?
+  /// The digest of the archive file; nil when it was not checked.
+  public var sha256: String?
+  public var volumes: [BackupMetadata.Volume]
+  /// Whether `volumes` says how large each volume is and what databases it holds.
+  public var isDescribed: Bool
+  /// Builds volumes, each into an empty directory that exists: volume name → absolute path. Verifies every byte against
+  /// the backup's checksums, and throws unless everything asked for is there, agrees, and is on the device.
+  public var build: @Sendable (_ directories: [String: String], Cancellation, any ProgressSink) throws -> Void
+
+  public init(
+    name: String, environment: String?, sha256: String? = nil, volumes: [BackupMetadata.Volume],
+    isDescribed: Bool = true,
+    build: @escaping @Sendable (_ directories: [String: String], Cancellation, any ProgressSink) throws -> Void
+  ) {
+    self.name = name
+    self.environment = environment
+    self.sha256 = sha256
+    self.volumes = volumes
+    self.isDescribed = isDescribed
+    self.build = build
+  }
+}
+
+/// What to restore, where, and what the user insists on.
+public struct RestoreRequest: Sendable {
+  public enum Target: Sendable {
+    /// Each volume under its name in this directory, `$GOUD_HOME/<environment>/volumes`.
+    case directory(String)
+    /// One volume at this path.
+    case path(String)
+  }
+
+  public var target: Target
+  /// The environment that the user named; nil: whatever the backup says.
+  public var environment: String?
+  /// Restore only this volume of the backup; nil: all.
+  public var volume: String?
+  /// `--unproven`: also what the linked RocksDB cannot open.
+  public var allowUnproven = false
+  /// `--replace-foreign`: also onto a volume with another database's identity.
+  public var replaceForeign = false
+
+  public init(target: Target, environment: String? = nil, volume: String? = nil) {
+    self.target = target
+    self.environment = environment
+    self.volume = volume
+  }
+}
