@@ -4,5 +4,5 @@ import ArgumentParser
 struct Backup: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make, list, look into, prove and clear away backups.",
-    subcommands: [BackupCreate.self, BackupList.self, BackupInspect.self, BackupVerify.self])
+    subcommands: [BackupCreate.self, BackupList.self, BackupInspect.self, BackupVerify.self, BackupPrune.self])
 }

@@ -38,8 +38,19 @@ public struct BackupVerification: Sendable {
 
   public init(archive: String) { self.archive = archive }
 
-  /// Leaves nothing behind; `database` unpacks into a directory beside the archive and removes it.
+  /// Leaves a `VerificationRecord`, which retention goes by; `database` unpacks into a directory beside the archive and removes it.
   public func run() throws -> Result {
+    do {
+      let result = try read()
+      try VerificationRecord.passed(result.report)
+      return result
+    } catch let error as GoudError where error.code.exitStatus == .corrupt {
+      try VerificationRecord.failed(archive)
+      throw error
+    }
+  }
+
+  private func read() throws -> Result {
     var options = ArchiveReadOptions()
     options.allowUnverified = allowUnverified
     options.fromDevice = true

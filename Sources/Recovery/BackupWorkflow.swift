@@ -124,7 +124,7 @@ public struct BackupWorkflow {
     options.cancellation = request.cancellation
     options.progress = request.progress
     do {
-      _ = try ArchiveVerifier.verify(path: written.path, options: options)
+      try VerificationRecord.passed(try ArchiveVerifier.verify(path: written.path, options: options))
     } catch let error as GoudError where error.code.exitStatus == .corrupt {
       unlink(written.path)
       unlink("\(written.path).sha256")
@@ -156,12 +156,15 @@ enum ArchiveName {
 }
 
 extension VolumeSnapshot {
+  /// Without the marker of a restore that was swapped in and not confirmed: it is Goud's, not the volume's.
+  fileprivate var stored: [Item] { items.filter { $0.entry.path != RestoreMarker.fileName } }
+
   fileprivate func archiveVolume(named name: String) -> ArchiveVolume {
-    ArchiveVolume(name: name, items: items.map { .init(entry: $0.entry, content: $0.content, prove: $0.prove) })
+    ArchiveVolume(name: name, items: stored.map { .init(entry: $0.entry, content: $0.content, prove: $0.prove) })
   }
 
   fileprivate func metadata(named name: String) -> BackupMetadata.Volume {
-    let sizes = items.compactMap { if case .file(let size) = $0.entry.kind { size } else { nil } }
+    let sizes = stored.compactMap { if case .file(let size) = $0.entry.kind { size } else { nil } }
     return BackupMetadata.Volume(
       name: name, files: sizes.count, bytes: sizes.reduce(0, +), databases: databases.map(\.metadata), skipped: skipped,
       unproven: databases.flatMap { database in database.unproven.map { "\(database.location.path): \($0)" } })

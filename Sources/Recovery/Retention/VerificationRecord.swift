@@ -1,0 +1,77 @@
+import Archive
+import Foundation
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// `<archive>.verified.json`: that this very file was read whole, and what came of it.
+///
+/// It holds for a file of the recorded size and modification time only: a copy, a file that was cut or changed, or one
+/// that was replaced is unverified again, until `goud backup verify` reads it.
+public struct VerificationRecord: Codable, Sendable, Equatable {
+  public var archive: String
+  public var bytes: Int64
+  /// Seconds and nanoseconds since 1970.
+  public var modified: [Int64]
+  public var sha256: String
+  /// False: it was read and found damaged.
+  public var passed: Bool
+  /// The volumes in it.
+  public var volumes: [String]
+  /// Whether every database in it could be proven when it was made.
+  public var proven: Bool
+  /// When it was read.
+  public var verified: Date
+
+  static func path(of archive: String) -> String { "\(archive).verified.json" }
+
+  /// The record of the file that is at `archive` now; nil when there is none, or it is another file's.
+  public static func read(of archive: String) throws -> VerificationRecord? {
+    guard let file = try FileSystem.status(archive), try FileSystem.status(path(of: archive))?.isRegular == true else {
+      return nil
+    }
+    let decoder = JSONDecoder()
+    decoder.dateDecodingStrategy = .iso8601
+    let bytes = try Descriptor.open(path(of: archive), O_RDONLY | O_NOFOLLOW).readAll(limit: 1 << 20)
+    guard let record = try? decoder.decode(VerificationRecord.self, from: Data(bytes)),
+      record.archive == FileSystem.name(of: archive), record.bytes == Int64(file.st_size),
+      record.modified == file.modifiedParts
+    else { return nil }
+    return record
+  }
+
+  /// Notes that an archive was read whole and every checksum agreed; nothing when some were missing. A directory that
+  /// cannot be written to gets no record.
+  public static func passed(_ report: ArchiveReport, now: Date = Date()) throws {
+    guard report.checksummed else { return }
+    try write(
+      report.path, sha256: report.sha256, passed: true, volumes: report.volumes.keys.sorted(),
+      proven: report.metadata?.volumes.allSatisfy(\.unproven.isEmpty) ?? true, now)
+  }
+
+  /// Notes that an archive is damaged: it no longer counts as a backup.
+  public static func failed(_ archive: String, now: Date = Date()) throws {
+    try write(archive, sha256: "", passed: false, volumes: [], proven: false, now)
+  }
+
+  private static func write(
+    _ archive: String, sha256: String, passed: Bool, volumes: [String], proven: Bool, _ now: Date
+  ) throws {
+    guard let file = try FileSystem.status(archive) else { return }
+    let record = VerificationRecord(
+      archive: FileSystem.name(of: archive), bytes: Int64(file.st_size), modified: file.modifiedParts, sha256: sha256,
+      passed: passed, volumes: volumes, proven: proven, verified: now)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .iso8601
+    do {
+      try AtomicFile.write(Array(try encoder.encode(record)) + [10], to: path(of: archive))
+    } catch let error as GoudError where error.code == .ioPermission {}
+  }
+}
+
+extension stat {
+  fileprivate var modifiedParts: [Int64] { [Int64(st_mtim.tv_sec), Int64(st_mtim.tv_nsec)] }
+}
