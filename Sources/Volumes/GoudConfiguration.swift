@@ -163,8 +163,10 @@ private struct Layers {
       case .file(let name): ("\(key.rawValue) in \(name)", "correct \(key.rawValue) in \(name)")
       case .fallback: (key.rawValue, "set \(key.rawValue)")
       }
+    // A flag is the call's own; anything else lies in wait for every call.
+    let code: ErrorCode = if case .flag = origin { .usage } else { .configInvalid }
     return GoudError(
-      .configInvalid, "\(place) is '\(text)', not \(key.kind.expectation)", hint: hint,
+      code, "\(place) is '\(text)', not \(key.kind.expectation)", hint: hint,
       context: ["key": key.rawValue, "origin": origin.description, "value": text])
   }
 }
