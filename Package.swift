@@ -97,7 +97,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "RecoveryTests",
-      dependencies: ["Recovery", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
+      dependencies: ["Recovery", "Volumes", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
       swiftSettings: strict),
     .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: strict),
     .testTarget(

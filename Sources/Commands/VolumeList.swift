@@ -23,7 +23,10 @@ struct VolumeList: ParsableCommand {
         Output.table(
           ["NAME", "STATE", "SIZE", "DATABASES", "PATH"],
           volumes.map {
-            [$0.name, $0.state.rawValue, "\($0.bytes)", $0.databases.joined(separator: " "), $0.path]
+            [
+              $0.name, $0.state.rawValue, $0.state == .unreadable ? "-" : "\($0.bytes)",
+              $0.databases.joined(separator: " "), $0.path,
+            ]
           }))
     }
   }

@@ -1,5 +1,9 @@
 import GoudCore
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// One RocksDB inside a volume.
 public struct DatabaseLocation: Sendable, Hashable {
   /// Relative to the volume: `rocksdb`; `.` when the volume itself is the database.
@@ -49,13 +53,23 @@ struct VolumeTree {
       guard parent.path.split(separator: "/").count < depth || parent.path == "." else { continue }
       for name in parent.names.sorted() {
         let absolute = "\(parent.absolute)/\(name)"
-        guard DatabaseFileName(name) == .foreign, try FileSystem.status(absolute)?.isDirectory == true,
-          let names = try? FileSystem.names(in: absolute)
+        // The file system's own directory is for root alone, and nothing of the volume.
+        guard DatabaseFileName(name) == .foreign, !(parent.path == "." && name == "lost+found"),
+          try FileSystem.status(absolute)?.isDirectory == true, let names = try Self.names(in: absolute)
         else { continue }
         found.append(
           Directory(path: parent.path == "." ? name : "\(parent.path)/\(name)", absolute: absolute, names: names))
       }
     }
     directories = found.sorted { $0.path < $1.path }
+  }
+
+  /// nil for a directory that is gone.
+  private static func names(in directory: String) throws -> [String]? {
+    do {
+      return try FileSystem.names(in: directory)
+    } catch let error as GoudError where error.systemErrno == ENOENT {
+      return nil
+    }
   }
 }

@@ -7,12 +7,20 @@ import GoudCore
 /// Something that a run of Goud left beside a volume or among the backups.
 public struct Leftover: Sendable, Codable, Equatable {
   public enum Kind: String, Sendable, Codable {
-    /// `.NAME.restore-…`: a restore that runs, or was interrupted.
+    /// Of a restore that runs or was interrupted: `.NAME.restore-…`, `.NAME.swapping-…`, or the marker in the volume.
     case staging
     /// `.NAME.replaced-…`: what a restore replaced, kept on purpose.
     case safetyCopy = "safety-copy"
-    /// A file that was being written by a process that is gone.
+    /// What was being written or deleted by a run that is gone.
     case temporary
+
+    init(_ neighbour: VolumeNeighbour) {
+      switch neighbour {
+      case .restore, .swapping: self = .staging
+      case .replaced: self = .safetyCopy
+      case .discarded: self = .temporary
+      }
+    }
   }
 
   public let kind: Kind
@@ -26,17 +34,17 @@ public struct Leftover: Sendable, Codable, Equatable {
     self.bytes = bytes
   }
 
-  /// What lies beside the volume, sorted by path.
+  /// What lies beside the volume, sorted by path, and the marker of a restore in it.
   public static func find(beside volume: Volume, cancellation: Cancellation = Cancellation()) throws -> [Leftover] {
     let parent = FileSystem.parent(of: volume.path)
     let own = ".\(FileSystem.name(of: volume.path))"
-    var found = try FileSystem.names(in: parent).compactMap { name -> (Kind, String)? in
-      if name.hasPrefix(volume.stagingPrefix) { return (.staging, name) }
-      return name.hasPrefix(volume.safetyCopyPrefix) ? (.safetyCopy, name) : nil
-    }
     let temporaries = try AtomicFile.leftovers(in: parent).filter { $0.hasPrefix(own) || $0.hasPrefix(".\(own)") }
-    found = found.filter { !temporaries.contains($0.1) } + temporaries.map { (.temporary, $0) }
-    return try found.sorted { $0.1 < $1.1 }.map { try Leftover($0.0, "\(parent)/\($0.1)", cancellation) }
+    let neighbours = try volume.neighbours().filter { !temporaries.contains($0.name) }
+    var found = neighbours.map { (Kind($0.kind), "\(parent)/\($0.name)") }
+    found += temporaries.map { (.temporary, "\(parent)/\($0)") }
+    let marker = "\(volume.path)/\(Volume.restoreMarker)"
+    if try FileSystem.status(marker) != nil { found.append((.staging, marker)) }
+    return try found.sorted { $0.1 < $1.1 }.map { try Leftover($0.0, $0.1, cancellation) }
   }
 
   /// The temporary files of killed runs in a directory that may not exist.

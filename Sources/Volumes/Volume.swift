@@ -13,12 +13,6 @@ public struct Volume: Sendable, Hashable {
     self.path = path
   }
 
-  /// What lies beside the volume's directory begins with this: data that a restore is building.
-  public var stagingPrefix: String { ".\(FileSystem.name(of: path)).restore-" }
-
-  /// And this: data that a restore replaced, kept for a while.
-  public var safetyCopyPrefix: String { ".\(FileSystem.name(of: path)).replaced-" }
-
   /// Its databases, sorted by path; those that lost their `CURRENT` come last.
   /// - Throws: `volume.no-database` when there is not even what is left of one.
   public func databases() throws -> [DatabaseLocation] {

@@ -56,7 +56,8 @@ public struct VolumeInspector: Sendable {
       name: volume.name, path: volume.path, state: try VolumeSummary.State(volume, locations), owner: root.st_uid,
       group: root.st_gid, mode: "0" + String(root.st_mode & 0o7777, radix: 8), bytes: inventory.bytes,
       allocatedBytes: inventory.allocated, files: inventory.shares, secrets: inventory.secrets, fileSystem: room,
-      usedPercent: room.usedPercent, usedBy: DirectoryLock.holder(of: volume.path), databases: looks.map(\.0),
+      usedPercent: room.usedPercent, usedBy: volume.restoreHolder() ?? DirectoryLock.holder(of: volume.path),
+      databases: looks.map(\.0),
       leftovers: try Leftover.find(beside: volume, cancellation: cancellation), lastBackup: try lastBackup(volume))
     return (inspection, looks.compactMap(\.1).first)
   }
@@ -69,22 +70,13 @@ public struct VolumeInspector: Sendable {
       backupDirectory: configuration.backupDirectory,
       backupRoom: try FileSystem.room(at: Self.nearest(configuration.backupDirectory)),
       databases: seen.databases.map { VolumeFacts.Database(path: $0.path, tables: $0.tables ?? 0, fault: $0.fault) },
-      secrets: seen.secrets, leftovers: seen.leftovers, restoreRunning: try restoreRunning(volume, seen.leftovers),
+      secrets: seen.secrets, leftovers: seen.leftovers, restoreRunning: volume.restoreHolder() != nil,
       lastBackup: seen.lastBackup, now: now)
   }
 
   private func lastBackup(_ volume: Volume) throws -> LastBackup? {
     try LastBackup.find(
       of: volume.name, environment: configuration.environment, in: configuration.backupDirectory, metadata: metadata)
-  }
-
-  /// A restore holds the volume, what it builds, or the directory of both.
-  private func restoreRunning(_ volume: Volume, _ leftovers: [Leftover]) throws -> Bool {
-    let staging = leftovers.filter { $0.kind == .staging }.map(\.path)
-    guard !staging.isEmpty else { return false }
-    return ([volume.path, FileSystem.parent(of: volume.path)] + staging).contains {
-      DirectoryLock.holder(of: $0) != nil
-    }
   }
 
   /// The path, or the nearest directory above it that exists.

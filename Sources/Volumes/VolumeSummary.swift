@@ -63,8 +63,7 @@ extension Volume {
 extension VolumeSummary.State {
   /// From what is quickly seen: the names in the directories, `CURRENT`, and who holds `LOCK`.
   init(_ volume: Volume, _ locations: [DatabaseLocation]) throws {
-    let beside = try FileSystem.names(in: FileSystem.parent(of: volume.path))
-    if beside.contains(where: { $0.hasPrefix(volume.stagingPrefix) }) {
+    if try volume.hasPendingRestore() {
       self = .restorePending
     } else if locations.isEmpty {
       self = .noDatabase

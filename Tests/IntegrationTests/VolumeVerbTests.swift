@@ -119,6 +119,28 @@ import WriterOracle
     }
   }
 
+  /// The tests run as root, whom nothing is closed to; the binary runs as nobody here.
+  @Test func aVolumeThatTheUserMayNotReadIsSaidToBeUnreadable() async throws {
+    try await Fixture.with { fixture in
+      let volume = try await fixture.makeVolume()
+      chmod("\(volume)/rocksdb", 0o700)
+      chmod(fixture.root, 0o755)
+      let binary = "\(fixture.root)/goud"
+      try FileManager.default.copyItem(atPath: Programs.built("goud"), toPath: binary)
+      func asNobody(_ arguments: String...) async throws -> Finished {
+        try await Programs.run(
+          "setpriv", ["--reuid", "65534", "--clear-groups", binary] + arguments,
+          environment: ["GOUD_HOME": fixture.home],
+          in: fixture.root)
+      }
+      let list = try await asNobody("volume", "list")
+      #expect(list.status == 0 && list.output.contains("unreadable"))
+      let inspected = try await asNobody("volume", "inspect", "node1", "--format", "json")
+      #expect(inspected.status == 1 && inspected.errors.contains("\"io.permission-denied\""))
+      #expect(try await asNobody("volume", "check").status == 21)
+    }
+  }
+
   @Test func configShowNamesTheOriginOfEveryValue() async throws {
     try await Fixture.with { fixture in
       let arguments = ["config", "show", "--env", "gcp", "--origin", "--format", "json"]

@@ -160,7 +160,12 @@ import Testing
       let staging = "\(fixture.configuration.volumesDirectory)/.node1_data.restore-1"
       try makeDirectory(staging)
       #expect(worst(try VolumeCheck.run([volume], fixture.inspector), .leftovers)?.level == .warning)
-      let lock = try DirectoryLock(staging)
+      let backup = try DirectoryLock(volume.path)
+      #expect(worst(try VolumeCheck.run([volume], fixture.inspector), .leftovers)?.level == .warning, "no restore")
+      withExtendedLifetime(backup) {}
+      let lock = try Descriptor.open(
+        "\(fixture.configuration.volumesDirectory)/.node1_data.goud-lock", O_RDWR | O_CREAT)
+      #expect(flock(lock.fd, LOCK_EX | LOCK_NB) == 0)
       #expect(worst(try VolumeCheck.run([volume], fixture.inspector), .leftovers)?.level == .ok)
       withExtendedLifetime(lock) {}
     }

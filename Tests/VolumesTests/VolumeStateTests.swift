@@ -76,6 +76,11 @@ import Testing
       #expect(try VolumeSummary(volume).state == .stopped, "another volume's restore")
       try makeFile("\(fixture.configuration.volumesDirectory)/.node1_data.restore-1/x")
       #expect(try VolumeSummary(volume).state == .restorePending)
+      try FileManager.default.removeItem(atPath: "\(fixture.configuration.volumesDirectory)/.node1_data.restore-1")
+      try makeFile("\(fixture.configuration.volumesDirectory)/.node1_data.replaced-20260101-000000/x")
+      #expect(try VolumeSummary(volume).state == .stopped, "a safety copy is there on purpose")
+      try makeFile("\(volume.path)/.goud-restore.json")
+      #expect(try VolumeSummary(volume).state == .restorePending, "swapped in, not confirmed")
     }
   }
 
