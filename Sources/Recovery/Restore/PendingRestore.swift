@@ -59,7 +59,10 @@ extension PendingRestore {
   static func settle(
     at place: VolumePlace, locks: VolumeLocks, renames: Renames = Renames(), check: (VolumePlace) throws -> Void
   ) throws -> [PendingRestore] {
-    guard try FileSystem.status(place.directory) != nil else { return [] }
+    guard try !find(at: place).isEmpty || !place.siblings(.restore).isEmpty || !place.siblings(.discarded).isEmpty
+    else {
+      return []
+    }
     try locks.take(place)
     var settled: [PendingRestore] = []
     for pending in try find(at: place) {

@@ -1,4 +1,5 @@
 import CGoudLinux
+import Foundation
 import GoudCore
 
 #if canImport(Glibc)
@@ -7,8 +8,14 @@ import GoudCore
 
 /// The renames of a swap: none replaces anything, each is on the device when it returns.
 struct Renames: Sendable {
-  /// False only in tests: as on a file system that cannot exchange two names.
-  var canExchange = true
+  /// False only in tests, or in a debug build with `GOUD_NO_EXCHANGE` set: as on a file system that cannot exchange.
+  var canExchange = Renames.exchanges
+
+  #if DEBUG
+    private static let exchanges = ProcessInfo.processInfo.environment["GOUD_NO_EXCHANGE"] == nil
+  #else
+    private static let exchanges = true
+  #endif
 
   /// Gives a directory another name in its own directory.
   /// - Throws: `io.failed` (EEXIST) when the name is taken.

@@ -26,8 +26,10 @@ public struct Restore: Sendable {
 
   /// What `run` would do; touches nothing.
   /// - Throws: what `RestorePlan.make` throws; `volume.locked`.
-  public func plan() throws -> RestorePlan {
-    for place in try RestorePlan.places(request, source: source) { try VolumeLocks.refuseHeld(place) }
+  public func plan() throws -> RestorePlan { try plan(VolumeLocks()) }
+
+  private func plan(_ locks: VolumeLocks) throws -> RestorePlan {
+    for place in try places() { try locks.refuseHeld(place) }
     return try RestorePlan.make(request, source: source)
   }
 
@@ -39,22 +41,29 @@ public struct Restore: Sendable {
   ///   the old ones.
   public func run(confirm: (RestorePlan) throws -> Void = { _ in }) throws -> RestoreReport {
     let locks = VolumeLocks()
-    let places = try RestorePlan.places(request, source: source)
-    let pending = try places.flatMap {
-      try PendingRestore.settle(at: $0, locks: locks, renames: renames) { try proof.quick($0) }
-    }
+    var settled = try settle(locks)
+    try confirm(try plan(locks))
+    try createDirectories()
+    for place in try places() { try locks.take(place) }
+    // Nobody else is at these volumes from here on; what happened while the user read the plan counts.
+    settled += try settle(locks)
     let plan = try RestorePlan.make(request, source: source)
-    try confirm(plan)
-    try createDirectories(plan)
-    for step in plan.steps { try locks.take(step.place) }
     let holds = try plan.steps.filter(\.present.isVolume).map { try DatabaseHold($0.place.path) }
     let result = try execute(plan, locks)
     withExtendedLifetime((locks, holds)) {}
-    return RestoreReport(plan, result, settled: pending)
+    return RestoreReport(plan, result, settled: settled)
   }
 
-  private func createDirectories(_ plan: RestorePlan) throws {
-    for directory in Set(plan.steps.map(\.place.directory)) where try FileSystem.status(directory) == nil {
+  private func places() throws -> [VolumePlace] { try RestorePlan.places(request, source: source) }
+
+  private func settle(_ locks: VolumeLocks) throws -> [PendingRestore] {
+    try places().flatMap {
+      try PendingRestore.settle(at: $0, locks: locks, renames: renames) { try proof.quick($0) }
+    }
+  }
+
+  private func createDirectories() throws {
+    for directory in Set(try places().map(\.directory)) where try FileSystem.status(directory) == nil {
       do {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
       } catch {

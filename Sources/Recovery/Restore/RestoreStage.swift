@@ -57,14 +57,12 @@ final class RestoreStage {
     }
   }
 
-  /// Deletes what was built, wherever it was not swapped in.
+  /// Deletes what was built, unless it was swapped in.
   func discard() throws {
-    for step in plan.steps {
-      switch try SwapState(of: step.place, id: marker.id) {
-      case .staged: try Discard.directory(path(of: step), of: step.place)
-      case .settled: rmdir(path(of: step))
-      case .aside, .swapped: continue
-      }
+    for step in plan.steps where try FileSystem.status(path(of: step)) != nil {
+      let swapped = try RestoreMarker.read(in: step.place.path)?.id == marker.id
+      let moved = try FileSystem.status(step.place.aside(marker.id)) != nil
+      if !swapped && !moved { try Discard.directory(path(of: step), of: step.place) }
     }
   }
 

@@ -25,11 +25,13 @@ public struct Rollback: Sendable {
   /// What `run` would put back; touches nothing.
   /// - Throws: `restore.nothing-to-roll-back`, `volume.locked`, `volume.database-open`, `restore.not-a-volume`,
   ///   `restore.crosses-file-systems`.
-  public func plan() throws -> [SafetyCopy] {
+  public func plan() throws -> [SafetyCopy] { try plan(VolumeLocks()) }
+
+  private func plan(_ locks: VolumeLocks) throws -> [SafetyCopy] {
     let copies = try choose()
     for copy in copies {
-      try VolumeLocks.refuseHeld(copy.place)
-      try refuse(copy)
+      try locks.refuseHeld(copy.place)
+      try MountTable.refuseMounts(at: copy.place)
       if try PresentVolume(at: copy.place).isVolume { try DatabaseHold.refuseOpen(copy.place.path) }
     }
     return copies
@@ -40,18 +42,17 @@ public struct Rollback: Sendable {
   /// - Throws: what `plan` throws; `restore.unproven` when a safety copy does not open. The volumes are then as before.
   public func run(confirm: ([SafetyCopy]) throws -> Void = { _ in }) throws -> RestoreReport {
     let locks = VolumeLocks()
-    let settled = try places().flatMap {
-      try PendingRestore.settle(at: $0, locks: locks, renames: renames) { try proof.quick($0) }
-    }
+    var settled = try settle(locks)
+    let planned = try plan(locks)
+    try planned.forEach(prove)
+    try confirm(planned)
+    for place in try places() { try locks.take(place) }
+    settled += try settle(locks)
     let copies = try choose()
-    for copy in copies { try locks.take(copy.place) }
-    try copies.forEach(refuse)
     let holds = try copies.flatMap { copy in
       let present = try PresentVolume(at: copy.place).isVolume ? [try DatabaseHold(copy.place.path)] : []
       return present + [try DatabaseHold(copy.path)]
     }
-    try copies.forEach(prove)
-    try confirm(copies)
     let kept = try swap(copies)
     withExtendedLifetime((locks, holds)) {}
     return RestoreReport(copies, kept: kept, settled: settled)
@@ -78,9 +79,10 @@ public struct Rollback: Sendable {
     return newest.filter { $0.stamp == last.stamp }
   }
 
-  private func refuse(_ copy: SafetyCopy) throws {
-    _ = try PresentVolume(at: copy.place)
-    try MountTable.refuseMounts(at: copy.place)
+  private func settle(_ locks: VolumeLocks) throws -> [PendingRestore] {
+    try places().flatMap {
+      try PendingRestore.settle(at: $0, locks: locks, renames: renames) { try proof.quick($0) }
+    }
   }
 
   private func prove(_ copy: SafetyCopy) throws {

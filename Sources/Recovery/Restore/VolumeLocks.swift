@@ -31,9 +31,10 @@ final class VolumeLocks {
 
   /// Looks without taking anything.
   /// - Throws: `volume.locked` when another run has the volume for itself.
-  static func refuseHeld(_ place: VolumePlace) throws {
+  func refuseHeld(_ place: VolumePlace) throws {
+    guard files[place] == nil else { return }
     let holder = LockHolder.find(kind: "FLOCK", path: place.lockFile) ?? DirectoryLock.holder(of: place.path)
-    if let holder { throw locked(place, by: holder) }
+    if let holder { throw Self.locked(place, by: holder) }
   }
 
   fileprivate static func locked(_ place: VolumePlace, by holder: LockHolder?) -> GoudError {
