@@ -1,6 +1,7 @@
 import CGoudLinux
 import GoudCore
 import VolumeSnapshot
+import Volumes
 
 #if canImport(Glibc)
   import Glibc
@@ -24,10 +25,8 @@ final class DatabaseHold {
   /// - Throws: `volume.database-open`.
   static func refuseOpen(_ volume: String) throws {
     for database in try databases(volume) {
-      let path = "\(database.directory)/LOCK"
-      guard try FileSystem.status(path)?.isRegular == true else { continue }
-      let pid = goud_record_lock_holder(try Descriptor.open(path, O_RDONLY | O_NOFOLLOW).fd)
-      if pid >= 0 { throw open(volume, lock: path, pid: pid) }
+      guard let holder = try DatabaseLock.holder(of: database.directory) else { continue }
+      throw open(volume, lock: "\(database.directory)/LOCK", pid: Int(holder.pid))
     }
   }
 
