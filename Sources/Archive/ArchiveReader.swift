@@ -97,11 +97,10 @@ public struct ArchiveReader {
     options.progress.begin("read \(FileSystem.name(of: path))", total: ByteCount(size))
     let stream = FileStream(file, cancellation: options.cancellation, progress: options.progress)
     let pass = ReadPass(reader: self, visitor: visitor)
-    let (tar, stop) = try decode(stream)
-    defer { stop() }
-    try pass.run(try TarReader(tar))
-    while try tar.next() != nil {}
-    guard stream.offset == size else { throw GoudError(.archiveCorrupt, "\(path) changed while it was read") }
+    try unpack(stream, pass)
+    guard stream.offset == size else {
+      throw GoudError(.archiveCorrupt, "\(path) changed while it was read", hint: "try again once nobody writes it")
+    }
     let sha256 = stream.sha256()
     if let expected, expected != sha256 {
       throw GoudError(
@@ -112,6 +111,20 @@ public struct ArchiveReader {
     guard covered || options.allowUnverified else { throw pass.missing(expected == nil ? "\(path).sha256" : nil) }
     options.progress.end()
     return pass.report(archiveBytes: size, sha256: sha256, checksummed: covered)
+  }
+
+  /// Reads to the end of the tar stream and of what encloses it. Damage is told with the archive's name and a way out.
+  private func unpack(_ stream: FileStream, _ pass: ReadPass) throws {
+    do {
+      let (tar, stop) = try decode(stream)
+      defer { stop() }
+      try pass.run(try TarReader(tar))
+      while try tar.next() != nil {}
+    } catch let error as GoudError where error.code == .archiveCorrupt && error.hint == nil {
+      throw GoudError(
+        error.code, "\(path) is damaged: \(error.message)", hint: "use another backup, or fetch this one again",
+        context: error.context.merging(["path": path]) { own, _ in own }, cause: error)
+    }
   }
 
   private func open() throws -> Descriptor {
@@ -131,7 +144,7 @@ public struct ArchiveReader {
 
   /// The tar stream inside, and what ends the threads that make it.
   private func decode(_ stream: FileStream) throws -> (any ByteStream, () -> Void) {
-    guard let head = try stream.next() else { throw GoudError(.archiveCorrupt, "\(path) is empty") }
+    guard let head = try stream.next() else { throw GoudError(.archiveCorrupt, "it is empty") }
     let coding = Coding(head)
     guard let cutter = PieceCutter(coding, stream, head: head) else {
       return (DecodingStream(coding, stream, head: head), {})
