@@ -41,7 +41,7 @@ struct BackupCreate: ParsableCommand {
     request.verify = !noVerify
     request.allowUnproven = unproven
     request.cancellation = Signals.cancellation
-    request.progress = progress.sink
+    request.progress = progress.sink(output)
     let result = try BackupWorkflow(request).run()
     switch output.format {
     case .json: Output.write(try Output.json(result))

@@ -25,7 +25,7 @@ struct BackupPrune: ParsableCommand {
     var request = PruneRequest(try GoudConfiguration.load(flags: flags))
     request.dryRun = dryRun
     request.cancellation = Signals.cancellation
-    request.progress = progress.sink
+    request.progress = progress.sink(output)
     let report = try Prune(request).run()
     switch output.format {
     case .json: Output.write(try Output.json(report))

@@ -31,7 +31,7 @@ struct BackupVerify: ParsableCommand {
     verification.level = level == .database ? .database : .checksums
     verification.allowUnverified = allowUnverified
     verification.cancellation = Signals.cancellation
-    verification.progress = progress.sink
+    verification.progress = progress.sink(output)
     let result = try verification.run()
     switch output.format {
     case .json: Output.write(try Output.json(result))

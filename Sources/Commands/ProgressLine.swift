@@ -8,7 +8,8 @@ import GoudCore
 
 /// Whether and how long work shows how far it has come, on standard error.
 enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
-  /// A line that is redrawn when standard error is a terminal, otherwise plain.
+  /// A line that is redrawn when standard error is a terminal, otherwise plain; none with `--format json`, where a
+  /// program reads the error from there.
   case auto
   case none
   /// One line at the end of each phase.
@@ -19,11 +20,12 @@ enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
 struct ProgressOptions: ParsableArguments {
   @Option(help: "Show progress: auto, none or plain.") var progress = ProgressMode.auto
 
-  var sink: any ProgressSink {
+  func sink(_ output: OutputOptions) -> any ProgressSink {
+    let terminal = isatty(STDERR_FILENO) == 1
     switch progress {
-    case .none: NoProgress()
-    case .plain: ProgressLine(redraw: false)
-    case .auto: ProgressLine(redraw: isatty(STDERR_FILENO) == 1)
+    case .none: return NoProgress()
+    case .plain: return ProgressLine(redraw: false)
+    case .auto: return terminal || output.format == .table ? ProgressLine(redraw: terminal) : NoProgress()
     }
   }
 }

@@ -49,10 +49,10 @@ struct RestoreCommand: ParsableCommand {
   private func restore(_ configuration: GoudConfiguration) throws {
     let source = try RestoreSource.archive(
       try BackupCatalog(configuration).find(file ?? ""), allowUnverified: allowUnverified,
-      cancellation: Signals.cancellation, progress: progress.sink)
+      cancellation: Signals.cancellation, progress: progress.sink(output))
     var restore = Restore(try request(source, configuration), from: source)
     restore.cancellation = Signals.cancellation
-    restore.progress = progress.sink
+    restore.progress = progress.sink(output)
     if dryRun { return try show(RestorePlanText(try restore.plan())) }
     try show(try restore.run { try confirm(RestorePlanText($0)) })
   }
