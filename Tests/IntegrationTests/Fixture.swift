@@ -22,15 +22,24 @@ struct Fixture: Sendable {
     }
   }
 
-  /// Runs goud to its end.
+  /// Where the real binary finds its home, whatever the caller's environment says.
+  private var surroundings: [String: String] {
+    ["GOUD_HOME": home, "BACKUP_DIR": backups, "GOUD_CONFIG_DIR": Repository.path("config")]
+  }
+
+  /// Runs goud to its end, with `root` as its working directory.
   func goud(_ arguments: String..., environment: [String: String] = [:]) async throws -> Finished {
     try await goud(arguments, environment: environment)
   }
 
   func goud(_ arguments: [String], environment: [String: String] = [:]) async throws -> Finished {
-    let base = ["GOUD_HOME": home, "BACKUP_DIR": backups, "GOUD_CONFIG_DIR": Repository.path("config")]
-    return try await Programs.run(
-      Programs.built("goud"), arguments, environment: base.merging(environment) { $1 }, in: root)
+    try await Programs.run(
+      Programs.built("goud"), arguments, environment: surroundings.merging(environment) { $1 }, in: root)
+  }
+
+  /// Starts goud, runs `body` beside it, and waits for goud's own end.
+  func goud(_ arguments: [String], beside body: @Sendable (Running) async throws -> Void) async throws -> Finished {
+    try await Programs.run(Programs.built("goud"), arguments, environment: surroundings, in: root, beside: body)
   }
 
   /// A node's volume with `rocksdb/` and its secrets, at rest.

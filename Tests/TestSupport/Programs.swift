@@ -39,6 +39,29 @@ public enum Programs {
       status: result.terminationStatus.number, output: result.standardOutput, errors: result.standardError)
   }
 
+  /// Starts a program, runs `body` beside it, and waits until the program ends by itself; kills it when `body` throws.
+  @discardableResult
+  public static func run(
+    _ program: String, _ arguments: [String], environment: [String: String] = [:], in directory: String? = nil,
+    beside body: @Sendable (Running) async throws -> Void
+  ) async throws -> Finished {
+    let result = try await Subprocess.run(
+      .path(FilePath(program)), arguments: Arguments(arguments), environment: .inherit.updating(environment.overrides),
+      workingDirectory: directory.map { FilePath($0) }, input: .none, output: .string(limit: 16 << 20),
+      error: .string(limit: 16 << 20)
+    ) { execution in
+      let running = Running(pid: execution.processIdentifier.value)
+      do {
+        try await body(running)
+      } catch {
+        running.send(SIGKILL)
+        throw error
+      }
+    }
+    return Finished(
+      status: result.terminationStatus.number, output: result.standardOutput, errors: result.standardError)
+  }
+
   /// Runs `body` while a program runs, then ends the program with SIGKILL and waits for it.
   public static func running<Result: Sendable>(
     _ program: String, _ arguments: [String] = [], _ body: @Sendable (Running) async throws -> Result

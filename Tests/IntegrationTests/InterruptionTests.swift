@@ -1,0 +1,101 @@
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+
+/// Two runs at once, and runs that are asked to stop: nothing half-done stays, and the next run works.
+@Suite(.serialized) struct InterruptionTests {
+  /// Bytes of a file that keeps a run busy: it takes no room in the volume, but is read, hashed and stored.
+  private static let ballast = 128 << 20
+
+  /// A home whose one volume takes long to back up and to restore.
+  private func withLargeVolume(_ body: (Fixture, _ volume: String) async throws -> Void) async throws {
+    try await Fixture.with { fixture in
+      let volume = try await fixture.makeVolume(operations: 500)
+      try Data().write(to: URL(fileURLWithPath: "\(volume)/ballast"))
+      try #require(truncate("\(volume)/ballast", off_t(Self.ballast)) == 0)
+      try await body(fixture, volume)
+    }
+  }
+
+  /// Whether an archive is being written now.
+  private func isWriting(_ fixture: Fixture) throws -> Bool {
+    try FileSystem.names(in: fixture.backups).contains {
+      try $0.contains(".goud-tmp-") && (FileSystem.status("\(fixture.backups)/\($0)")?.st_size ?? 0) > 0
+    }
+  }
+
+  /// Whether a restore is unpacking the large file now.
+  private func isUnpacking(_ fixture: Fixture) throws -> Bool {
+    try FileSystem.names(in: fixture.volumes).contains {
+      try $0.contains(".restore-") && FileSystem.status("\(fixture.volumes)/\($0)/ballast") != nil
+    }
+  }
+
+  @Test(arguments: [(SIGINT, 130, "run.interrupted"), (SIGTERM, 143, "run.terminated")])
+  func aStoppedBackupLeavesNothing(signal: Int32, status: Int32, code: String) async throws {
+    try await withLargeVolume { fixture, volume in
+      let before = try await fixture.tree(volume)
+      let stopped = try await fixture.goud(["backup", "create", "--compression", "none", "--format", "json"]) { goud in
+        try await waitUntil("the archive to grow") { try isWriting(fixture) }
+        goud.send(signal)
+      }
+      #expect(stopped.status == status && stopped.errors.contains(code), "\(stopped.errors)")
+      #expect(try FileSystem.names(in: fixture.backups).isEmpty)
+      #expect(try await fixture.tree(volume) == before)
+      try Data().write(to: URL(fileURLWithPath: "\(volume)/ballast"))
+      #expect(try await fixture.goud("backup", "verify", try await fixture.backUp()).status == 0)
+    }
+  }
+
+  @Test(arguments: [(SIGINT, 130, "run.interrupted"), (SIGTERM, 143, "run.terminated")])
+  func aStoppedRestoreLeavesTheOldVolume(signal: Int32, status: Int32, code: String) async throws {
+    try await withLargeVolume { fixture, volume in
+      let archive = try await fixture.backUp()
+      try Data("new".utf8).write(to: URL(fileURLWithPath: "\(volume)/ballast"))
+      let before = try await fixture.tree(fixture.volumes)
+      let stopped = try await fixture.goud(["restore", archive, "--yes", "--format", "json"]) { goud in
+        try await waitUntil("the volume to be built") { try isUnpacking(fixture) }
+        goud.send(signal)
+      }
+      #expect(stopped.status == status && stopped.errors.contains(code), "\(stopped.errors)")
+      #expect(try await fixture.tree(fixture.volumes) == before)
+      let again = try await fixture.goud("restore", archive, "--yes")
+      #expect(again.status == 0, "\(again.errors)")
+      #expect(try FileSystem.status("\(volume)/ballast")?.st_size == off_t(Self.ballast))
+    }
+  }
+
+  @Test func aSecondRunIsRefusedUntilTheFirstIsGone() async throws {
+    try await withLargeVolume { fixture, volume in
+      let archive = try await fixture.backUp()
+      let killed = try await fixture.goud(["backup", "create", "--compression", "none"]) { first in
+        try await waitUntil("the archive to grow") { try isWriting(fixture) }
+        first.send(SIGSTOP)
+        for arguments in [
+          ["backup", "create"], ["restore", archive, "--yes"], ["restore", archive, "--dry-run"],
+        ] {
+          let message = try await fixture.expect(Refusal(11, "volume.locked"), of: arguments)
+          #expect(message.contains("process \(first.pid): goud backup create"))
+        }
+        first.send(SIGKILL)
+      }
+      #expect(killed.status == 137)
+      try Data().write(to: URL(fileURLWithPath: "\(volume)/ballast"))
+      _ = try await fixture.backUp()
+      #expect(try FileSystem.names(in: fixture.backups).allSatisfy { !$0.hasPrefix(".") })
+    }
+  }
+
+  @Test func aLockThatAnotherProgramHoldsNamesItAndEndsWithIt() async throws {
+    try await Fixture.with { fixture in
+      let volume = try await fixture.makeVolume(operations: 50)
+      try await Programs.running("/usr/bin/flock", ["--no-fork", "--exclusive", volume, "sleep", "600"]) { holder in
+        try await waitUntil("the lock") { DirectoryLock.holder(of: volume) != nil }
+        let message = try await fixture.expect(Refusal(11, "volume.locked"), of: ["backup", "create"])
+        #expect(message.contains("process \(holder.pid): sleep 600"))
+      }
+      _ = try await fixture.backUp()
+    }
+  }
+}
