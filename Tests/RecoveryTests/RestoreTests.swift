@@ -121,6 +121,43 @@ import Testing
     }
   }
 
+  /// A real disk that is too small, and a backup that does not say how large it is.
+  @Test(.enabled(if: Mounts.areAllowed)) func aDiskThatFillsUpLeavesNothing() async throws {
+    try await withTemporaryDirectory { root in
+      let fixture = try RestoreFixture(root)
+      var source = try fixture.source(["node1_data"], described: false)
+      source.build = { directories, _, _ in
+        let file = try Descriptor.open("\(directories["node1_data"]!)/further", O_WRONLY | O_CREAT)
+        for _ in 0..<64 { try file.write([UInt8](repeating: 1, count: 1 << 20)) }
+      }
+      try await Mounts.ext4(megabytes: 16, at: "\(root)/small") { small in
+        let restore = fixture.restore(source) { $0.target = .directory(small) }
+        #expect(failure { _ = try restore.run() }?.code == .ioNoRoom)
+        let left = try FileSystem.names(in: small)
+        #expect(left == ["lost+found"])
+      }
+    }
+  }
+
+  @Test func nodesAreKeptOutWhileTheyWouldBeInTheWay() async throws {
+    try await withTemporaryDirectory { root in
+      let fixture = try RestoreFixture(root)
+      try fixture.make(fixture.path("node1_data"), "old")
+      let database = "\(fixture.path("node1_data"))/rocksdb"
+      try FileManager.default.removeItem(atPath: "\(database)/LOCK")
+      let write = [database, "--oracle", "\(root)/oracle", "--operations", "1"]
+      let before = try #require(try FileSystem.status(database)).st_mtim
+      do {
+        let hold = try DatabaseHold(fixture.path("node1_data"))
+        let after = try #require(try FileSystem.status(database)).st_mtim
+        #expect(before.tv_sec == after.tv_sec && before.tv_nsec == after.tv_nsec)
+        #expect(try await Programs.run(Programs.built("goud-writer"), write).status != 0)
+        withExtendedLifetime(hold) {}
+      }
+      #expect(try await Programs.run(Programs.built("goud-writer"), write).status == 0)
+    }
+  }
+
   @Test func anUnfinishedRestoreIsSettledFirst() throws {
     try inTemporaryDirectory { root in
       let fixture = try RestoreFixture(root)

@@ -72,9 +72,11 @@ extension PendingRestore {
       try pending.settle(locks: locks, renames: renames, check: check)
       settled.append(pending)
     }
-    try discardUnmarked(place)
-    try Discard.leftovers(of: place)
-    try locks.take(place)
+    for volume in Set(settled.flatMap(\.volumes) + [place]) {
+      try discardUnmarked(volume)
+      try Discard.leftovers(of: volume)
+      try locks.take(volume)  // another directory may be the volume now
+    }
     return settled
   }
 

@@ -1,0 +1,61 @@
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Real file systems: small ones, read-only ones, mount points. Needs root and mounts; otherwise skipped.
+@Suite(.serialized, .enabled(if: Mounts.areAllowed)) struct FileSystemTests {
+  private func archive(_ fixture: Fixture, further: Int = 0) async throws -> String {
+    let volume = try await fixture.makeVolume(operations: 300)
+    try Data(count: further).write(to: URL(fileURLWithPath: "\(volume)/further"))
+    return try await fixture.backUp("--compression", "none")
+  }
+
+  @Test func aFullDiskIsSeenBeforehand() async throws {
+    try await Fixture.with { fixture in
+      let archive = try await archive(fixture, further: 12 << 20)
+      try await Mounts.ext4(megabytes: 8, at: "\(fixture.root)/small") { small in
+        let result = try await fixture.goud("restore", archive, "--to", "\(small)/node1_data", "--yes")
+        #expect(result.status == 15, "\(result.errors)")
+        #expect(result.errors.contains("available"), "\(result.errors)")
+        #expect(try FileSystem.names(in: small) == ["lost+found"])
+      }
+    }
+  }
+
+  @Test func aVolumeThatIsAMountPointIsRefused() async throws {
+    try await Fixture.with { fixture in
+      let archive = try await archive(fixture)
+      try await Mounts.bind("\(fixture.root)/elsewhere", at: "\(fixture.root)/bound") { bound in
+        for place in [bound, "\(fixture.root)/elsewhere/inside"] {
+          if place != bound {
+            try await Mounts.bind("\(fixture.root)/third", at: "\(place)/rocksdb") { _ in
+              try Data("x".utf8).write(to: URL(fileURLWithPath: "\(fixture.root)/third/CURRENT"))
+              let result = try await fixture.goud("restore", archive, "--to", place, "--yes", "--replace-foreign")
+              #expect(result.status == 13 && result.errors.contains("mount point"), "\(result.errors)")
+            }
+            continue
+          }
+          let result = try await fixture.goud("restore", archive, "--to", place, "--yes")
+          #expect(result.status == 13 && result.errors.contains("mount point"), "\(result.errors)")
+          // Below it is well.
+          #expect(try await fixture.goud("restore", archive, "--to", "\(place)/below", "--yes").status == 0)
+        }
+      }
+    }
+  }
+
+  @Test func aDirectoryWithoutWritePermissionIsRefused() async throws {
+    try await Fixture.with { fixture in
+      let archive = try await archive(fixture)
+      try await Mounts.bind("\(fixture.root)/elsewhere", at: "\(fixture.root)/bound", readOnly: true) { bound in
+        let result = try await fixture.goud("restore", archive, "--to", "\(bound)/x", "--yes", "--format", "json")
+        #expect(result.status == 1 && result.errors.contains("io.permission-denied"), "\(result.errors)")
+      }
+    }
+  }
+}
