@@ -25,12 +25,12 @@ struct BackupList: ParsableCommand {
     case .table:
       Output.write(
         Output.table(
-          ["taken", "environment", "volumes", "size", "state", "file"],
+          ["taken", "environment", "volumes", "size", "state", "verified", "file"],
           backups.map { backup in
             [
               backup.metadata?.timestamp.rfc3339 ?? "?", backup.metadata?.environment ?? "?",
               backup.metadata?.volumes.map(\.name).joined(separator: " ") ?? "?", ByteCount(backup.bytes).description,
-              backup.state.rawValue, FileSystem.name(of: backup.path),
+              backup.state.rawValue, backup.verified?.rfc3339 ?? "never", FileSystem.name(of: backup.path),
             ]
           }))
     }

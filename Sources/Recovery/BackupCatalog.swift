@@ -16,11 +16,15 @@ public struct BackupCatalog {
       case unproven
       /// Its metadata cannot be read.
       case unreadable
+      /// It was read whole and found damaged.
+      case damaged
     }
 
     public let path: String
     public let bytes: Int64
     public let state: State
+    /// When this very file was last read whole, with every checksum agreeing; nil: never.
+    public let verified: Date?
     public let metadata: BackupMetadata?
   }
 
@@ -54,11 +58,19 @@ public struct BackupCatalog {
   private func backup(_ name: String) throws -> Backup {
     let path = "\(directory)/\(name)"
     let metadata = try? ArchiveReader.metadata(of: path)
-    let hasChecksum = try FileSystem.status("\(path).sha256") != nil
+    let record = try VerificationRecord.read(of: path)
     let state: Backup.State =
-      if metadata == nil { .unreadable } else if !hasChecksum {
+      if metadata == nil {
+        .unreadable
+      } else if record?.passed == false {
+        .damaged
+      } else if try FileSystem.status("\(path).sha256") == nil {
         .incomplete
-      } else if metadata!.volumes.contains(where: { !$0.unproven.isEmpty }) { .unproven } else { .complete }
-    return Backup(path: path, bytes: Int64(try FileSystem.status(path)?.st_size ?? 0), state: state, metadata: metadata)
+      } else {
+        metadata!.volumes.allSatisfy(\.unproven.isEmpty) ? .complete : .unproven
+      }
+    return Backup(
+      path: path, bytes: Int64(try FileSystem.status(path)?.st_size ?? 0), state: state,
+      verified: record?.passed == true ? record?.verified : nil, metadata: metadata)
   }
 }
