@@ -47,6 +47,23 @@ struct BackupCreate: ParsableCommand {
     case .json: Output.write(try Output.json(result))
     case .table: Output.write(describe(result))
     }
+    try prune(configuration)
+  }
+
+  /// The backup stands whatever comes of this; a prune that failed shows in the exit status (3).
+  private func prune(_ configuration: GoudConfiguration) throws {
+    var request = PruneRequest(configuration)
+    request.cancellation = Signals.cancellation
+    do {
+      let report = try Prune(request).run()
+      for item in report.backups + report.safetyCopies where item.deleted {
+        Output.note(Output.printable("pruned \(item.path): \(item.reason)"))
+      }
+    } catch let error as GoudError {
+      throw GoudError(
+        .someFailed, "the backup is made, but pruning older ones failed: \(error.message)",
+        hint: "goud backup prune", cause: error)
+    }
   }
 
   private func volumes(_ configuration: GoudConfiguration) throws -> [Volume] {

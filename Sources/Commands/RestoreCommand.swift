@@ -17,13 +17,15 @@ struct RestoreCommand: ParsableCommand {
       What was replaced is kept as a safety copy. A restore that was interrupted is finished or rolled back first.
       """)
 
-  @Argument(help: "An archive, or the name of one in BACKUP_DIR; with --rollback a volume: NAME or PATH.")
+  @Argument(help: "An archive, or the name of one in BACKUP_DIR; with --rollback or --settle a volume: NAME or PATH.")
   var file: String?
   @OptionGroup var scope: EnvironmentOptions
   @Option(help: "Restore only this volume of the backup.") var volume: String?
   @Option(help: "Put the volume at this path instead of among the environment's.") var to: String?
   @Flag(help: "Put back the newest safety copy: of one volume, or of all that the last restore replaced.")
   var rollback = false
+  @Flag(help: "Only finish or roll back what an interrupted restore left: of one volume, or of all.")
+  var settle = false
   @Flag(help: "Show what would be done, and touch nothing.") var dryRun = false
   @Flag(help: "Do not ask.") var yes = false
   @Flag(help: "Go on without the checksums; still compares every one there is.") var allowUnverified = false
@@ -34,16 +36,35 @@ struct RestoreCommand: ParsableCommand {
   @OptionGroup var progress: ProgressOptions
 
   func validate() throws {
-    guard rollback else {
+    guard rollback || settle else {
       if file == nil { throw ValidationError("name a backup, or pass --rollback") }
       return
     }
-    if volume != nil || to != nil { throw ValidationError("with --rollback, name the volume as the argument") }
+    if rollback && settle { throw ValidationError("--rollback settles first by itself; leave --settle out") }
+    if volume != nil || to != nil {
+      throw ValidationError("name the volume as the argument, not with --volume or --to")
+    }
   }
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
+    if settle { return try settle(configuration) }
     try rollback ? rollBack(configuration) : restore(configuration)
+  }
+
+  private func settle(_ configuration: GoudConfiguration) throws {
+    let places =
+      try file.map { [try VolumePlace(try path(of: $0, configuration))] }
+      ?? PendingRestore.places(in: configuration.volumesDirectory)
+    let summaries =
+      try dryRun
+      ? places.flatMap { try PendingRestore.find(at: $0) }.map { "\($0.outcome.rawValue): \($0.backup)" }
+      : PendingRestore.settle(places).map(\.summary)
+    switch output.format {
+    case .json: Output.write(try Output.json(summaries))
+    case .table where summaries.isEmpty: Output.note("nothing was left unfinished")
+    case .table: Output.write(Output.printable(lines: summaries))
+    }
   }
 
   private func restore(_ configuration: GoudConfiguration) throws {
@@ -89,7 +110,8 @@ struct RestoreCommand: ParsableCommand {
   private func path(of text: String, _ configuration: GoudConfiguration) throws -> String {
     guard !text.contains("/") else { return text }
     let paths = ["", "_data"].map { "\(configuration.volumesDirectory)/\(text)\($0)" }
-    return try paths.first { try !SafetyCopy.all(of: VolumePlace($0)).isEmpty } ?? paths[0]
+    return try paths.first { try FileSystem.status($0) != nil || !SafetyCopy.all(of: VolumePlace($0)).isEmpty }
+      ?? paths[0]
   }
 
   private func confirm(_ plan: RestorePlanText) throws {

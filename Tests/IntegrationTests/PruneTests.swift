@@ -52,6 +52,16 @@ import Testing
     }
   }
 
+  @Test func aBackupPrunesAtItsEnd() async throws {
+    try await Fixture.with { fixture in
+      try await fixture.makeVolume(operations: 100)
+      let old = try await age(fixture, try await fixture.backUp(), "20260101-000000")
+      let made = try await fixture.goud("backup", "create")
+      #expect(made.status == 0 && made.errors.contains("pruned \(old)"), "\(made.errors)")
+      #expect(try FileSystem.status(old) == nil)
+    }
+  }
+
   @Test func aDamagedNewBackupDoesNotCostTheOldOne() async throws {
     try await Fixture.with { fixture in
       try await fixture.makeVolume(operations: 100)

@@ -171,6 +171,28 @@ import Testing
     }
   }
 
+  @Test func anInterruptedRestoreIsSettledOnRequest() async throws {
+    try await Fixture.with { fixture in
+      let archive = try await prepared(fixture)
+      let log = "\(fixture.root)/steps"
+      for (point, expected) in [("restore.ready", UInt64(500)), ("restore.exchanged", 300)] {
+        try? FileManager.default.removeItem(atPath: log)
+        let run = ["restore", archive, "--yes"]
+        #expect(try await fixture.goud(run, environment: ["GOUD_KILL_LOG": log]).status == 0)
+        #expect(try await fixture.goud("restore", "--rollback", "--yes").status == 0)
+        let steps = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map(String.init)
+        let step = try #require(steps.firstIndex(of: point)) + 1
+        #expect(try await fixture.goud(run, environment: ["GOUD_KILL_AT": "\(step)"]).status == 137)
+        let settled = try await fixture.goud("restore", "--settle")
+        #expect(settled.status == 0 && settled.output.contains("goud-chain-backup"), "\(settled.errors)")
+        for name in ["node1_data", "node2_data"] {
+          #expect(try fixture.lastOperation("\(fixture.volumes)/\(name)") == expected)
+        }
+        #expect(try await fixture.goud("restore", "--settle").output == "")
+      }
+    }
+  }
+
   /// As the guide's scripts made them: `<name>/{metadata.txt, <volume>.tar.gz, ….sha256, CHECKSUMS.sha256}`.
   @Test func archivesOfTheGuidesScriptsRestore() async throws {
     try await Fixture.with { fixture in

@@ -51,6 +51,25 @@ public struct PendingRestore: Sendable {
 }
 
 extension PendingRestore {
+  /// Finishes or rolls back whatever earlier runs left at these volumes.
+  /// - Throws: `volume.locked`, `volume.database-open`, `restore.unproven`.
+  public static func settle(_ places: [VolumePlace], proof: RestoreProof = RestoreProof()) throws -> [PendingRestore] {
+    let locks = VolumeLocks()
+    return try places.flatMap { try settle(at: $0, locks: locks) { try proof.quick($0) } }
+  }
+
+  /// The volumes in a directory, also those that are not there at the moment, that an earlier run left something of.
+  public static func places(in directory: String) throws -> [VolumePlace] {
+    guard try FileSystem.status(directory)?.isDirectory == true else { return [] }
+    let names = try FileSystem.names(in: directory).compactMap { name -> String? in
+      guard name.hasPrefix(".") else { return name }
+      let ends = VolumePlace.Sibling.allCases.compactMap { name.range(of: ".\($0.rawValue)-", options: .backwards) }
+      return ends.map(\.lowerBound).max().map { String(name[..<$0].dropFirst()) }
+    }
+    return try Set(names).sorted().filter { !$0.isEmpty }.map { try VolumePlace("\(directory)/\($0)") }
+      .filter { try !find(at: $0).isEmpty || !$0.siblings(.restore).isEmpty || !$0.siblings(.discarded).isEmpty }
+  }
+
   /// Finishes or rolls back whatever an earlier run left at `place`, and deletes what it had discarded.
   /// - Parameter check: throws when a volume, in its place, cannot be opened.
   /// - Returns: what was done; empty when there was nothing.
