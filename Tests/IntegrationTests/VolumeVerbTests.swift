@@ -102,7 +102,7 @@ import WriterOracle
     arguments: [
       (["missing"], 10, "volume.not-found"), (["./missing"], 10, "volume.not-found"),
       (["./file"], 13, "volume.not-a-directory"), (["./plain"], 13, "volume.no-database"), ([""], 64, "usage.invalid"),
-      (["--env", "aws", "x"], 10, "config.unknown-environment"), (["--env", "../x", "x"], 1, "config.invalid-value"),
+      (["--env", "aws", "x"], 10, "config.unknown-environment"), (["--env", "../x", "x"], 64, "usage.invalid"),
     ] as [([String], Int32, String)])
   func badInputHasItsCodeAndAHint(_ arguments: [String], _ status: Int32, _ code: String) async throws {
     try await Fixture.with { fixture in

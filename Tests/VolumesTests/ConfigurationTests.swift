@@ -47,7 +47,7 @@ import Testing
         root, constants: "BACKUP_RETENTION_DAYS=9\nNODES=\n", variables: ["BACKUP_RETENTION_DAYS": ""])
       #expect(try fixture.load().backupRetentionDays == 9)
       #expect(try fixture.load()[.nodes].origin == .fallback)
-      expectFailure(.configInvalid) { try fixture.load([.environment: ""]) }
+      expectFailure(.usage) { try fixture.load([.environment: ""]) }
     }
   }
 
@@ -107,7 +107,7 @@ import Testing
       #expect(error?.message.hasPrefix("BACKUP_RETENTION_DAYS in config/base/constants.env is 'abc'") == true)
       #expect(error?.context["origin"] == "config/base/constants.env")
       try ConfigurationFixture.write("", to: "\(root)/config/base/constants.env")
-      let flag = expectFailure(.configInvalid) { try fixture.load([.backupCompression: "lzma"]) }
+      let flag = expectFailure(.usage) { try fixture.load([.backupCompression: "lzma"]) }
       #expect(flag?.hint?.contains("--compression") == true)
     }
   }
