@@ -37,9 +37,38 @@ struct Fixture: Sendable {
       Programs.built("goud"), arguments, environment: surroundings.merging(environment) { $1 }, in: root)
   }
 
-  /// Starts goud, runs `body` beside it, and waits for goud's own end.
-  func goud(_ arguments: [String], beside body: @Sendable (Running) async throws -> Void) async throws -> Finished {
-    try await Programs.run(Programs.built("goud"), arguments, environment: surroundings, in: root, beside: body)
+  /// Starts goud, sends it `signal` once a file matching `path` (find's pattern) that is not empty is there, then runs
+  /// `body`, and waits for goud's own end.
+  ///
+  /// A shell watches for the file: tests that keep every thread of this process busy must not make it miss the moment.
+  func goud(
+    _ arguments: [String], send signal: Int32, onceThereIs path: String,
+    then body: @Sendable (Running) async throws -> Void = { _ in }
+  ) async throws -> Finished {
+    let script = """
+      signal=$1 pattern=$2; shift 2
+      "$@" & goud=$!
+      until [ -n "$(find . -path "$pattern" -size +0 2>/dev/null)" ]; do
+        kill -0 $goud 2>/dev/null || break
+        sleep 0.01
+      done
+      kill -$signal $goud; echo $goud >signalled.new && mv signalled.new signalled
+      wait $goud
+      """
+    let signalled = "\(root)/signalled"
+    return try await Programs.run(
+      "/bin/sh", ["-c", script, "sh", "\(signal)", path, Programs.built("goud")] + arguments,
+      environment: surroundings, in: root
+    ) { _ in
+      try await waitUntil("goud to be at it") { try FileSystem.status(signalled) != nil }
+      let goud = Running(pid: try #require(pid_t(try String(contentsOfFile: signalled, encoding: .utf8).dropLast())))
+      do {
+        try await body(goud)
+      } catch {
+        goud.send(SIGKILL)
+        throw error
+      }
+    }
   }
 
   /// A node's volume with `rocksdb/` and its secrets, at rest.

@@ -18,28 +18,18 @@ import Testing
     }
   }
 
-  /// Whether an archive is being written now.
-  private func isWriting(_ fixture: Fixture) throws -> Bool {
-    try FileSystem.names(in: fixture.backups).contains {
-      try $0.contains(".goud-tmp-") && (FileSystem.status("\(fixture.backups)/\($0)")?.st_size ?? 0) > 0
-    }
-  }
-
-  /// Whether a restore is unpacking the large file now.
-  private func isUnpacking(_ fixture: Fixture) throws -> Bool {
-    try FileSystem.names(in: fixture.volumes).contains {
-      try $0.contains(".restore-") && FileSystem.status("\(fixture.volumes)/\($0)/ballast") != nil
-    }
-  }
+  /// There while an archive is written.
+  private static let unfinishedArchive = "*/backups/.*.goud-tmp-*"
+  /// There while a restore builds the volume.
+  private static let unfinishedVolume = "*/.node1_data.restore-*/ballast"
 
   @Test(arguments: [(SIGINT, 130, "run.interrupted"), (SIGTERM, 143, "run.terminated")])
   func aStoppedBackupLeavesNothing(signal: Int32, status: Int32, code: String) async throws {
     try await withLargeVolume { fixture, volume in
       let before = try await fixture.tree(volume)
-      let stopped = try await fixture.goud(["backup", "create", "--compression", "none", "--format", "json"]) { goud in
-        try await waitUntil("the archive to grow") { try isWriting(fixture) }
-        goud.send(signal)
-      }
+      let stopped = try await fixture.goud(
+        ["backup", "create", "--compression", "none", "--format", "json"], send: signal,
+        onceThereIs: Self.unfinishedArchive)
       #expect(stopped.status == status && stopped.errors.contains(code), "\(stopped.errors)")
       #expect(try FileSystem.names(in: fixture.backups).isEmpty)
       #expect(try await fixture.tree(volume) == before)
@@ -54,10 +44,8 @@ import Testing
       let archive = try await fixture.backUp()
       try Data("new".utf8).write(to: URL(fileURLWithPath: "\(volume)/ballast"))
       let before = try await fixture.tree(fixture.volumes)
-      let stopped = try await fixture.goud(["restore", archive, "--yes", "--format", "json"]) { goud in
-        try await waitUntil("the volume to be built") { try isUnpacking(fixture) }
-        goud.send(signal)
-      }
+      let stopped = try await fixture.goud(
+        ["restore", archive, "--yes", "--format", "json"], send: signal, onceThereIs: Self.unfinishedVolume)
       #expect(stopped.status == status && stopped.errors.contains(code), "\(stopped.errors)")
       #expect(try await fixture.tree(fixture.volumes) == before)
       let again = try await fixture.goud("restore", archive, "--yes")
@@ -69,9 +57,9 @@ import Testing
   @Test func aSecondRunIsRefusedUntilTheFirstIsGone() async throws {
     try await withLargeVolume { fixture, volume in
       let archive = try await fixture.backUp()
-      let killed = try await fixture.goud(["backup", "create", "--compression", "none"]) { first in
-        try await waitUntil("the archive to grow") { try isWriting(fixture) }
-        first.send(SIGSTOP)
+      let killed = try await fixture.goud(
+        ["backup", "create", "--compression", "none"], send: SIGSTOP, onceThereIs: Self.unfinishedArchive
+      ) { first in
         for arguments in [
           ["backup", "create"], ["restore", archive, "--yes"], ["restore", archive, "--dry-run"],
         ] {

@@ -81,6 +81,8 @@ public enum Programs {
 public struct Running: Sendable {
   public let pid: pid_t
 
+  public init(pid: pid_t) { self.pid = pid }
+
   public func send(_ signal: Int32) { kill(pid, signal) }
 }
 
