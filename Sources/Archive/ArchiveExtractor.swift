@@ -108,9 +108,9 @@ private final class VolumeWriter: ArchiveVisitor {
   private func inParent<Result>(
     of path: String, _ root: Descriptor, _ body: (Descriptor, String) throws -> Result
   ) throws -> Result {
-    guard let slash = path.lastIndex(of: "/") else { return try body(root, path) }
+    guard let slash = path.lastSlash else { return try body(root, path) }
     let parent = String(path[..<slash])
-    let name = String(path[path.index(after: slash)...])
+    let name = String(path[path.utf8.index(after: slash)...])
     do {
       return try body(try open(directory: parent, in: root), name)
     } catch let error as GoudError where error.systemErrno == ENOENT {
@@ -123,8 +123,8 @@ private final class VolumeWriter: ArchiveVisitor {
   /// Step by step, so that no link is followed at any depth.
   private func open(directory path: String, in root: Descriptor) throws -> Descriptor {
     var present = root
-    for component in path.split(separator: "/") {
-      present = try Descriptor.open(String(component), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, in: present)
+    for component in path.pathComponents() {
+      present = try Descriptor.open(component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, in: present)
     }
     return present
   }

@@ -60,8 +60,8 @@ public struct ArchiveReader {
   let path: String
   let options: ArchiveReadOptions
 
-  /// Reads `metadata.json` alone: a few kilobytes from the front.
-  /// - Throws: `archive.unsupported` for an archive without one.
+  /// Reads `metadata.json` alone: the first megabytes of the archive, whatever its size; no checksum is compared.
+  /// - Throws: `archive.unsupported` for an archive without one, the nested layout among them.
   public static func metadata(of path: String) throws -> BackupMetadata {
     final class Found: ArchiveVisitor {
       struct Enough: Error {}
@@ -79,7 +79,7 @@ public struct ArchiveReader {
     options.threads = 1
     let found = Found()
     do {
-      _ = try ArchiveReader(path: path, options: options).read(found)
+      _ = try ArchiveReader(path: path, options: options).walk(found)
     } catch is Found.Enough {}
     guard let metadata = found.metadata else {
       throw GoudError(.archiveUnsupported, "\(path) has no metadata.json", hint: "it was not written by goud")
@@ -91,8 +91,26 @@ public struct ArchiveReader {
   /// - Throws: `archive.not-found`, `archive.checksum-missing`, `archive.checksum-mismatch`, `archive.corrupt`,
   ///   `archive.unsafe-entry`, `archive.unsupported`, and what the visitor throws.
   func read(_ visitor: any ArchiveVisitor) throws -> ArchiveReport {
-    let file = try open()
-    let expected = try Sidecar.read(for: path)
+    let sidecar = try existing { try Sidecar.read(for: path) }
+    let (pass, size, sha256) = try walk(visitor)
+    if let sidecar {
+      guard sidecar.isCanonical || pass.isOld else { throw Sidecar.damaged(path) }
+      guard sidecar.sha256 == sha256 else {
+        throw GoudError(
+          .archiveChecksumMismatch, "\(path) is damaged: its SHA-256 is \(sha256), not \(sidecar.sha256)",
+          hint: "use another backup, or fetch this one again")
+      }
+    }
+    let covered = try pass.compareChecksums() && (sidecar != nil || pass.isOld)
+    guard covered || options.allowUnverified else {
+      throw pass.missing(sidecar == nil ? Sidecar.path(of: path) : nil)
+    }
+    return pass.report(archiveBytes: size, sha256: sha256, checksummed: covered)
+  }
+
+  /// Reads everything, and compares nothing yet.
+  private func walk(_ visitor: any ArchiveVisitor) throws -> (pass: ReadPass, bytes: Int64, sha256: String) {
+    let file = try existing(open)
     let size = Int64(try file.status().st_size)
     options.progress.begin("read \(FileSystem.name(of: path))", total: ByteCount(size))
     let stream = FileStream(file, cancellation: options.cancellation, progress: options.progress)
@@ -101,16 +119,8 @@ public struct ArchiveReader {
     guard stream.offset == size else {
       throw GoudError(.archiveCorrupt, "\(path) changed while it was read", hint: "try again once nobody writes it")
     }
-    let sha256 = stream.sha256()
-    if let expected, expected != sha256 {
-      throw GoudError(
-        .archiveChecksumMismatch, "\(path) is damaged: its SHA-256 is \(sha256), not \(expected)",
-        hint: "use another backup, or fetch this one again")
-    }
-    let covered = try pass.compareChecksums() && (expected != nil || pass.isOld)
-    guard covered || options.allowUnverified else { throw pass.missing(expected == nil ? "\(path).sha256" : nil) }
     options.progress.end()
-    return pass.report(archiveBytes: size, sha256: sha256, checksummed: covered)
+    return (pass, size, stream.sha256())
   }
 
   /// Reads to the end of the tar stream and of what encloses it. Damage is told with the archive's name and a way out.
@@ -119,7 +129,6 @@ public struct ArchiveReader {
       let (tar, stop) = try decode(stream)
       defer { stop() }
       try pass.run(try TarReader(tar))
-      while try tar.next() != nil {}
     } catch let error as GoudError where error.code == .archiveCorrupt && error.hint == nil {
       throw GoudError(
         error.code, "\(path) is damaged: \(error.message)", hint: "use another backup, or fetch this one again",
@@ -128,15 +137,19 @@ public struct ArchiveReader {
   }
 
   private func open() throws -> Descriptor {
+    let file = try Descriptor.open(path, O_RDONLY | O_NONBLOCK)
+    guard try file.status().isRegular else { throw GoudError(.archiveNotFound, "\(path) is not a file") }
+    if options.fromDevice {
+      try file.synchronize()
+      posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED)
+    }
+    posix_fadvise(file.fd, 0, 0, POSIX_FADV_SEQUENTIAL)
+    return file
+  }
+
+  private func existing<Result>(_ body: () throws -> Result) throws -> Result {
     do {
-      let file = try Descriptor.open(path, O_RDONLY)
-      guard try file.status().isRegular else { throw GoudError(.archiveNotFound, "\(path) is not a file") }
-      if options.fromDevice {
-        try file.synchronize()
-        posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED)
-      }
-      posix_fadvise(file.fd, 0, 0, POSIX_FADV_SEQUENTIAL)
-      return file
+      return try body()
     } catch let error as GoudError where error.systemErrno == ENOENT {
       throw GoudError(.archiveNotFound, "there is no archive \(path)", hint: "goud backup list shows what there is")
     }
@@ -152,31 +165,4 @@ public struct ArchiveReader {
     let parallel = ParallelStream(cutter, threads: options.threads)
     return (parallel, { parallel.stop() })
   }
-}
-
-/// `<archive>.sha256`.
-enum Sidecar {
-  /// The digest it states; nil when there is none. Any deviation from the form that is written is damage: a flipped bit
-  /// must not pass for a matter of style.
-  static func read(for path: String) throws -> String? {
-    let bytes: [UInt8]
-    do {
-      bytes = try Descriptor.open("\(path).sha256", O_RDONLY).readAll(limit: 4096)
-    } catch let error as GoudError where error.systemErrno == ENOENT {
-      return nil
-    }
-    let text = String(decoding: bytes, as: UTF8.self)
-    let digest = String(text.prefix(64))
-    guard digest.isDigest, text == Checksums.line(digest, FileSystem.name(of: path)) else {
-      throw GoudError(
-        .archiveChecksumMismatch, "\(path).sha256 is damaged, or belongs to another archive",
-        hint: "compare with another copy of it; --allow-unverified does not pass over this")
-    }
-    return digest
-  }
-}
-
-extension String {
-  /// 64 lower-case hexadecimal digits.
-  var isDigest: Bool { utf8.count == 64 && utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) } }
 }

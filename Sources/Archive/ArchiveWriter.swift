@@ -1,4 +1,3 @@
-import CGoudLinux
 import Foundation
 import GoudCore
 
@@ -38,6 +37,7 @@ public struct ArchiveWriter {
   public static func write(
     volumes: [ArchiveVolume], metadata: BackupMetadata, directory: String, options: Options
   ) throws -> WrittenArchive {
+    try refuseTooMany(volumes)
     let path = "\(directory)/\(metadata.name)\(options.compression.fileExtension)"
     let file = try AtomicFile(path: path)
     let output = ArchiveOutput(file.file, compressor: options.compression.makeCompressor(), threads: options.threads)
@@ -55,30 +55,30 @@ public struct ArchiveWriter {
     return WrittenArchive(path: path, bytes: bytes, sha256: sha256, files: files)
   }
 
+  /// What no reader would take is not written.
+  private static func refuseTooMany(_ volumes: [ArchiveVolume]) throws {
+    let used = volumes.reduce(EntryNames.cost("CHECKSUMS.sha256") + EntryNames.cost("metadata.json")) { sum, volume in
+      volume.items.reduce(sum) { $0 + EntryNames.cost("\(volume.name)/\($1.entry.path)") }
+    }
+    guard used <= EntryNames.limit else {
+      throw GoudError(
+        .archiveUnsupported, "the volumes hold too many files for one archive", hint: "back them up one by one")
+    }
+  }
+
   private static func publish(_ file: AtomicFile, path: String, sha256: String) throws {
     KillPoint.reached("archive.streamed")
     try file.file.synchronize()
     KillPoint.reached("archive.synced")
-    let name = FileSystem.name(of: path)
-    try AtomicFile.write(Array(Checksums.line(sha256, name).utf8), to: "\(path).sha256", replacing: false)
+    try AtomicFile.write(Sidecar.content(sha256, archive: path), to: Sidecar.path(of: path), replacing: false)
     KillPoint.reached("archive.checksum-published")
     do {
       try file.publish(replacing: false)
     } catch {
-      unlink("\(path).sha256")
+      unlink(Sidecar.path(of: path))
       throw error
     }
     KillPoint.reached("archive.published")
-  }
-}
-
-/// `sha256sum`'s own form.
-enum Checksums {
-  /// One line, with coreutils' escapes for names that hold a newline, a carriage return or a backslash.
-  static func line(_ sha256: String, _ name: String) -> String {
-    let escaped = name.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\n", with: "\\n")
-      .replacingOccurrences(of: "\r", with: "\\r")
-    return "\(escaped == name ? "" : "\\")\(sha256)  \(escaped)\n"
   }
 }
 
@@ -90,7 +90,7 @@ private struct ArchivePass {
 
   func run(_ volumes: [ArchiveVolume], _ metadata: BackupMetadata) throws -> Int {
     let tar = try TarWriter(sink: output.append)
-    var sums = ""
+    var sums: [UInt8] = []
     var files = 0
     let root = metadata.name
     let moment = Int64(metadata.timestamp.timeIntervalSince1970)
@@ -111,14 +111,14 @@ private struct ArchivePass {
       }
       options.progress.end()
     }
-    _ = try small("CHECKSUMS.sha256", Array(sums.utf8), root, moment, tar)
+    _ = try small("CHECKSUMS.sha256", sums, root, moment, tar)
     try tar.close()
     return files
   }
 
   /// - Returns: the line for `CHECKSUMS.sha256`.
   private func small(_ name: String, _ bytes: [UInt8], _ root: String, _ moment: Int64, _ tar: TarWriter) throws
-    -> String
+    -> [UInt8]
   {
     let entry = FileEntry(
       path: name, kind: .file(size: Int64(bytes.count)), mode: 0o600, owner: geteuid(), group: getegid(),
@@ -161,80 +161,4 @@ private struct ArchivePass {
 
 extension ArchiveVolume {
   var bytes: Int64 { items.reduce(0) { if case .file(let size) = $1.entry.kind { $0 + size } else { $0 } } }
-}
-
-/// Cuts the tar stream into blocks, has them compressed in parallel, and writes and hashes them in order.
-final class ArchiveOutput: @unchecked Sendable {
-  private let pool = BlockPool()
-  private let pipeline: OrderedPipeline<Block, Block>
-  private let drain: Drain
-  private var block: Block
-
-  /// What the pipeline's last thread alone touches.
-  private final class Drain: @unchecked Sendable {
-    let file: Descriptor
-    var digest = Digest()
-    var bytes: Int64 = 0
-    private var started: Int64 = 0
-
-    init(_ file: Descriptor) { self.file = file }
-
-    func write(_ block: Block) throws {
-      try file.write(block.content)
-      digest.update(block.content)
-      bytes += Int64(block.count)
-      // Begin to write back early, so that the final fsync finds little left.
-      if bytes - started >= 32 << 20 {
-        goud_start_writeback(file.fd, started, bytes - started)
-        started = bytes
-      }
-    }
-  }
-
-  init(_ file: Descriptor, compressor: (any BlockCompressor)?, threads: Int) {
-    let pool = pool
-    let drain = Drain(file)
-    self.drain = drain
-    block = pool.take()
-    pipeline = OrderedPipeline(name: "compress", width: compressor == nil ? 1 : threads, depth: 2 * threads + 2) {
-      input in
-      guard let compressor else { return input }
-      let output = pool.take()
-      try compressor.compress(input, into: output)
-      pool.give(input)
-      return output
-    } consume: { block in
-      try drain.write(block)
-      pool.give(block)
-    }
-  }
-
-  func append(_ bytes: UnsafeRawBufferPointer) throws {
-    var rest = bytes
-    while !rest.isEmpty {
-      let count = min(block.space, rest.count)
-      block.append(UnsafeRawBufferPointer(rebasing: rest[..<count]))
-      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-      if block.space == 0 { try flush() }
-    }
-  }
-
-  private func flush() throws {
-    try pipeline.submit(block)
-    block = pool.take()
-  }
-
-  /// - Returns: the SHA-256 and the size of everything written.
-  func finish() throws -> (sha256: String, bytes: Int64) {
-    do {
-      if block.count > 0 { try flush() }
-    } catch {
-      abandon()
-      throw error
-    }
-    try pipeline.finish()
-    return (drain.digest.hex(), drain.bytes)
-  }
-
-  func abandon() { try? pipeline.finish(abandoning: true) }
 }

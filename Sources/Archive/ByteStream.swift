@@ -57,19 +57,24 @@ final class FileStream: ByteStream {
   func sha256() -> String { digest.hex() }
 }
 
-/// Unpacks gzip (one member or many) or zstd from any stream, on the caller's thread.
+/// Unpacks gzip (one member or many) or zstd from any stream, on the caller's thread; passes plain data on.
 final class DecodingStream: ByteStream {
   private let source: any ByteStream
   private let output = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
   private var input = UnsafeRawBufferPointer(start: nil, count: 0)
-  private var decoder: any StreamDecoder
+  private let decoder: (any StreamDecoder)?
   private var inside = false
 
   /// - Parameter head: the first bytes of `source`, already taken from it.
   init(_ coding: Coding, _ source: any ByteStream, head: UnsafeRawBufferPointer) {
     self.source = source
     input = head
-    decoder = coding == .gzip ? GzipDecoder() : ZstdDecoder()
+    decoder =
+      switch coding {
+      case .gzip: GzipDecoder()
+      case .zstd: ZstdDecoder()
+      case .plain: nil
+      }
   }
 
   deinit { output.deallocate() }
@@ -83,6 +88,10 @@ final class DecodingStream: ByteStream {
         }
         input = more
       }
+      guard let decoder else {
+        defer { input = UnsafeRawBufferPointer(start: nil, count: 0) }
+        return input
+      }
       inside = true
       let step = try decoder.decode(input, into: output)
       input = UnsafeRawBufferPointer(rebasing: input[step.taken...])
@@ -93,9 +102,9 @@ final class DecodingStream: ByteStream {
 }
 
 /// A decoder of one compressed format, fed piece by piece.
-protocol StreamDecoder {
+protocol StreamDecoder: AnyObject {
   /// - Returns: bytes taken from `input`, bytes put into `output`, and whether a member or frame just ended.
-  mutating func decode(
+  func decode(
     _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
   ) throws -> (taken: Int, given: Int, ended: Bool)
 }

@@ -40,27 +40,30 @@ struct EntryGate {
     }
   }
 
+  /// `metadata.json`, and each small file of the nested layout.
   static let metadataLimit: Int64 = 16 << 20
-  /// `CHECKSUMS.sha256` has a line for each file.
-  static let checksumsLimit: Int64 = 1 << 30
 
   private var root: String?
   private var volumes: [String: BackupMetadata.Volume] = [:]
   private var tallies: [String: (files: Int, bytes: Int64)] = [:]
-  private var seen: [String: Bool] = [:]  // path → is a directory
+  private var names: EntryNames
+  /// Whether this is the nested layout.
   private(set) var isOld = false
   private var first = true
   private var finished = false
 
-  /// The files and bytes that came, by volume.
-  var found: [String: (files: Int, bytes: Int64)] { tallies }
-
   /// The gate of a volume's own tar inside the nested layout: no metadata, a limit instead.
   private var inner: (volume: String, limit: Int64)?
+  /// What the entries of such a tar take on disk.
+  private(set) var unpacked: Int64 = 0
 
-  init() {}
+  init(names: EntryNames = EntryNames()) { self.names = names }
 
-  init(innerVolume: String, limit: Int64) { inner = (innerVolume, limit) }
+  /// - Parameter limit: bytes that the volume may take on disk.
+  init(innerVolume: String, limit: Int64) {
+    names = EntryNames()
+    inner = (innerVolume, limit)
+  }
 
   /// Makes the volumes of the metadata known.
   mutating func admit(_ metadata: BackupMetadata) throws {
@@ -72,21 +75,22 @@ struct EntryGate {
     }
     guard metadata.name == root else { throw unsafe("metadata.json", "names another archive") }
     for volume in metadata.volumes {
-      guard volume.name.isComponent, volumes.updateValue(volume, forKey: volume.name) == nil else {
+      guard EntryNames.isPlain(volume.name), volumes.updateValue(volume, forKey: volume.name) == nil else {
         throw unsafe("metadata.json", "names a volume badly")
       }
-      tallies[volume.name] = (0, 0)
     }
   }
 
   mutating func admit(_ raw: Raw) throws -> Admitted {
-    let components = try components(of: raw)
+    guard let components = EntryNames.components(of: raw.path) else {
+      throw unsafe(raw.path, "is not a plain relative name")
+    }
     if let inner { return try admitInner(raw, components, inner.volume, inner.limit) }
     guard !finished else { throw unsafe(raw.path, "comes after CHECKSUMS.sha256") }
     guard let top = components.first else { return .nothing }
     guard root == nil || root == top else { throw unsafe(raw.path, "is outside the archive's directory") }
     root = top
-    try admitOnce(raw, components.joined(separator: "/"))
+    try admitOnce(raw, Array(components.dropFirst()))
     if components.count == 1 {
       guard case .directory = raw.kind else { throw unsafe(raw.path, "is not in a directory") }
       return .nothing
@@ -103,8 +107,7 @@ struct EntryGate {
       guard let tally = tallies[name], tally.files == volume.files, tally.bytes == volume.bytes else {
         throw GoudError(
           .archiveCorrupt,
-          "the archive lacks files of \(name): metadata.json declares \(volume.files) with "
-            + "\(volume.bytes) bytes")
+          "the archive lacks files of \(name): metadata.json declares \(volume.files) with \(volume.bytes) bytes")
       }
     }
   }
@@ -118,8 +121,8 @@ struct EntryGate {
       try limit(raw, size, Self.metadataLimit)
       return .metadata
     case "CHECKSUMS.sha256":
-      try limit(raw, size, Self.checksumsLimit)
       if first { isOld = true }
+      try limit(raw, size, isOld ? Self.metadataLimit : names.checksumsLimit)
       finished = !isOld
       return .checksums
     case "metadata.txt":
@@ -129,41 +132,40 @@ struct EntryGate {
     default:
       if first { isOld = true }
       guard isOld else { throw unsafe(raw.path, "belongs to no volume") }
-      if name.hasSuffix(".tar.gz.sha256") {
-        try limit(raw, size, 4096)
-        return .oldChecksum(String(name.dropLast(".tar.gz.sha256".count)))
+      if let volume = EntryNames.stem(of: name, ".tar.gz.sha256") {
+        try limit(raw, size, 2 * Int64(EntryNames.longestPath))
+        return .oldChecksum(volume)
       }
-      if name.hasSuffix(".tar.gz"), String(name.dropLast(7)).isComponent { return .oldVolume(String(name.dropLast(7))) }
+      if let volume = EntryNames.stem(of: name, ".tar.gz") { return .oldVolume(volume) }
       throw unsafe(raw.path, "belongs to no volume")
     }
   }
 
   private mutating func admit(_ raw: Raw, _ path: [String], to volume: BackupMetadata.Volume) throws -> Admitted {
     let entry = try entry(raw, path)
+    var tally = tallies[volume.name] ?? (0, 0)
     if case .file(let size) = entry.kind {
-      var tally = tallies[volume.name] ?? (0, 0)
-      tally.files += 1
-      tally.bytes += size
-      guard tally.files <= volume.files, tally.bytes <= volume.bytes else {
+      guard tally.files < volume.files, size <= volume.bytes - tally.bytes else {
         throw unsafe(raw.path, "is more than metadata.json declares")
       }
-      tallies[volume.name] = tally
+      tally.files += 1
+      tally.bytes += size
     }
+    tallies[volume.name] = tally
     return .volume(volume.name, entry)
   }
 
   private mutating func admitInner(_ raw: Raw, _ path: [String], _ volume: String, _ limit: Int64) throws -> Admitted {
-    if !path.isEmpty { try admitOnce(raw, path.joined(separator: "/")) }
+    try admitOnce(raw, path)
     let entry = try entry(raw, path)
-    if case .file(let size) = entry.kind {
-      var tally = tallies[volume] ?? (0, 0)
-      tally.files += 1
-      tally.bytes += size
-      guard tally.bytes <= limit else {
-        throw GoudError(.ioNoRoom, "\(volume) unpacks to more than the \(ByteCount(limit)) there is room for")
-      }
-      tallies[volume] = tally
+    // An inode, however little is in it, takes a block.
+    let size = if case .file(let size) = entry.kind { max(size, 4096) } else { Int64(4096) }
+    guard size <= limit - unpacked else {
+      throw GoudError(
+        .ioNoRoom, "\(volume) unpacks to more than the \(ByteCount(limit)) there is room for",
+        hint: "free room there, or name another place")
     }
+    unpacked += size
     return .volume(volume, entry)
   }
 
@@ -190,29 +192,13 @@ struct EntryGate {
 
   // MARK: Names
 
-  /// `./` in front and one `/` behind are what tar writes; anything else unusual is refused.
-  private func components(of raw: Raw) throws -> [String] {
-    guard !raw.path.isEmpty, !raw.path.hasPrefix("/") else { throw unsafe(raw.path, "is an absolute name") }
-    var parts = raw.path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    if parts.first == "." { parts.removeFirst() }
-    if parts.last == "" { parts.removeLast() }
-    guard parts.allSatisfy(\.isComponent) else { throw unsafe(raw.path, "is not a plain relative name") }
-    return parts
-  }
-
-  /// No name comes twice (a directory may), and nothing lies below what is not a directory.
-  private mutating func admitOnce(_ raw: Raw, _ path: String) throws {
+  private mutating func admitOnce(_ raw: Raw, _ components: [String]) throws {
     let isDirectory = if case .directory = raw.kind { true } else { false }
-    if let earlier = seen.updateValue(isDirectory, forKey: path), !(earlier && isDirectory) {
-      throw unsafe(raw.path, "is there twice")
-    }
-    var parent = path
-    while let slash = parent.lastIndex(of: "/") {
-      parent = String(parent[..<slash])
-      if let known = seen[parent] {
-        guard known else { throw unsafe(raw.path, "lies below a file") }
-        break
-      }
+    switch names.add(components.joined(separator: "/"), isDirectory: isDirectory) {
+    case .added: return
+    case .twice: throw unsafe(raw.path, "is there twice")
+    case .belowFile: throw unsafe(raw.path, "lies below a file")
+    case .tooMany: throw unsafe(raw.path, "is one name too many: no backup has so many")
     }
   }
 
@@ -226,9 +212,4 @@ struct EntryGate {
       hint: "this is not an archive that goud wrote, or it was tampered with",
       context: ["entry": path])
   }
-}
-
-extension String {
-  /// A name that is one step down and nothing else.
-  fileprivate var isComponent: Bool { !isEmpty && self != "." && self != ".." && !contains("/") && !contains("\0") }
 }

@@ -8,8 +8,10 @@ final class ReadPass {
   private var gate = EntryGate()
   private var metadata: BackupMetadata?
   private var oldMetadata: [String] = []
-  /// SHA-256 of every file, by its path below the archive's directory.
-  private var digests: [String: String] = [:]
+  /// SHA-256 of every file, by the bytes of its path below the archive's directory.
+  private var digests: [[UInt8]: String] = [:]
+  /// What the nested layout's volumes take on disk so far.
+  private var unpacked: Int64 = 0
   private var checksums: [UInt8]?
   /// The nested layout's `<volume>.tar.gz.sha256`.
   private var oldChecksums: [String: String] = [:]
@@ -32,8 +34,7 @@ final class ReadPass {
         let text = String(decoding: try small(tar, name: "metadata.txt"), as: UTF8.self)
         oldMetadata = text.split(whereSeparator: \.isNewline).map(String.init)
       case .oldChecksum(let volume):
-        let text = String(decoding: try small(tar, name: "\(volume).tar.gz.sha256"), as: UTF8.self)
-        oldChecksums[volume] = String(text.prefix(64))
+        oldChecksums[volume] = try oldChecksum(of: volume, tar)
       case .oldVolume(let volume): try readOldVolume(volume, tar)
       case .volume(let volume, let entry): try read(entry, of: volume, from: tar, below: volume)
       }
@@ -49,21 +50,32 @@ final class ReadPass {
   /// Compares every digest with its line, both ways.
   /// - Returns: false when there is nothing to compare with.
   func compareChecksums() throws -> Bool {
-    for (volume, expected) in oldChecksums where digests["\(volume).tar.gz"] != expected {
+    let lines = try checksums.map(Checksums.parse(_:)) ?? []
+    for (name, sha256) in lines {
+      // The old scripts name files by whatever path they lay at.
+      let name = gate.isOld ? FileSystem.name(of: name) : name
+      guard let digest = digests[name.nameBytes] else {
+        throw GoudError(.archiveCorrupt, "the archive lacks \(name), which CHECKSUMS.sha256 names")
+      }
+      guard digest == sha256 else { throw mismatch(name) }
+    }
+    return gate.isOld ? try oldVolumesAreCovered(lines.map(\.name)) : try filesAreCovered(lines.map(\.name))
+  }
+
+  private func filesAreCovered(_ names: [String]) throws -> Bool {
+    guard checksums != nil else { return false }
+    let covered = Set(names.map(\.nameBytes))
+    guard let name = digests.keys.first(where: { !covered.contains($0) }) else { return true }
+    throw GoudError(.archiveCorrupt, "CHECKSUMS.sha256 does not cover \(String(decoding: name, as: UTF8.self))")
+  }
+
+  /// The old scripts list what they thought of: each volume must be covered, here or by its own `.sha256`.
+  private func oldVolumesAreCovered(_ names: [String]) throws -> Bool {
+    for (volume, expected) in oldChecksums where digests["\(volume).tar.gz".nameBytes] != expected {
       throw mismatch("\(volume).tar.gz")
     }
-    guard let checksums else { return gate.isOld && Set(oldChecksums.keys) == Set(tallies.keys) }
-    var expected = try Checksums.parse(checksums)
-    for (name, digest) in digests {
-      guard let line = expected.removeValue(forKey: name) else {
-        // The old scripts list what they thought of; ours lists everything.
-        if gate.isOld && (!name.hasSuffix(".tar.gz") || oldChecksums[String(name.dropLast(7))] != nil) { continue }
-        throw GoudError(.archiveCorrupt, "CHECKSUMS.sha256 does not cover \(name)")
-      }
-      guard line == digest else { throw mismatch(name) }
-    }
-    guard let left = expected.keys.min() else { return true }
-    throw GoudError(.archiveCorrupt, "the archive lacks \(left), which CHECKSUMS.sha256 names")
+    let covered = Set(names.map { FileSystem.name(of: $0).nameBytes })
+    return tallies.keys.allSatisfy { oldChecksums[$0] != nil || covered.contains("\($0).tar.gz".nameBytes) }
   }
 
   func missing(_ sidecar: String?) -> GoudError {
@@ -100,7 +112,7 @@ final class ReadPass {
   private func small(_ tar: TarReader, name: String?) throws -> [UInt8] {
     var bytes: [UInt8] = []
     while let piece = try tar.data(at: Int64(bytes.count)) { bytes += piece }
-    if let name { digests[name] = Digest.hex(of: bytes) }
+    if let name { digests[name.nameBytes] = Digest.hex(of: bytes) }
     return bytes
   }
 
@@ -116,7 +128,7 @@ final class ReadPass {
     }
     guard offset == size else { throw GoudError(.archiveCorrupt, "\(entry.path) of \(volume) is cut short") }
     try visitor.endFile()
-    if let prefix { digests["\(prefix)/\(entry.path)"] = digest.hex() }
+    if let prefix { digests["\(prefix)/\(entry.path)".nameBytes] = digest.hex() }
     tallies[volume, default: .init()].files += 1
     tallies[volume, default: .init()].bytes += size
   }
@@ -128,13 +140,23 @@ final class ReadPass {
     guard let head = try outer.next() else { throw GoudError(.archiveCorrupt, "\(volume).tar.gz is empty") }
     let inner = DecodingStream(Coding(head), outer, head: head)
     let entries = try TarReader(inner)
-    var gate = EntryGate(innerVolume: volume, limit: reader.options.unpackLimit)
+    var gate = EntryGate(innerVolume: volume, limit: reader.options.unpackLimit - unpacked)
     while let raw = try entries.next() {
       guard case .volume(_, let entry) = try gate.admit(raw) else { continue }
       try read(entry, of: volume, from: entries, below: nil)
     }
-    while try inner.next() != nil {}
-    digests["\(volume).tar.gz"] = outer.sha256()
+    unpacked += gate.unpacked
+    digests["\(volume).tar.gz".nameBytes] = outer.sha256()
+  }
+
+  private func oldChecksum(of volume: String, _ tar: TarReader) throws -> String {
+    let name = "\(volume).tar.gz.sha256"
+    let bytes = try small(tar, name: name)
+    guard let line = bytes.split(separator: UInt8(ascii: "\n")).first, let (_, sha256) = Checksums.parse(line: line)
+    else {
+      throw GoudError(.archiveCorrupt, "\(name) states no checksum")
+    }
+    return sha256
   }
 
   private func mismatch(_ name: String) -> GoudError {
@@ -160,44 +182,4 @@ private final class EntryStream: ByteStream {
   }
 
   func sha256() -> String { digest.hex() }
-}
-
-extension Checksums {
-  /// The names and digests of a file in `sha256sum`'s form.
-  static func parse(_ bytes: [UInt8]) throws -> [String: String] {
-    var result: [String: String] = [:]
-    for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      var text = String(decoding: line, as: UTF8.self)
-      let escaped = text.hasPrefix("\\")
-      if escaped { text.removeFirst() }
-      let digest = String(text.prefix(64))
-      let rest = text.dropFirst(64)
-      guard digest.isDigest, rest.hasPrefix("  ") || rest.hasPrefix(" *") else {
-        throw GoudError(.archiveCorrupt, "CHECKSUMS.sha256 has a line that is none")
-      }
-      var name = String(rest.dropFirst(2))
-      if escaped { name = name.unescaped }
-      if name.hasPrefix("./") { name.removeFirst(2) }
-      guard result.updateValue(digest, forKey: name) == nil else {
-        throw GoudError(.archiveCorrupt, "CHECKSUMS.sha256 names \(name) twice")
-      }
-    }
-    return result
-  }
-}
-
-extension String {
-  /// Undoes coreutils' escapes.
-  fileprivate var unescaped: String {
-    var result = ""
-    var rest = self[...]
-    while let character = rest.popFirst() {
-      guard character == "\\", let next = rest.popFirst() else {
-        result.append(character)
-        continue
-      }
-      result.append(next == "n" ? "\n" : next == "r" ? "\r" : next)
-    }
-    return result
-  }
 }

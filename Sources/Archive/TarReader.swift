@@ -11,7 +11,12 @@ final class TarReader {
   private let archive: OpaquePointer
   private let source: any ByteStream
   private var failure: (any Error)?
-  private let locale = UTF8Locale()
+  /// How much the source gave, and where the last byte of it that is not zero ends.
+  private var given: Int64 = 0
+  private var contentEnd: Int64 = 0
+  /// In a locale of UTF-8, libarchive would compose accents (Unicode NFC), and two files of a volume become one. In
+  /// that of C it finds that it cannot translate a name, and hands it out byte for byte, with a warning.
+  private let locale = ThreadLocale("C")
 
   init(_ source: any ByteStream) throws {
     guard let archive = archive_read_new() else { throw GoudError(.internalFault, "libarchive: no memory") }
@@ -36,8 +41,11 @@ final class TarReader {
     var header: OpaquePointer?
     let result = locale.use { archive_read_next_header(archive, &header) }
     if let failure { throw failure }
-    if result == ARCHIVE_EOF { return nil }
-    guard result == ARCHIVE_OK, let header else { throw damaged }
+    if result == ARCHIVE_EOF {
+      try end()
+      return nil
+    }
+    guard let header, result == ARCHIVE_OK || (result == ARCHIVE_WARN && hasForeignNames(header)) else { throw damaged }
     return try locale.use { try raw(header) }
   }
 
@@ -59,8 +67,22 @@ final class TarReader {
     }
   }
 
+  /// A tar ends with two blocks of zeros, and nothing but zeros may follow. Reads the source to its end.
+  private func end() throws {
+    let marker = archive_read_header_position(archive)
+    while let piece = try source.next() { note(piece) }
+    guard given - marker >= 1024, contentEnd <= marker else {
+      throw GoudError(.archiveCorrupt, contentEnd > marker ? "it goes on behind its end" : "it ends too early")
+    }
+  }
+
+  private func note(_ piece: UnsafeRawBufferPointer) {
+    if let last = piece.lastIndex(where: { $0 != 0 }) { contentEnd = given + Int64(last) + 1 }
+    given += Int64(piece.count)
+  }
+
   private func raw(_ header: OpaquePointer) throws -> EntryGate.Raw {
-    guard let path = archive_entry_pathname_utf8(header) ?? archive_entry_pathname(header),
+    guard let path = archive_entry_pathname(header),
       let name = String(validatingCString: path)
     else { throw GoudError(.archiveUnsafe, "an entry's name is not UTF-8") }
     var raw = EntryGate.Raw(path: name, kind: try kind(header, name))
@@ -78,6 +100,19 @@ final class TarReader {
     return raw
   }
 
+  /// Whether the warning may be about names; the owner's counts, as it is translated though nobody asks for it.
+  private func hasForeignNames(_ header: OpaquePointer) -> Bool {
+    locale.use {
+      let names = [
+        archive_entry_pathname(header), archive_entry_symlink(header), archive_entry_hardlink(header),
+        archive_entry_uname(header), archive_entry_gname(header),
+      ]
+      return names.contains {
+        $0.map { UnsafeBufferPointer(start: $0, count: strlen($0)).contains { $0 < 0 } } ?? false
+      }
+    }
+  }
+
   private func kind(_ header: OpaquePointer, _ name: String) throws -> EntryGate.Raw.Kind {
     if archive_entry_hardlink(header) != nil { return .hardLink }
     switch mode_t(archive_entry_filetype(header)) {
@@ -89,7 +124,7 @@ final class TarReader {
       }
       return .file(size: size)
     case Glibc.S_IFLNK:
-      guard let target = archive_entry_symlink_utf8(header) ?? archive_entry_symlink(header),
+      guard let target = archive_entry_symlink(header),
         let text = String(validatingCString: target)
       else { return .other }
       return .link(target: text)
@@ -100,6 +135,7 @@ final class TarReader {
   private func pull(_ bytes: UnsafeMutablePointer<UnsafeRawPointer?>) -> Int {
     do {
       guard failure == nil, let piece = try source.next() else { return failure == nil ? 0 : -1 }
+      note(piece)
       bytes.pointee = piece.baseAddress
       return piece.count
     } catch {

@@ -12,7 +12,8 @@ final class TarWriter {
   private let archive: OpaquePointer
   private let sink: (UnsafeRawBufferPointer) throws -> Void
   private var failure: (any Error)?
-  private let locale = UTF8Locale()
+  /// libarchive translates names through the thread's locale; whatever the user's is, names here are UTF-8.
+  private let locale = ThreadLocale("C.UTF-8")
 
   init(sink: @escaping (UnsafeRawBufferPointer) throws -> Void) throws {
     guard let archive = archive_write_new() else { throw GoudError(.internalFault, "libarchive: no memory") }
@@ -37,7 +38,8 @@ final class TarWriter {
   func begin(_ entry: FileEntry, path: String) throws {
     let header = archive_entry_new()
     defer { archive_entry_free(header) }
-    archive_entry_set_pathname_utf8(header, path)
+    // Not the `_utf8` calls: they compose accents (Unicode NFC), and two files of a volume become one.
+    archive_entry_set_pathname(header, path)
     archive_entry_set_uid(header, la_int64_t(entry.owner))
     archive_entry_set_gid(header, la_int64_t(entry.group))
     archive_entry_set_mtime(header, time_t(entry.modified.seconds), Int(entry.modified.nanoseconds))
@@ -49,7 +51,7 @@ final class TarWriter {
       archive_entry_set_size(header, size)
     case .link(let target):
       archive_entry_set_filetype(header, UInt32(Glibc.S_IFLNK))
-      archive_entry_set_symlink_utf8(header, target)
+      archive_entry_set_symlink(header, target)
     }
     archive_entry_set_perm(header, entry.mode)
     for (name, value) in entry.attributes.sorted(by: { $0.key < $1.key }) {
@@ -94,9 +96,11 @@ final class TarWriter {
   }
 }
 
-/// libarchive translates names through the thread's locale; whatever the user's is, names here are UTF-8.
-final class UTF8Locale {
-  private let locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
+/// A character set for the calls that libarchive makes on this thread.
+final class ThreadLocale {
+  private let locale: locale_t?
+
+  init(_ name: String) { locale = newlocale(LC_CTYPE_MASK, name, nil) }
 
   deinit { if let locale { freelocale(locale) } }
 

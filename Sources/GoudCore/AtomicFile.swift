@@ -76,9 +76,9 @@ public final class AtomicFile {
   }
 
   private static func split(_ path: String) throws -> (Descriptor, String) {
-    let slash = path.lastIndex(of: "/")
+    let slash = path.lastSlash
     let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+    let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
     return (try Descriptor.open(parent, O_RDONLY | O_DIRECTORY), name)
   }
 }

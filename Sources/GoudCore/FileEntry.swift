@@ -41,13 +41,20 @@ public struct FileEntry: Sendable, Equatable {
 }
 
 extension FileEntry {
-  /// Whether a link at `path` with this target leads to a place inside the volume, by its text alone.
+  /// Whether a link at `path` with this target leads to a place inside the volume, by its text alone, whatever other
+  /// such links its target passes through: `..` may stand only at the beginning, where it counts from the link's own
+  /// directory, which is none.
   public static func staysInside(_ path: String, target: String) -> Bool {
-    guard !target.isEmpty, !target.hasPrefix("/") else { return false }
-    var depth = path.split(separator: "/").count - 1
-    for component in target.split(separator: "/") where component != "." {
-      depth += component == ".." ? -1 : 1
-      if depth < 0 { return false }
+    guard !target.isEmpty, !target.isAbsolutePath else { return false }
+    var depth = path.pathComponents().count - 1
+    var descended = false
+    for component in target.pathComponents() where component != "." {
+      guard component == ".." else {
+        descended = true
+        continue
+      }
+      depth -= 1
+      if descended || depth < 0 { return false }
     }
     return true
   }

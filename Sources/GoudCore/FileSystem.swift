@@ -58,13 +58,13 @@ public enum FileSystem {
 
   /// The parent of a path: `/a/b` → `/a`, `b` → `.`.
   public static func parent(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
+    guard let slash = path.lastSlash else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// The last component of a path.
   public static func name(of path: String) -> String {
-    path.split(separator: "/").last.map(String.init) ?? path
+    path.pathComponents().last ?? path
   }
 
   /// Waits until the names in a directory are on the device.

@@ -50,7 +50,7 @@ struct VolumeTree {
     while next < found.count {
       let parent = found[next]
       next += 1
-      guard parent.path.split(separator: "/").count < depth || parent.path == "." else { continue }
+      guard parent.path.pathComponents().count < depth || parent.path == "." else { continue }
       for name in parent.names.sorted() {
         let absolute = "\(parent.absolute)/\(name)"
         // The file system's own directory is for root alone, and nothing of the volume.

@@ -49,6 +49,14 @@ import Testing
     #"metadata(); add(root + "/v/../../../escape", b"abc")"#,
     #"metadata(); add("/escape", b"abc")"#,
     #"metadata(); add("../escape", b"abc")"#,
+    // A slash and a combining accent are one character to a reader of text, two to the file system.
+    #"metadata(); add(root + "/v/../\u0301escape", b"abc")"#,
+    #"metadata(); add("/\u0301escape/v/a", b"abc")"#,
+    #"metadata(); add(root + "/v/l", kind=tarfile.SYMTYPE, link="../\u0301x")"#,
+    #"metadata(); add(root + "/v/l", kind=tarfile.SYMTYPE, link="/\u0301x")"#,
+    #"metadata(); add(root + "/v/l", kind=tarfile.SYMTYPE, link="")"#,
+    #"metadata(); add(root + "/v/" + "n" * 256, b"abc")"#,
+    #"metadata(); add(root + "/v/" + "d/" * 3000 + "f", b"abc")"#,
     #"metadata(); add(root + "/v/./a", b"abc")"#,
     #"metadata(); add(root + "/v//a", b"abc")"#,
     #"metadata(); add("other/v/a", b"abc")"#,
@@ -108,6 +116,33 @@ import Testing
     #expect(error?.code == .archiveUnsafe)
   }
 
+  @Test func aChecksumListThatNoArchiveNeedsIsRefused() async throws {
+    // 64 MB of list for one file.
+    let error = try await unpack(
+      #"metadata(); add(root + "/v/a", b"abc"); add(root + "/CHECKSUMS.sha256", bytes(64 << 20))"#)
+    #expect(error?.code == .archiveUnsafe)
+  }
+
+  @Test func anArchiveWithoutItsEndIsFound() async throws {
+    let script = #"metadata(); add(root + "/v/a", b"abc"); tar.fileobj.close(); sys.exit(0)"#
+    #expect(try await unpack(script)?.code == .archiveCorrupt)
+    let zeros = #"metadata(bytes=4096); add(root + "/v/a", bytes(4096)); tar.fileobj.close(); sys.exit(0)"#
+    #expect(try await unpack(zeros)?.code == .archiveCorrupt)
+    let half =
+      #"metadata(); add(root + "/v/a", b"abc"); tar.fileobj.write(bytes(512)); tar.fileobj.close(); sys.exit(0)"#
+    #expect(try await unpack(half)?.code == .archiveCorrupt)
+  }
+
+  @Test(arguments: ["b'x'", "bytes(511) + b'x'", "open(sys.argv[1], 'rb').read()"])
+  func whatFollowsTheEndOfTheTarIsFound(_ garbage: String) async throws {
+    let script = """
+      import gzip
+      metadata(); add(root + "/v/a", b"abc"); tar.close(); extra = \(garbage)
+      more = gzip.open(sys.argv[1], "ab"); more.write(extra); more.close(); sys.exit(0)
+      """
+    #expect(try await unpack(script)?.code == .archiveCorrupt)
+  }
+
   // MARK: The nested layout of the guide's scripts
 
   private static let nested = """
@@ -164,5 +199,29 @@ import Testing
   @Test func aBombInsideTheNestedLayoutIsRefused() async throws {
     let script = "\(Self.nested)\nadd(root + '/v.tar.gz', inner([('a', bytes(50 << 20))]))"
     #expect(try await unpack(script, limit: 1 << 20)?.code == .ioNoRoom)
+    // The limit holds for all volumes together, and a file without content costs room too.
+    let several = "\(Self.nested)\nfor i in range(4): add(root + '/v%d.tar.gz' % i, inner([('a', bytes(400 << 10))]))"
+    #expect(try await unpack(several, limit: 1 << 20)?.code == .ioNoRoom)
+    let empty = "\(Self.nested)\nadd(root + '/v.tar.gz', inner([(str(i), b'') for i in range(1000)]))"
+    #expect(try await unpack(empty, limit: 1 << 20)?.code == .ioNoRoom)
+  }
+
+  @Test func theNestedLayoutMayNameItsFilesByAnyPath() async throws {
+    let script = """
+      \(Self.nested)
+      add(root + "/v.tar.gz", v)
+      add(root + "/CHECKSUMS.sha256", (sha(v) + " */backup/goud/v.tar.gz\\n").encode())
+      """
+    #expect(try await unpack(script) == nil)
+    let damaged = script.replacingOccurrences(of: "sha(v) +", with: "sha(b'other') +")
+    #expect(try await unpack(damaged)?.code == .archiveChecksumMismatch)
+  }
+
+  @Test func aVolumeOfTheNestedLayoutNeedNotBeCompressed() async throws {
+    let script = """
+      \(Self.nested)
+      add(root + "/v.tar.gz", gzip.decompress(v))
+      """
+    #expect(try await unpack(script) == nil)
   }
 }

@@ -92,6 +92,42 @@ import Testing
     }
   }
 
+  /// Names that are equal as text and differ as bytes, and every character that tar, `sha256sum` or Swift treat in a
+  /// way of their own.
+  @Test(arguments: Compression.allCases)
+  func namesTravelByteForByte(_ compression: Compression) async throws {
+    try await withTemporaryDirectory { scratch in
+      let names = [
+        "\u{e9}", "e\u{301}", "\u{212b}", "\\\u{301}", "a\r\nb", "new\nline", "back\\slash", " space ", "\u{301}first",
+        "\u{ac00}", "\u{1100}\u{1161}", String(repeating: "\u{e9}", count: 120), "-dash", "*", "\u{1f600}",
+      ]
+      let directory = "d"
+      let link = Sample.link("link", to: "d/e\u{301}")
+      let volume = ArchiveVolume(
+        name: "v",
+        items: [Sample.directory(""), Sample.directory(directory), link]
+          + names.enumerated().map { Sample.file("\(directory)/\($1)", Array("\($0)".utf8)) })
+      let written = try Sample.write([volume], in: scratch, compression: compression)
+      #expect(try Sample.extract(written.path, to: "\(scratch)/out").checksummed)
+      for tool in ["out", "stock"] {
+        if tool == "stock" {
+          #expect(try await Programs.run("tar", ["-xf", written.path, "-C", scratch]).status == 0)
+          let sums = try await Programs.run(
+            "sha256sum", ["--quiet", "-c", "CHECKSUMS.sha256"], in: "\(scratch)/\(Sample.name)")
+          #expect(sums.status == 0, "\(sums.errors)")
+        }
+        let root = tool == "out" ? "\(scratch)/out/v/d" : "\(scratch)/\(Sample.name)/v/d"
+        let found = Set(try FileSystem.names(in: root).map { Array($0.utf8) })
+        #expect(found == Set(names.map { Array($0.utf8) }), "\(tool)")
+        let target = try FileManager.default.destinationOfSymbolicLink(atPath: "\(root)/../link")
+        #expect(Array(target.utf8) == Array("d/e\u{301}".utf8), "\(tool)")
+        for (index, name) in names.enumerated() {
+          #expect(try Descriptor.open("\(root)/\(name)", O_RDONLY).readAll() == Array("\(index)".utf8), "\(tool)")
+        }
+      }
+    }
+  }
+
   @Test func dataThatDoesNotCompressIsStored() throws {
     try inTemporaryDirectory { scratch in
       var random = SystemRandomNumberGenerator()

@@ -43,9 +43,11 @@ enum Sample {
       file("jwt_secret", Array("secret".utf8), mode: 0o600), link("link", to: "rocksdb/CURRENT"),
     ])
 
+  static let name = "goud-chain-backup-local-20260102-030405"
+
   static func metadata(_ volumes: [ArchiveVolume]) -> BackupMetadata {
     BackupMetadata(
-      name: "goud-chain-backup-local-20260102-030405", environment: "local",
+      name: name, environment: "local",
       timestamp: Date(timeIntervalSince1970: 1_767_323_045), host: "host", toolVersion: "0",
       volumes: volumes.map { volume in
         let sizes = volume.items.compactMap { if case .file(let size) = $0.entry.kind { size } else { nil } }

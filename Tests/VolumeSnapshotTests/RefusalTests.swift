@@ -141,5 +141,11 @@ import Testing
     #expect(!FileEntry.staysInside("a/link", target: "b/../../../c"))
     #expect(!FileEntry.staysInside("a/link", target: "/etc/passwd"))
     #expect(!FileEntry.staysInside("a/link", target: ""))
+    // By bytes: an accent behind a slash does not hide it.
+    #expect(!FileEntry.staysInside("link", target: "../\u{301}b"))
+    #expect(!FileEntry.staysInside("link", target: "/\u{301}b"))
+    // `a/up` may itself be a link to the volume's root; one step up from there is outside.
+    #expect(FileEntry.staysInside("a/up", target: ".."))
+    #expect(!FileEntry.staysInside("link", target: "a/up/.."))
   }
 }

@@ -32,7 +32,7 @@ extension RestoreRequest {
     switch target {
     case .path(let path): return try VolumePlace(path)
     case .directory(let directory):
-      guard !volume.isEmpty, volume != ".", volume != "..", !volume.contains("/"), !volume.utf8.contains(0) else {
+      guard !volume.isEmpty, volume != ".", volume != "..", !volume.containsSlash, !volume.utf8.contains(0) else {
         throw GoudError(
           .archiveUnsafe, "the backup names a volume '\(volume)', which is not a name",
           hint: "do not trust this archive; --to PATH puts a volume of it in a place of your choice")

@@ -26,11 +26,11 @@ public struct VolumePlace: Sendable, Hashable {
   /// - Throws: `usage.invalid` for a path without a name of its own; `restore.not-a-volume` for a link to nowhere.
   public init(_ path: String) throws {
     let resolved = try Self.resolve(path)
-    guard let last = resolved.split(separator: "/").last, last != ".." else {
+    guard let last = resolved.pathComponents().last, last != ".." else {
       throw GoudError(.usage, "'\(path)' cannot be a volume", hint: "name a directory")
     }
     self.path = resolved
-    name = String(last)
+    name = last
     directory = FileSystem.parent(of: resolved)
   }
 
@@ -38,7 +38,7 @@ public struct VolumePlace: Sendable, Hashable {
   private static func resolve(_ path: String) throws -> String {
     if let real = FileSystem.realPath(path) { return real }
     var trimmed = path
-    while trimmed.hasSuffix("/") { trimmed.removeLast() }
+    while trimmed.utf8.last == UInt8(ascii: "/") { trimmed.unicodeScalars.removeLast() }
     guard !trimmed.isEmpty else { return "/" }
     guard try FileSystem.status(trimmed) == nil else {
       throw GoudError(
