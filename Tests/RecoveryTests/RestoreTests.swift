@@ -158,6 +158,21 @@ import Testing
     }
   }
 
+  /// Also when it was opened after the plan was made.
+  @Test func aDatabaseThatSomebodyHasOpenIsNotHeld() async throws {
+    try await withTemporaryDirectory { root in
+      let fixture = try RestoreFixture(root)
+      let database = "\(fixture.path("node1_data"))/rocksdb"
+      try FileManager.default.createDirectory(atPath: database, withIntermediateDirectories: true)
+      let write = [database, "--oracle", "\(root)/oracle", "--operations", "1", "--hold"]
+      try await withWriter(write) { writer in
+        try await waitUntil("the lock") { LockHolder.find(kind: "POSIX", path: "\(database)/LOCK") != nil }
+        let error = failure { _ = try DatabaseHold(fixture.path("node1_data")) }
+        #expect(error?.code == .volumeBusy && error?.context["pid"] == "\(writer.pid)")
+      }
+    }
+  }
+
   @Test func anUnfinishedRestoreIsSettledFirst() throws {
     try inTemporaryDirectory { root in
       let fixture = try RestoreFixture(root)
