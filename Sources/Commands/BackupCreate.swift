@@ -67,7 +67,14 @@ struct BackupCreate: ParsableCommand {
   }
 
   private func volumes(_ configuration: GoudConfiguration) throws -> [Volume] {
-    let found = try VolumeCatalog(configuration).resolve(volume)
+    var found = try VolumeCatalog(configuration).resolve(volume)
+    if volume.isEmpty {
+      // A node that never started has nothing to back up; one that lost its database must not pass unnoticed.
+      for empty in try found.filter({ try FileSystem.names(in: $0.path).isEmpty }) {
+        Output.note(Output.printable("\(empty.name) is empty and was left out"))
+        found.removeAll { $0 == empty }
+      }
+    }
     guard !found.isEmpty else {
       throw GoudError(
         .volumeNotFound,

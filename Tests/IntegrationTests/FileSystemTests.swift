@@ -8,7 +8,7 @@ import Testing
 #endif
 
 /// Real file systems: small ones, read-only ones, mount points. Needs root and mounts; otherwise skipped.
-@Suite(.serialized, .enabled(if: Mounts.areAllowed)) struct FileSystemTests {
+@Suite(.serialized) struct FileSystemTests {
   private func archive(_ fixture: Fixture, further: Int = 0) async throws -> String {
     let volume = try await fixture.makeVolume(operations: 300)
     try Data(count: further).write(to: URL(fileURLWithPath: "\(volume)/further"))

@@ -122,7 +122,7 @@ import Testing
   }
 
   /// A real disk that is too small, and a backup that does not say how large it is.
-  @Test(.enabled(if: Mounts.areAllowed)) func aDiskThatFillsUpLeavesNothing() async throws {
+  @Test func aDiskThatFillsUpLeavesNothing() async throws {
     try await withTemporaryDirectory { root in
       let fixture = try RestoreFixture(root)
       var source = try fixture.source(["node1_data"], described: false)

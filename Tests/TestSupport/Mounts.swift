@@ -1,16 +1,8 @@
 import Foundation
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
-/// Real mounts for the time of a closure. Needs root.
+/// Real mounts for the time of a closure. Needs root and loop devices: without them the tests that use it fail, since a
+/// check that is passed over in silence is worth nothing.
 public enum Mounts {
-  public static let areAllowed: Bool = {
-    guard geteuid() == 0 else { return false }
-    return FileManager.default.isWritableFile(atPath: "/dev/loop-control")
-  }()
-
   public static func ext4(megabytes: Int, at path: String, _ body: (String) async throws -> Void) async throws {
     let image = "\(path).img"
     try await require("truncate", ["-s", "\(megabytes)M", image])
