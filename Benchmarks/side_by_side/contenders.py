@@ -76,7 +76,7 @@ OTHERS = [
 ]
 
 CREATE = "$GOUD backup create --volume $VOLUME -d $OUT --compression {format}"
-ARCHIVE = "$OUT/$(ls $OUT | grep -v sha256)"
+ARCHIVE = "$OUT/$(ls $OUT | grep -E '[.]tar([.](gz|zst))?$')"
 RESTORE = f"$GOUD restore {ARCHIVE} --to $TO/node1_data --yes"
 BY_HAND = f"tar -xf {ARCHIVE} -C $TO; cd $TO/*/; sha256sum -c --quiet CHECKSUMS.sha256"
 
