@@ -37,6 +37,8 @@ public struct ArchiveReport: Sendable, Encodable {
   public let checksummed: Bool
   /// Regular files and bytes, by volume.
   public let volumes: [String: Tally]
+  /// What of owner and attributes could not be put on the files; only `ArchiveExtractor` has any.
+  public internal(set) var warnings: [String] = []
 
   public struct Tally: Sendable, Encodable {
     public var files = 0

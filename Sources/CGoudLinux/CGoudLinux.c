@@ -32,3 +32,5 @@ long goud_copy_file_range(int from, long long *offset, int to, unsigned long cou
 void goud_start_writeback(int fd, long long offset, long long count) {
   sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE);
 }
+
+int goud_reserve(int fd, long long size) { return fallocate(fd, 0, 0, size); }

@@ -92,6 +92,58 @@ import Testing
     }
   }
 
+  @Test(arguments: Compression.allCases)
+  func ownerModeTimesAndAttributesTravelThroughStockTar(_ compression: Compression) async throws {
+    try await withTemporaryDirectory { scratch in
+      var volume = Sample.volume
+      for index in [0, 2] {
+        volume.items[index].entry.owner = 1234
+        volume.items[index].entry.group = 4321
+        volume.items[index].entry.attributes = ["user.note": [0, 10, 255], "trusted.goud": Array("x=y\n".utf8)]
+      }
+      let written = try Sample.write([volume], in: scratch, compression: compression)
+      let flags = ["--xattrs", "--xattrs-include=*", "--numeric-owner"]
+      try #require(try await Programs.run("tar", flags + ["-xpf", written.path, "-C", scratch]).status == 0)
+      try await expectOwnerAndAttributes(below: "\(scratch)/\(Sample.name)/node1_data")
+
+      // And back: what stock tar stores of it, we read.
+      let files = ["metadata.json", "node1_data", "CHECKSUMS.sha256"].map { "\(Sample.name)/\($0)" }
+      let again = "\(scratch)/again.tar"
+      let packed = try await Programs.run("tar", flags + ["--format=pax", "-cf", again, "-C", scratch] + files)
+      try #require(packed.status == 0, "\(packed.errors)")
+      var options = ArchiveReadOptions()
+      options.allowUnverified = true
+      #expect(try Sample.extract(again, to: "\(scratch)/out", options: options).warnings.isEmpty)
+      try await expectOwnerAndAttributes(below: "\(scratch)/out/node1_data")
+    }
+  }
+
+  private func expectOwnerAndAttributes(below root: String) async throws {
+    for (path, mode, seconds) in [("", 0o710, 1_600_000_000), ("/rocksdb/000001.sst", 0o644, 1_700_000_000)] {
+      let status = try #require(try FileSystem.status(root + path))
+      #expect(status.st_uid == 1234 && status.st_gid == 4321 && Int(status.st_mode & 0o7777) == mode)
+      #expect(status.st_mtim.tv_sec == seconds)
+      let script = "import os,sys; p=sys.argv[1]; print([list(os.getxattr(p,n)) for n in ('user.note','trusted.goud')])"
+      let attributes = try await Programs.run("python3", ["-c", script, root + path])
+      #expect(attributes.output == "[[0, 10, 255], [120, 61, 121, 10]]\n", "\(attributes.errors)")
+    }
+  }
+
+  /// The same tar stream, as other compressors make it: one stream, many members, other frames.
+  @Test(arguments: [
+    ["gzip", "-9"], ["pigz", "-b", "128"], ["zstd", "-q", "-19"], ["zstd", "-q", "-B1MiB", "-T2"], ["cat"],
+  ])
+  func whateverCompressedItIsRead(_ command: [String]) async throws {
+    try await withTemporaryDirectory { scratch in
+      let plain = try Sample.write([Sample.large], in: scratch, compression: .none)
+      let again = "\(scratch)/again"
+      let line = "\(command.joined(separator: " ")) < '\(plain.path)' > '\(again)'; sha256sum again > again.sha256"
+      try #require(try await Programs.run("sh", ["-c", line], in: scratch).status == 0)
+      #expect(try Sample.extract(again, to: "\(scratch)/out").checksummed)
+      #expect(try ArchiveReader.metadata(of: again).name == Sample.name)
+    }
+  }
+
   /// Names that are equal as text and differ as bytes, and every character that tar, `sha256sum` or Swift treat in a
   /// way of their own.
   @Test(arguments: Compression.allCases)

@@ -43,6 +43,25 @@ enum Sample {
       file("jwt_secret", Array("secret".utf8), mode: 0o600), link("link", to: "rocksdb/CURRENT"),
     ])
 
+  /// Small as an archive, though it fills several blocks, some of which do not compress.
+  static let large = ArchiveVolume(
+    name: "node1_data",
+    items: [
+      directory(""), file("zeros", [UInt8](repeating: 0, count: 3_300_000)), file("noise", noise(40_000)),
+      file("more", [UInt8](repeating: 7, count: 1_200_000)), file("CURRENT", Array("MANIFEST-000002\n".utf8)),
+    ])
+
+  /// Bytes that do not compress, the same for the same seed.
+  static func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
+    var state = seed
+    return (0..<count).map { _ in
+      state ^= state << 13
+      state ^= state >> 7
+      state ^= state << 17
+      return UInt8(truncatingIfNeeded: state >> 24)
+    }
+  }
+
   static let name = "goud-chain-backup-local-20260102-030405"
 
   static func metadata(_ volumes: [ArchiveVolume]) -> BackupMetadata {

@@ -21,3 +21,7 @@ long goud_copy_file_range(int from, long long *offset, int to, unsigned long cou
 
 /* Asks the kernel to begin writing a range of a file to its device, without waiting for it. */
 void goud_start_writeback(int fd, long long offset, long long count);
+
+/* fallocate(2): room for a file of `size` bytes, or -1 with errno set. Unlike posix_fallocate(3) it writes nothing where
+   the file system cannot do it. */
+int goud_reserve(int fd, long long size);
