@@ -77,9 +77,21 @@ final class TarReader {
   }
 
   private func note(_ piece: UnsafeRawBufferPointer) {
-    if let last = piece.lastIndex(where: { $0 != 0 }) { contentEnd = given + Int64(last) + 1 }
+    let end = Self.contentEnd(of: piece)
+    if end > 0 { contentEnd = given + Int64(end) }
     given += Int64(piece.count)
   }
+
+  /// How long the piece is without the zeros at its end.
+  private static func contentEnd(of piece: UnsafeRawBufferPointer) -> Int {
+    guard let base = piece.baseAddress else { return 0 }
+    var end = piece.count
+    while end >= zeros.count, memcmp(base + end - zeros.count, zeros, zeros.count) == 0 { end -= zeros.count }
+    while end > 0, piece[end - 1] == 0 { end -= 1 }
+    return end
+  }
+
+  private static let zeros = [UInt8](repeating: 0, count: 4096)
 
   private func raw(_ header: OpaquePointer) throws -> EntryGate.Raw {
     guard let path = archive_entry_pathname(header),

@@ -41,7 +41,8 @@ import Testing
   }
 }
 
-/// One to eight changes to a valid archive: bytes, bits, cuts, and pieces that come twice.
+/// One to eight changes to a valid archive: bytes, bits, cuts, and pieces that come twice. In every other plain tar the
+/// headers' checksums are put right afterwards, to come past libarchive's first look.
 private struct Mutator {
   let whole: [UInt8]
   var state: UInt64
@@ -57,7 +58,20 @@ private struct Mutator {
       }
       if mutant.isEmpty { mutant = [0] }
     }
+    if random(2) == 0 { Self.repairHeaders(&mutant) }
     return mutant
+  }
+
+  private static func repairHeaders(_ tar: inout [UInt8]) {
+    for start in stride(from: 0, to: tar.count - 511, by: 512)
+    where tar[(start + 257)..<(start + 262)].elementsEqual("ustar".utf8) {
+      let field = (start + 148)..<(start + 156)
+      let sum = tar[start..<(start + 512)].enumerated().reduce(0) {
+        $0 + (field.contains(start + $1.offset) ? 32 : Int($1.element))
+      }
+      let digits = String(sum, radix: 8)
+      tar.replaceSubrange(field, with: Array((String(repeating: "0", count: 6 - digits.count) + digits + "\0 ").utf8))
+    }
   }
 
   private mutating func random(_ bound: Int) -> Int {
