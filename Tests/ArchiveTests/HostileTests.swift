@@ -30,7 +30,9 @@ import Testing
       options.unpackLimit = limit
       defer {
         let names = Set((try? FileSystem.names(in: scratch)) ?? [])
-        #expect(names.isSubset(of: ["hostile.tar.gz", "out"]), "something was written outside: \(names)")
+        #expect(
+          names.isSubset(of: ["hostile.tar.gz", "hostile.tar.gz.sha256", "out"]),
+          "something was written outside: \(names)")
       }
       do {
         _ = try Sample.extract(archive, to: "\(scratch)/out", options: options)
@@ -215,6 +217,22 @@ import Testing
     #expect(try await unpack(script) == nil)
     let damaged = script.replacingOccurrences(of: "sha(v) +", with: "sha(b'other') +")
     #expect(try await unpack(damaged)?.code == .archiveChecksumMismatch)
+  }
+
+  /// Older scripts ran `sha256sum DIRECTORY/ARCHIVE`; goud never did, so in its own form a difference is damage.
+  @Test func theChecksumBesideTheArchiveMayStateAPathInTheNestedLayoutOnly() async throws {
+    let beside = """
+      tar.close()
+      with open(sys.argv[1] + ".sha256", "w") as f:
+          f.write(sha(open(sys.argv[1], "rb").read()) + " */backups/hostile.tar.gz\\n")
+      sys.exit(0)
+      """
+    let nested = "add(root + '/v.tar.gz', v)\n\(beside)"
+    #expect(try await unpack("\(Self.nested)\n\(nested)") == nil)
+    let own = "metadata(); add(root + '/v/a', b'abc')\n\(beside)"
+    #expect(try await unpack("\(Self.nested)\n\(own)")?.code == .archiveChecksumMismatch)
+    let other = nested.replacingOccurrences(of: "/backups/hostile", with: "/backups/other")
+    #expect(try await unpack("\(Self.nested)\n\(other)")?.code == .archiveChecksumMismatch)
   }
 
   @Test func aVolumeOfTheNestedLayoutNeedNotBeCompressed() async throws {
