@@ -165,7 +165,9 @@ let package = Package(
     .testTarget(
       name: "NodeTests",
       dependencies: [
-        "Node", "Chain", "Replication", "RocksDB", "GoudCore", "TestSupport",
+        "Node", "Chain", "Replication", "PeerProtocol", "RocksDB", "GoudCore", "TestSupport",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "HummingbirdTesting", package: "hummingbird"),
       ],
       swiftSettings: strict),

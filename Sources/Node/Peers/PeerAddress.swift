@@ -1,5 +1,5 @@
-import GoudCore
 import GRPCNIOTransportHTTP2
+import GoudCore
 
 /// Where a node listens: a host name or a literal address, and a port.
 public struct HostPort: Hashable, Sendable, CustomStringConvertible {
@@ -18,7 +18,9 @@ public struct HostPort: Hashable, Sendable, CustomStringConvertible {
     guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")), let port = UInt16(text[text.index(after: colon)...])
     else { throw Self.fault(text) }
     var host = text[..<colon]
-    if host.hasPrefix("[") && host.hasSuffix("]") { host = host.dropFirst().dropLast() } else if host.contains(":") {
+    if host.hasPrefix("[") && host.hasSuffix("]") {
+      host = host.dropFirst().dropLast()
+    } else if host.contains(":") {
       throw Self.fault(text)
     }
     guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { throw Self.fault(text) }

@@ -51,8 +51,11 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
   init(_ error: any Error) {
     switch error {
     case let fault as PeerFault: self = fault
-    case let error as RPCError where error.code == .resourceExhausted: self.init(.tooLarge, error.message)
+    case let error as RPCError where error.code == .resourceExhausted: self.init(.tooLarge, error.message.firstLine)
     case let error as RPCError where error.code == .deadlineExceeded: self.init(.silent, "no answer in time")
+    // What the transport says of a message that is too long, or no message at all.
+    case let error as RPCError where error.code == .internalError || error.code == .invalidArgument:
+      self.init(.malformed, "a message that cannot be read, or is longer than \(PeerLimits.messageBytes >> 20) MiB")
     case let error as RPCError: self.init(.unreachable, error.message.firstLine)
     case is CancellationError: self.init(.unavailable, "stopped")
     default: self.init(.unreachable, "\(error)".firstLine)

@@ -1,0 +1,200 @@
+import Foundation
+import GRPCCore
+import GoudCore
+import PeerProtocol
+import Replication
+import TestSupport
+import Testing
+
+@testable import Node
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Whoever sends what no correct node sends is dropped with a reason, and everybody else is served on.
+@Suite struct BadPeerTests {
+  let meeting = Meeting()
+
+  private typealias Follow = @Sendable (RPCWriter<Goud_Peer_V1_FollowerMessage>) async throws -> Void
+
+  /// Says something to the authority on a stream of its own, and returns the refusal it gets.
+  private func refusal(at address: HostPort, _ say: @escaping Follow) async throws -> String? {
+    try await PeerConnection.with(address) { client in
+      try await client.follow(options: PeerLimits.call()) { writer in
+        try await say(writer)
+        try await Task.sleep(for: .seconds(60))
+      } onResponse: { response in
+        for try await message in response.messages {
+          if case .refusal(let refusal)? = message.kind { return refusal.code }
+        }
+        return nil
+      }
+    }
+  }
+
+  @Test func aStreamThatBeginsWithoutIntroductionIsRefused() async throws {
+    let host = StubHost(meeting)
+    try await withPeerServer(meeting.identity("node1"), host) { [meeting] address, _ in
+      let refusal = try await refusal(at: address) {
+        try await $0.write(FollowerSaid.stored(epoch: 1, head: meeting.genesis, .member).wire)
+      }
+      #expect(refusal == "peer.malformed")
+    }
+    #expect(host.record.withLock { $0.followers.isEmpty })
+  }
+
+  @Test func aPeerThatSaysNothingIsDropped() async throws {
+    try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { address, book in
+      let silent = try await refusal(at: address) { _ in }
+      #expect(silent == "peer.silent")
+      #expect(book.strangers.map(\.fault?.code) == [.silent])
+    }
+  }
+
+  @Test func messagesOfWrongShapeAreRefused() async throws {
+    let id = BlockID(height: 5, epoch: 1, hash: [UInt8](repeating: 1, count: 32)).wire
+    var short = id
+    short.hash = Data([1, 2, 3])
+    #expect(throws: PeerFault.self) { try BlockID(wire: short) }
+    #expect(throws: PeerFault.self) { try Locator.parse([]) }
+    #expect(throws: PeerFault.self) { try Locator.parse([id]) }
+    #expect(throws: PeerFault.self) {
+      try Locator.parse([BlockID](repeating: self.meeting.genesis, count: 67).map(\.wire))
+    }
+    #expect(throws: PeerFault.self) { try FollowerSaid(wire: .init()) }
+    #expect(throws: PeerFault.self) { try FollowerSaid(wire: .with { $0.introduction = .init() }) }
+    #expect(throws: PeerFault.self) { try FollowerSaid(wire: .with { $0.promise.epoch = 1 }) }
+    var position = meeting.position.wire
+    position.acknowledged = 9
+    #expect(throws: PeerFault.self) { try Position(wire: position) }
+    position.acknowledged = 0
+    position.beginning = Data([1])
+    #expect(throws: PeerFault.self) { try Position(wire: position) }
+  }
+
+  @Test func aMessageOfNineMebibytesIsCutOff() async throws {
+    try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { address, _ in
+      await #expect(throws: (any Error).self) {
+        try await PeerConnection.with(address) { client in
+          var options = PeerLimits.call()
+          options.maxRequestMessageBytes = 1 << 30
+          _ = try await client.submit(.with { $0.entry = Data(count: 9 << 20) }, options: options)
+        }
+      }
+      // Others are served.
+      let reply = try await PeerConnection.with(address) { try await $0.inspect(.init()) }
+      #expect(reply.node == "node1")
+    }
+  }
+
+  @Test func bytesThatAreNoHTTP2DoNotKeepOthersWaiting() async throws {
+    try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { address, _ in
+      let garbage = try RawConnection(port: address.port)
+      let silent = try RawConnection(port: address.port)
+      garbage.send([UInt8](repeating: 0xff, count: 100_000))
+      let reply = try await PeerConnection.with(address) { try await $0.inspect(.init()) }
+      #expect(reply.node == "node1")
+      _ = silent
+    }
+  }
+
+  @Test func aThousandConnectionsDoNotExhaustTheNode() async throws {
+    try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { address, _ in
+      var held: [RawConnection] = []
+      for _ in 0..<PeerLimits.connections + 20 { held.append(try RawConnection(port: address.port)) }
+      try await waitUntil("those beyond the bound to be closed") { held.count(where: \.closed) == 20 }
+      held.removeAll()
+      let deadline = ContinuousClock.now + .seconds(30)
+      while true {
+        do {
+          let reply = try await PeerConnection.with(address) { try await $0.inspect(.init()) }
+          #expect(reply.node == "node1")
+          return
+        } catch  where ContinuousClock.now < deadline {}
+      }
+    }
+  }
+
+  @Test func anEntryIsTakenFromValidatorsOnly() async throws {
+    let place = EntryPlace(block: BlockID(height: 4, epoch: 1, hash: meeting.chain), index: 2)
+    let host = StubHost(meeting) { entry, node in
+      guard entry == [1, 2, 3] else { throw GoudError(.nodeNoMajority, "nobody is here", hint: "start node2") }
+      return place
+    }
+    try await withPeerServer(meeting.identity("node1"), host) { [meeting] address, _ in
+      try await PeerConnection.with(address) { client in
+        let node2 = meeting.identity("node2")
+        let good = try Submission.request([1, 2, 3], from: node2)
+        let answer = try await Submission.answer { try await client.submit(good) }
+        #expect(answer == place)
+        var forged = good
+        forged.entry = Data([9])
+        await #expect(throws: RPCError.self) { _ = try await client.submit(forged) }
+        let other = try Submission.request([1], from: node2)
+        let error = await #expect(throws: GoudError.self) {
+          try await Submission.answer { try await client.submit(other) }
+        }
+        #expect(error?.code == .nodeNoMajority)
+        #expect(error?.hint == "start node2")
+      }
+    }
+  }
+
+  @Test func blocksAreServedToTheEnd() async throws {
+    let blocks = (0..<2500).map { [UInt8($0 % 256)] }
+    try await withPeerServer(meeting.identity("node1"), StubHost(meeting, blocks: blocks)) { [meeting] address, _ in
+      func fetch(from: UInt64, limit: UInt64, chain: [UInt8]) async throws -> [[UInt8]] {
+        try await PeerConnection.with(address) { client in
+          let request = Goud_Peer_V1_BlocksRequest.with {
+            $0.chain = Data(chain)
+            $0.from = from
+            $0.limit = limit
+          }
+          return try await client.blocks(request, options: PeerLimits.call()) { response in
+            var all: [[UInt8]] = []
+            for try await batch in response.messages { all += batch.blocks.map { [UInt8]($0) } }
+            return all
+          }
+        }
+      }
+      let ranges: [(UInt64, UInt64)] = [(0, 0), (1000, 1500), (1000, 3), (1000, .max), (.max, .max)]
+      for (from, limit) in ranges {
+        let fetched = try await fetch(from: from, limit: limit, chain: meeting.chain)
+        #expect(
+          fetched == Array(blocks.dropFirst(Int(clamping: from)).prefix(limit == 0 ? .max : Int(clamping: limit))))
+      }
+      await #expect(throws: RPCError.self) { _ = try await fetch(from: 0, limit: 0, chain: []) }
+    }
+  }
+}
+
+/// A TCP connection to 127.0.0.1 that speaks nothing.
+final class RawConnection {
+  private let fd: Int32
+
+  init(port: Int) throws {
+    fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = UInt16(port).bigEndian
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    let connected = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    guard connected == 0 else { throw GoudError.system("connect to", "\(port)") }
+  }
+
+  deinit { close(fd) }
+
+  func send(_ bytes: [UInt8]) { _ = Glibc.send(fd, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+
+  /// Whether the other side has closed it.
+  var closed: Bool {
+    var byte: UInt8 = 0
+    let count = recv(fd, &byte, 1, Int32(MSG_DONTWAIT))
+    return count == 0 || (count < 0 && errno == ECONNRESET)
+  }
+}

@@ -1,0 +1,140 @@
+import Crypto
+import Foundation
+import GRPCCore
+import GoudCore
+import PeerProtocol
+import Replication
+import TestSupport
+import Testing
+
+@testable import Node
+
+/// A follower and the authority over real connections.
+@Suite struct MeetingTests {
+  let meeting = Meeting()
+
+  /// Runs a follower's session until it ends, and returns why.
+  private func fault(
+    of follower: NodeIdentity, at address: HostPort, _ host: StubHost, _ book: PeerBook? = nil
+  ) async throws -> PeerFault? {
+    let session = AuthoritySession(
+      identity: follower, host: host, book: book ?? PeerBook(peers: [follower.authority]))
+    do {
+      try await session.run(at: address)
+      return nil
+    } catch let fault as PeerFault {
+      return fault
+    }
+  }
+
+  private func expect(
+    _ code: PeerFault.Code, of follower: NodeIdentity, at address: HostPort, _ host: StubHost,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws {
+    let fault = try await fault(of: follower, at: address, host)
+    #expect(fault?.code == code, sourceLocation: sourceLocation)
+  }
+
+  @Test func aFollowerAndTheAuthorityMeetAndTalk() async throws {
+    let host = StubHost(meeting)
+    let follower = StubHost(meeting)
+    let book = PeerBook(peers: ["node1", "node3"])
+    try await withPeerServer(meeting.identity("node1"), host) { [meeting] address, authorityBook in
+      try await race(
+        {
+          try await AuthoritySession(identity: meeting.identity("node2"), host: follower, book: book).run(at: address)
+        },
+        {
+          try await waitUntil("the authority to be heard") { follower.record.withLock { $0.heard.count == 1 } }
+          follower.record.withLock { $0.authority }?.send(.stored(epoch: 3, head: meeting.genesis, .member))
+          try await waitUntil("the follower to be heard") { host.record.withLock { $0.said.count == 1 } }
+        })
+      #expect(authorityBook["node2"]?.lastContact != nil)
+      #expect(abs(authorityBook["node2"]?.clockOffset ?? 99) < 5)
+    }
+    #expect(book["node1"]?.lastContact != nil)
+    #expect(host.record.withLock { $0.followers.map(\.node) } == ["node2"])
+  }
+
+  @Test func aFollowerOfAnotherChainIsRefusedAndTold() async throws {
+    try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { [meeting] address, book in
+      let stranger = meeting.identity("node2", chain: [UInt8](repeating: 8, count: 32))
+      let fault = try await fault(of: stranger, at: address, StubHost(meeting))
+      #expect(fault?.code == .otherChain)
+      #expect(fault?.reason.contains("07070707") == true)
+      #expect(book.strangers.map(\.fault?.code) == [.otherChain])
+      #expect(book["node2"]?.fault == nil)
+    }
+  }
+
+  @Test func aFollowerOfAnotherSchemaIsRefused() async throws {
+    try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { [meeting] address, _ in
+      try await expect(.otherSchema, of: meeting.identity("node2", schema: 2), at: address, StubHost(meeting))
+    }
+  }
+
+  @Test func nobodyCanCallItselfAValidatorWithoutItsKey() async throws {
+    let host = StubHost(meeting)
+    try await withPeerServer(meeting.identity("node1"), host) { [meeting] address, book in
+      let impostor = meeting.identity("node2", key: Curve25519.Signing.PrivateKey())
+      try await expect(.notAuthentic, of: impostor, at: address, StubHost(meeting))
+      let other = Meeting(["node1", "mallory"])
+      let unknown = NodeIdentity(
+        name: "mallory", chain: meeting.chain, schemaVersion: 1, validators: meeting.identity("node1").validators,
+        key: other.keys["mallory"]!)
+      try await expect(.unknownNode, of: unknown, at: address, StubHost(meeting))
+      let mirror = meeting.identity("node1")
+      try await expect(.notAuthentic, of: mirror, at: address, StubHost(meeting))
+      // What an impostor does is not blamed on the node whose name it used.
+      #expect(book["node2"]?.refusals == 0)
+    }
+    #expect(host.record.withLock { $0.followers.isEmpty })
+  }
+
+  @Test func anImpostorOfTheAuthorityIsNotFollowed() async throws {
+    let impostor = meeting.identity("node1", key: Curve25519.Signing.PrivateKey())
+    let follower = StubHost(meeting)
+    try await withPeerServer(impostor, StubHost(meeting)) { [meeting] address, _ in
+      try await expect(.notAuthentic, of: meeting.identity("node2"), at: address, follower)
+    }
+    #expect(follower.record.withLock { $0.heard.isEmpty && $0.authority == nil })
+  }
+
+  @Test func anAuthorityThatIsNotThereIsUnreachable() async throws {
+    let address = try ListeningSocket(HostPort(host: "127.0.0.1", port: 0)).address
+    let book = PeerBook(peers: ["node1"])
+    let fault = try await fault(of: meeting.identity("node2"), at: address, StubHost(meeting), book)
+    #expect(fault?.code == .unreachable)
+    #expect(book["node1"]?.refusals == 0)
+  }
+
+  @Test func aBlockBatchBeyondTheLimitIsNotRead() async throws {
+    let host = StubHost(meeting)
+    let follower = StubHost(meeting)
+    try await withPeerServer(meeting.identity("node1"), host) { [meeting] address, _ in
+      try await race(
+        {
+          let fault = try await fault(of: meeting.identity("node2"), at: address, follower)
+          #expect(fault?.code == .malformed, "\(String(describing: fault))")
+        },
+        {
+          try await waitUntil("the follower") { host.record.withLock { $0.followers.count == 1 } }
+          let huge = [UInt8](repeating: 1, count: 9 << 20)
+          let append = Appending(epoch: 3, previous: meeting.genesis, blocks: [huge], acknowledged: 0)
+          host.record.withLock { $0.followers[0] }.send(.append(append))
+          try await Task.sleep(for: .seconds(60))
+        })
+    }
+    #expect(follower.record.withLock { $0.heard.count } == 1)
+  }
+
+  @Test func whoeverTakesNothingIsDroppedInsteadOfKeepingTheAuthorityWaiting() async throws {
+    let outbox = Outbox<Int>()
+    var taken = 0
+    while outbox.offer(taken, bytes: 1 << 20) { taken += 1 }
+    #expect(taken == PeerLimits.outboxBytes >> 20)
+    let many = Outbox<Int>()
+    for number in 0..<PeerLimits.outboxMessages { #expect(many.offer(number)) }
+    #expect(!many.offer(0))
+  }
+}
