@@ -8,7 +8,10 @@ import GoudCore
 /// is bound as associated data: a piece moved anywhere else does not open. Random nonces are good for 2^32 pieces under
 /// one key, two an entry.
 struct EntryKey: Sendable {
-  enum Piece: UInt8 { case label = 1, payload = 2 }
+  enum Piece: UInt8 {
+    case label = 1
+    case payload = 2
+  }
 
   private let key: SymmetricKey
   private let account: [UInt8]
