@@ -88,7 +88,7 @@ let package = Package(
     .testTarget(name: "GoudCoreTests", dependencies: ["GoudCore", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "VolumeSnapshotTests",
-      dependencies: ["VolumeSnapshot", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
+      dependencies: ["VolumeSnapshot", "CRocksDB", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
       swiftSettings: strict),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive", "TestSupport"], swiftSettings: strict),
     .testTarget(
