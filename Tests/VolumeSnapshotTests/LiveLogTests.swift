@@ -31,8 +31,9 @@ import Testing
   @Test func aNewestLogWithNothingButATornRecordIsAccepted() throws {
     try inTemporaryDirectory { scratch in
       let volume = try LoggedVolume(scratch, .reopened)
+      let whole = try volume.bytes(of: volume.newest)
       for size in [0, 3, 9] {
-        try volume.cut(volume.newest, to: size)
+        try volume.cut(volume.newest, to: size, of: whole)
         #expect(try volume.take().databases[0].view?.sequence == 3, "cut to \(size)")
       }
     }
@@ -52,11 +53,11 @@ import Testing
   }
 
   /// A recycled log ends in what its earlier use left, and recovery takes that for its end.
-  @Test(arguments: TwoLogs.allCases)
-  func recycledLogsAreAllInTheView(_ logs: TwoLogs) throws {
+  @Test(arguments: TwoLogs.allCases, [0, 3])
+  func recycledLogsAreAllInTheView(_ logs: TwoLogs, cutting: Int) throws {
     try inTemporaryDirectory { scratch in
       let volume = try LoggedVolume(scratch, logs)
-      for log in [volume.oldest, volume.newest] { try volume.recycle(log) }
+      for log in [volume.oldest, volume.newest] { try volume.recycle(log, cutting: cutting) }
       let view = try #require(try volume.take().databases[0].view)
       #expect(view.sequence == 5 && view.logsRead.count == 2)
       #expect(try volume.recoveredKeys() == ["a", "b", "c", "d"])
@@ -127,6 +128,19 @@ import Testing
       let first = 7 + Int(whole[4]) + Int(whole[5]) << 8
       try volume.flip(volume.oldest, at: first - 1, of: Array(whole[..<first]))
       #expect(volume.refusal()?.context["unread"] == volume.newest)
+    }
+  }
+
+  @Test func aNewerLogThatBeginsWithARecordOfManyBlocksIsMissed() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, .reopened, newestBytes: 100_000)
+      let whole = try volume.bytes(of: volume.oldest)
+      #expect(volume.refusal() == nil)
+      try volume.flip(volume.oldest, at: whole.count - 1, of: whole)
+      #expect(volume.refusal()?.context["unread"] == volume.newest)
+      // Torn inside its one record, it holds nothing to lose.
+      try volume.cut(volume.newest, to: 90_000)
+      #expect(volume.refusal() == nil)
     }
   }
 

@@ -19,9 +19,11 @@ struct LoggedVolume {
   let options: String
   private let scratch: String
 
-  /// - Parameter between: what happens to the older log before the newer one is begun; for `reopened`.
+  /// - Parameters:
+  ///   - newestBytes: the size of the first value of the newer log.
+  ///   - between: what happens to the older log before the newer one is begun; for `reopened`.
   init(
-    _ scratch: String, _ logs: TwoLogs, options: String = "",
+    _ scratch: String, _ logs: TwoLogs, options: String = "", newestBytes: Int = 5,
     between: (_ log: String) throws -> Void = { _ in }
   ) throws {
     self.scratch = scratch
@@ -38,7 +40,7 @@ struct LoggedVolume {
       try between(oldest)
       database = try RawDatabase(path, self.options)
     }
-    try database?.put("c")
+    try database?.put("c", bytes: newestBytes)
     try database?.put("d")
   }
 
@@ -88,7 +90,8 @@ struct LoggedVolume {
 
   /// Makes a recycled log of one with records of one piece: each carries the log's number, and behind the last one lies
   /// what the file held in its earlier use. (RocksDB 7.8 recycles no logs under its default recovery mode; newer do.)
-  func recycle(_ log: String) throws {
+  /// - Parameter cutting: how much of the old record the new ones have overwritten.
+  func recycle(_ log: String, cutting: Int) throws {
     let whole = try bytes(of: log)
     let number = UInt32(FileSystem.name(of: log).prefix { $0 != "." })!
     var offset = 0
@@ -98,7 +101,7 @@ struct LoggedVolume {
       recycled += Self.recyclablePiece(whole[(offset + 7)..<next], number: number)
       offset = next
     }
-    recycled += Self.recyclablePiece(whole[7...20], number: number - 1)
+    recycled += Self.recyclablePiece(whole[7...20], number: number - 1).dropFirst(cutting)
     try Data(recycled).write(to: URL(fileURLWithPath: log))
   }
 

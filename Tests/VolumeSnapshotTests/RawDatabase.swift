@@ -39,12 +39,13 @@ final class RawDatabase {
   }
 
   /// Writes `key` to one family (0: `default`, 1: `other`).
-  func put(_ key: String, family: Int = 0, logged: Bool = true) throws {
+  func put(_ key: String, family: Int = 0, bytes: Int = 5, logged: Bool = true) throws {
     let how = rocksdb_writeoptions_create()
     defer { rocksdb_writeoptions_destroy(how) }
     rocksdb_writeoptions_disable_WAL(how, logged ? 0 : 1)
     var error: UnsafeMutablePointer<CChar>?
-    rocksdb_put_cf(handle, how, families[family], key, key.utf8.count, "value", 5, &error)
+    let value = [CChar](repeating: 118, count: bytes)
+    rocksdb_put_cf(handle, how, families[family], key, key.utf8.count, value, bytes, &error)
     try Self.check(error)
   }
 
