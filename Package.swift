@@ -80,7 +80,7 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "GoudCore", "VolumeSnapshot", .product(name: "Subprocess", package: "swift-subprocess"),
+        "CRocksDB", "GoudCore", "VolumeSnapshot", .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       path: "Tests/TestSupport",
       swiftSettings: strict),
@@ -88,7 +88,7 @@ let package = Package(
     .testTarget(name: "GoudCoreTests", dependencies: ["GoudCore", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "VolumeSnapshotTests",
-      dependencies: ["VolumeSnapshot", "CRocksDB", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
+      dependencies: ["VolumeSnapshot", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
       swiftSettings: strict),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive", "TestSupport"], swiftSettings: strict),
     .testTarget(

@@ -1,17 +1,16 @@
 import CRocksDB
 import Foundation
-import TestSupport
 
 /// A database with any of RocksDB's options, straight through its C API: for states that `Database` never makes.
 ///
 /// Column families `default` and `other`. Nothing is flushed when it is closed.
-final class RawDatabase {
+public final class RawDatabase {
   private let handle: OpaquePointer
   private let options: OpaquePointer
   private let families: [OpaquePointer]
 
   /// - Parameter text: options in RocksDB's own spelling: `manual_wal_flush=true;…`.
-  init(_ directory: String, _ text: String = "") throws {
+  public init(_ directory: String, _ text: String = "") throws {
     let base = rocksdb_options_create()!
     defer { rocksdb_options_destroy(base) }
     rocksdb_options_set_create_if_missing(base, 1)
@@ -39,7 +38,7 @@ final class RawDatabase {
   }
 
   /// Writes `key` to one family (0: `default`, 1: `other`).
-  func put(_ key: String, family: Int = 0, bytes: Int = 5, logged: Bool = true) throws {
+  public func put(_ key: String, family: Int = 0, bytes: Int = 5, logged: Bool = true) throws {
     let how = rocksdb_writeoptions_create()
     defer { rocksdb_writeoptions_destroy(how) }
     rocksdb_writeoptions_disable_WAL(how, logged ? 0 : 1)
@@ -50,7 +49,7 @@ final class RawDatabase {
   }
 
   /// Into tables; RocksDB begins a new log.
-  func flush(family: Int = 0) throws {
+  public func flush(family: Int = 0) throws {
     let how = rocksdb_flushoptions_create()
     defer { rocksdb_flushoptions_destroy(how) }
     var error: UnsafeMutablePointer<CChar>?
@@ -59,14 +58,14 @@ final class RawDatabase {
   }
 
   /// Hands to the system what the log keeps in memory (`manual_wal_flush`).
-  func flushLog() throws {
+  public func flushLog() throws {
     var error: UnsafeMutablePointer<CChar>?
     rocksdb_flush_wal(handle, 0, &error)
     try Self.check(error)
   }
 
   /// The keys of one family.
-  func keys(family: Int = 0) throws -> [String] {
+  public func keys(family: Int = 0) throws -> [String] {
     let how = rocksdb_readoptions_create()
     defer { rocksdb_readoptions_destroy(how) }
     let iterator = rocksdb_create_iterator_cf(handle, how, families[family])
