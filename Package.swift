@@ -15,6 +15,15 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+    .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
   ],
   targets: [
@@ -41,6 +50,37 @@ let package = Package(
       dependencies: ["GoudCore", "CGoudLinux", "CLibArchive", "CISAL", "CLibZstd"],
       swiftSettings: strict),
     .target(
+      name: "Chain",
+      dependencies: [
+        "RocksDB", "GoudCore", .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      swiftSettings: strict),
+    .target(name: "Replication", swiftSettings: strict),
+    .target(
+      name: "PeerProtocol",
+      dependencies: [
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "Node",
+      dependencies: [
+        "RocksDB", "GoudCore", "Chain", "Replication", "PeerProtocol",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "JWTKit", package: "jwt-kit"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict),
+    .target(
       name: "Volumes",
       dependencies: [
         "CGoudLinux", "RocksDB", "GoudCore", "VolumeSnapshot", "Archive",
@@ -49,12 +89,30 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Recovery",
-      dependencies: ["RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Volumes"],
+      dependencies: ["RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Chain", "Volumes"],
+      swiftSettings: strict),
+    .target(
+      name: "Runtime",
+      dependencies: [
+        "GoudCore", "CGoudLinux", "Chain", "Volumes", "Recovery",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "Agent",
+      dependencies: [
+        "GoudCore", "Volumes", "Recovery", "Runtime",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
       swiftSettings: strict),
     .target(
       name: "Commands",
       dependencies: [
-        "RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Volumes", "Recovery",
+        "RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Volumes", "Recovery", "Chain", "Node", "Runtime", "Agent",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -98,6 +156,21 @@ let package = Package(
     .testTarget(
       name: "RecoveryTests",
       dependencies: ["Recovery", "Volumes", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ChainTests",
+      dependencies: ["Chain", "RocksDB", "GoudCore", "TestSupport", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: strict),
+    .testTarget(name: "ReplicationTests", dependencies: ["Replication"], swiftSettings: strict),
+    .testTarget(
+      name: "NodeTests",
+      dependencies: [
+        "Node", "Chain", "Replication", "RocksDB", "GoudCore", "TestSupport",
+        .product(name: "HummingbirdTesting", package: "hummingbird"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "RuntimeTests", dependencies: ["Runtime", "Agent", "Volumes", "GoudCore", "TestSupport"],
       swiftSettings: strict),
     .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: strict),
     .testTarget(
