@@ -47,9 +47,54 @@ public struct Epoch: Hashable, Sendable {
     self.number = number
     self.nonce = nonce
   }
+
+  /// What a volume that never promised anything has promised.
+  public static let none = Epoch(number: 0, nonce: [])
 }
 
-/// The chain as the decisions need it: its head, and the id of any block in it. Genesis is always there.
+/// The volume's own account of itself, beside the database (`.goud-standing.json`), never part of a backup.
+public struct StandingRecord: Hashable, Sendable {
+  public var standing: Standing
+  /// See `Position.beginning`.
+  public var beginning: [UInt8]
+  /// The life of the authority's volume that this node answers to: 16 random bytes, chosen when a volume of the
+  /// authority first leads, so that an old volume of the authority that turns up again leads nobody. Empty: none yet.
+  public var reign: [UInt8]
+
+  public init(standing: Standing, beginning: [UInt8], reign: [UInt8]) {
+    self.standing = standing
+    self.beginning = beginning
+    self.reign = reign
+  }
+
+  /// A volume without a record: new, or unpacked by hand.
+  public static let absent = StandingRecord(standing: .rejoining, beginning: [], reign: [])
+}
+
+/// What a machine starts from, all read from the volume.
+public struct DurableState: Hashable, Sendable {
+  public var promise: Epoch
+  public var standing: StandingRecord
+  /// May lag behind what was acknowledged before the restart; never ahead of it.
+  public var acknowledged: UInt64
+
+  public init(promise: Epoch, standing: StandingRecord, acknowledged: UInt64) {
+    self.promise = promise
+    self.standing = standing
+    self.acknowledged = acknowledged
+  }
+}
+
+/// One connection between two nodes, named by the environment and never twice in a process. Messages within one arrive
+/// in order or not at all; nothing is known about messages of different ones.
+public struct Connection: Hashable, Sendable, Comparable {
+  public var id: UInt64
+  public init(_ id: UInt64) { self.id = id }
+  public static func < (a: Connection, b: Connection) -> Bool { a.id < b.id }
+}
+
+/// The chain as the decisions need it: its head, and the id of any block in it, written or not yet synced. Genesis is
+/// always there. Every `append` and `truncate` is visible here before the next event is handled.
 public protocol ChainReader {
   var head: BlockID { get }
   /// nil above the head.

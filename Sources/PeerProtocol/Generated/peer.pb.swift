@@ -113,6 +113,15 @@ package nonisolated struct Goud_Peer_V1_FollowerMessage: Sendable {
     set {kind = .refusal(newValue)}
   }
 
+  /// answers the authority's
+  package var heartbeat: Goud_Peer_V1_Heartbeat {
+    get {
+      if case .heartbeat(let v)? = kind {return v}
+      return Goud_Peer_V1_Heartbeat()
+    }
+    set {kind = .heartbeat(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -121,6 +130,8 @@ package nonisolated struct Goud_Peer_V1_FollowerMessage: Sendable {
     case promise(Goud_Peer_V1_Promise)
     case stored(Goud_Peer_V1_Stored)
     case refusal(Goud_Peer_V1_Refusal)
+    /// answers the authority's
+    case heartbeat(Goud_Peer_V1_Heartbeat)
 
   }
 
@@ -156,7 +167,7 @@ package nonisolated struct Goud_Peer_V1_Introduction: Sendable {
   /// milliseconds since 1970
   package var clock: UInt64 = 0
 
-  /// 32 random bytes, for the authority to sign
+  /// 32 random bytes, which the authority signs with every OpenEpoch on this stream
   package var nonce: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -173,6 +184,7 @@ package nonisolated struct Goud_Peer_V1_Promise: Sendable {
 
   package var epoch: UInt64 = 0
 
+  /// the epoch's
   package var nonce: Data = Data()
 
   package var position: Goud_Peer_V1_Position {
@@ -185,6 +197,9 @@ package nonisolated struct Goud_Peer_V1_Promise: Sendable {
   package mutating func clearPosition() {self._position = nil}
 
   package var locator: [Goud_Peer_V1_BlockID] = []
+
+  /// of the OpenEpoch it answers
+  package var round: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -224,11 +239,15 @@ package nonisolated struct Goud_Peer_V1_Refusal: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Replication's Refusal.Code
   package var code: String = String()
 
+  /// for people
   package var reason: String = String()
 
   package var promisedEpoch: UInt64 = 0
+
+  package var height: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -267,7 +286,6 @@ package nonisolated struct Goud_Peer_V1_AuthorityMessage: Sendable {
     set {kind = .append(newValue)}
   }
 
-  /// also the heartbeat
   package var acknowledged: Goud_Peer_V1_Acknowledged {
     get {
       if case .acknowledged(let v)? = kind {return v}
@@ -284,6 +302,23 @@ package nonisolated struct Goud_Peer_V1_AuthorityMessage: Sendable {
     set {kind = .refusal(newValue)}
   }
 
+  package var admission: Goud_Peer_V1_Admission {
+    get {
+      if case .admission(let v)? = kind {return v}
+      return Goud_Peer_V1_Admission()
+    }
+    set {kind = .admission(newValue)}
+  }
+
+  /// twice a second, whatever else is sent
+  package var heartbeat: Goud_Peer_V1_Heartbeat {
+    get {
+      if case .heartbeat(let v)? = kind {return v}
+      return Goud_Peer_V1_Heartbeat()
+    }
+    set {kind = .heartbeat(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -291,16 +326,32 @@ package nonisolated struct Goud_Peer_V1_AuthorityMessage: Sendable {
     case challenge(Goud_Peer_V1_Challenge)
     case openEpoch(Goud_Peer_V1_OpenEpoch)
     case append(Goud_Peer_V1_Append)
-    /// also the heartbeat
     case acknowledged(Goud_Peer_V1_Acknowledged)
     case refusal(Goud_Peer_V1_Refusal)
+    case admission(Goud_Peer_V1_Admission)
+    /// twice a second, whatever else is sent
+    case heartbeat(Goud_Peer_V1_Heartbeat)
 
   }
 
   package init() {}
 }
 
-/// What the follower signs; the authority in its turn signs what the follower drew (OpenEpoch).
+/// Sent and answered at once by the transport, so that both ends know of each other's absence, and of each other's clock.
+package nonisolated struct Goud_Peer_V1_Heartbeat: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// milliseconds since 1970
+  package var clock: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// The follower signs it with its introduction, and its own nonce comes back signed: both ends prove who they are.
 package nonisolated struct Goud_Peer_V1_Challenge: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -324,8 +375,26 @@ package nonisolated struct Goud_Peer_V1_OpenEpoch: Sendable {
   /// 16 random bytes: tells two starts that chose one number apart
   package var nonce: Data = Data()
 
-  /// the authority's, over the preimage of docs/replication.md with Introduction.nonce
+  /// the authority's, over the preimage of docs/replication.md
   package var signature: Data = Data()
+
+  /// 16 random bytes: tells two volumes of the authority apart
+  package var reign: Data = Data()
+
+  /// asked again with the next number before the authority leads
+  package var round: UInt32 = 0
+
+  /// false: the authority's own volume counts for nothing
+  package var member: Bool = false
+
+  /// the authority's; empty when it is no member
+  package var beginning: Data = Data()
+
+  /// give up being a member until you have rejoined
+  package var rejoin: Bool = false
+
+  /// 16 bytes: the operator's override, be a member of this beginning; else empty
+  package var joinBeginning: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -370,8 +439,23 @@ package nonisolated struct Goud_Peer_V1_Acknowledged: Sendable {
 
   package var height: UInt64 = 0
 
-  /// height of the epoch's first block; 0 while the authority is not leading yet
-  package var epochStart: UInt64 = 0
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// To a follower that is rejoining: be a member as soon as the block at this height is on your disk.
+package nonisolated struct Goud_Peer_V1_Admission: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var epoch: UInt64 = 0
+
+  package var height: UInt64 = 0
+
+  /// 16 bytes
+  package var beginning: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -596,7 +680,7 @@ nonisolated extension Goud_Peer_V1_Position: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Goud_Peer_V1_FollowerMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".FollowerMessage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}introduction\0\u{1}promise\0\u{1}stored\0\u{1}refusal\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}introduction\0\u{1}promise\0\u{1}stored\0\u{1}refusal\0\u{1}heartbeat\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -656,6 +740,19 @@ nonisolated extension Goud_Peer_V1_FollowerMessage: SwiftProtobuf.Message, Swift
           self.kind = .refusal(v)
         }
       }()
+      case 5: try {
+        var v: Goud_Peer_V1_Heartbeat?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .heartbeat(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .heartbeat(v)
+        }
+      }()
       default: break
       }
     }
@@ -682,6 +779,10 @@ nonisolated extension Goud_Peer_V1_FollowerMessage: SwiftProtobuf.Message, Swift
     case .refusal?: try {
       guard case .refusal(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case .heartbeat?: try {
+      guard case .heartbeat(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     }()
     case nil: break
     }
@@ -766,7 +867,7 @@ nonisolated extension Goud_Peer_V1_Introduction: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Goud_Peer_V1_Promise: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Promise"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}nonce\0\u{1}position\0\u{1}locator\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}nonce\0\u{1}position\0\u{1}locator\0\u{1}round\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -778,6 +879,7 @@ nonisolated extension Goud_Peer_V1_Promise: SwiftProtobuf.Message, SwiftProtobuf
       case 2: try { try decoder.decodeSingularBytesField(value: &self.nonce) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._position) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.locator) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.round) }()
       default: break
       }
     }
@@ -800,6 +902,9 @@ nonisolated extension Goud_Peer_V1_Promise: SwiftProtobuf.Message, SwiftProtobuf
     if !self.locator.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.locator, fieldNumber: 4)
     }
+    if self.round != 0 {
+      try visitor.visitSingularUInt32Field(value: self.round, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -808,6 +913,7 @@ nonisolated extension Goud_Peer_V1_Promise: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.nonce != rhs.nonce {return false}
     if lhs._position != rhs._position {return false}
     if lhs.locator != rhs.locator {return false}
+    if lhs.round != rhs.round {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -859,7 +965,7 @@ nonisolated extension Goud_Peer_V1_Stored: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension Goud_Peer_V1_Refusal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Refusal"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}code\0\u{1}reason\0\u{3}promised_epoch\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}code\0\u{1}reason\0\u{3}promised_epoch\0\u{1}height\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -870,6 +976,7 @@ nonisolated extension Goud_Peer_V1_Refusal: SwiftProtobuf.Message, SwiftProtobuf
       case 1: try { try decoder.decodeSingularStringField(value: &self.code) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.reason) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.promisedEpoch) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.height) }()
       default: break
       }
     }
@@ -885,6 +992,9 @@ nonisolated extension Goud_Peer_V1_Refusal: SwiftProtobuf.Message, SwiftProtobuf
     if self.promisedEpoch != 0 {
       try visitor.visitSingularUInt64Field(value: self.promisedEpoch, fieldNumber: 3)
     }
+    if self.height != 0 {
+      try visitor.visitSingularUInt64Field(value: self.height, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -892,6 +1002,7 @@ nonisolated extension Goud_Peer_V1_Refusal: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.code != rhs.code {return false}
     if lhs.reason != rhs.reason {return false}
     if lhs.promisedEpoch != rhs.promisedEpoch {return false}
+    if lhs.height != rhs.height {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -899,7 +1010,7 @@ nonisolated extension Goud_Peer_V1_Refusal: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Goud_Peer_V1_AuthorityMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".AuthorityMessage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}challenge\0\u{3}open_epoch\0\u{1}append\0\u{1}acknowledged\0\u{1}refusal\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}challenge\0\u{3}open_epoch\0\u{1}append\0\u{1}acknowledged\0\u{1}refusal\0\u{1}admission\0\u{1}heartbeat\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -972,6 +1083,32 @@ nonisolated extension Goud_Peer_V1_AuthorityMessage: SwiftProtobuf.Message, Swif
           self.kind = .refusal(v)
         }
       }()
+      case 6: try {
+        var v: Goud_Peer_V1_Admission?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .admission(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .admission(v)
+        }
+      }()
+      case 7: try {
+        var v: Goud_Peer_V1_Heartbeat?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .heartbeat(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .heartbeat(v)
+        }
+      }()
       default: break
       }
     }
@@ -1003,6 +1140,14 @@ nonisolated extension Goud_Peer_V1_AuthorityMessage: SwiftProtobuf.Message, Swif
       guard case .refusal(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     }()
+    case .admission?: try {
+      guard case .admission(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    case .heartbeat?: try {
+      guard case .heartbeat(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -1010,6 +1155,36 @@ nonisolated extension Goud_Peer_V1_AuthorityMessage: SwiftProtobuf.Message, Swif
 
   package static func ==(lhs: Goud_Peer_V1_AuthorityMessage, rhs: Goud_Peer_V1_AuthorityMessage) -> Bool {
     if lhs.kind != rhs.kind {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Goud_Peer_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Heartbeat"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}clock\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.clock) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.clock != 0 {
+      try visitor.visitSingularUInt64Field(value: self.clock, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Goud_Peer_V1_Heartbeat, rhs: Goud_Peer_V1_Heartbeat) -> Bool {
+    if lhs.clock != rhs.clock {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1047,7 +1222,7 @@ nonisolated extension Goud_Peer_V1_Challenge: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Goud_Peer_V1_OpenEpoch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".OpenEpoch"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}nonce\0\u{1}signature\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}nonce\0\u{1}signature\0\u{1}reign\0\u{1}round\0\u{1}member\0\u{1}beginning\0\u{1}rejoin\0\u{3}join_beginning\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1058,6 +1233,12 @@ nonisolated extension Goud_Peer_V1_OpenEpoch: SwiftProtobuf.Message, SwiftProtob
       case 1: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.nonce) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.reign) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.round) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.member) }()
+      case 7: try { try decoder.decodeSingularBytesField(value: &self.beginning) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.rejoin) }()
+      case 9: try { try decoder.decodeSingularBytesField(value: &self.joinBeginning) }()
       default: break
       }
     }
@@ -1073,6 +1254,24 @@ nonisolated extension Goud_Peer_V1_OpenEpoch: SwiftProtobuf.Message, SwiftProtob
     if !self.signature.isEmpty {
       try visitor.visitSingularBytesField(value: self.signature, fieldNumber: 3)
     }
+    if !self.reign.isEmpty {
+      try visitor.visitSingularBytesField(value: self.reign, fieldNumber: 4)
+    }
+    if self.round != 0 {
+      try visitor.visitSingularUInt32Field(value: self.round, fieldNumber: 5)
+    }
+    if self.member != false {
+      try visitor.visitSingularBoolField(value: self.member, fieldNumber: 6)
+    }
+    if !self.beginning.isEmpty {
+      try visitor.visitSingularBytesField(value: self.beginning, fieldNumber: 7)
+    }
+    if self.rejoin != false {
+      try visitor.visitSingularBoolField(value: self.rejoin, fieldNumber: 8)
+    }
+    if !self.joinBeginning.isEmpty {
+      try visitor.visitSingularBytesField(value: self.joinBeginning, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1080,6 +1279,12 @@ nonisolated extension Goud_Peer_V1_OpenEpoch: SwiftProtobuf.Message, SwiftProtob
     if lhs.epoch != rhs.epoch {return false}
     if lhs.nonce != rhs.nonce {return false}
     if lhs.signature != rhs.signature {return false}
+    if lhs.reign != rhs.reign {return false}
+    if lhs.round != rhs.round {return false}
+    if lhs.member != rhs.member {return false}
+    if lhs.beginning != rhs.beginning {return false}
+    if lhs.rejoin != rhs.rejoin {return false}
+    if lhs.joinBeginning != rhs.joinBeginning {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1136,7 +1341,7 @@ nonisolated extension Goud_Peer_V1_Append: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension Goud_Peer_V1_Acknowledged: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Acknowledged"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}height\0\u{3}epoch_start\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}height\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1146,7 +1351,6 @@ nonisolated extension Goud_Peer_V1_Acknowledged: SwiftProtobuf.Message, SwiftPro
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.height) }()
-      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.epochStart) }()
       default: break
       }
     }
@@ -1159,16 +1363,52 @@ nonisolated extension Goud_Peer_V1_Acknowledged: SwiftProtobuf.Message, SwiftPro
     if self.height != 0 {
       try visitor.visitSingularUInt64Field(value: self.height, fieldNumber: 2)
     }
-    if self.epochStart != 0 {
-      try visitor.visitSingularUInt64Field(value: self.epochStart, fieldNumber: 3)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Goud_Peer_V1_Acknowledged, rhs: Goud_Peer_V1_Acknowledged) -> Bool {
     if lhs.epoch != rhs.epoch {return false}
     if lhs.height != rhs.height {return false}
-    if lhs.epochStart != rhs.epochStart {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Goud_Peer_V1_Admission: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Admission"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}height\0\u{1}beginning\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.height) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.beginning) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 1)
+    }
+    if self.height != 0 {
+      try visitor.visitSingularUInt64Field(value: self.height, fieldNumber: 2)
+    }
+    if !self.beginning.isEmpty {
+      try visitor.visitSingularBytesField(value: self.beginning, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Goud_Peer_V1_Admission, rhs: Goud_Peer_V1_Admission) -> Bool {
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.height != rhs.height {return false}
+    if lhs.beginning != rhs.beginning {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
