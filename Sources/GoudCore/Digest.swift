@@ -15,10 +15,5 @@ public struct Digest: Sendable {
 
   public static func hex(of bytes: [UInt8]) -> String { hex(SHA256.hash(data: bytes)) }
 
-  private static func hex(_ digest: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    for byte in digest { text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]] }
-    return String(decoding: text, as: UTF8.self)
-  }
+  private static func hex(_ digest: some Sequence<UInt8>) -> String { Hex.text(digest) }
 }
