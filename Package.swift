@@ -145,7 +145,7 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "GoudCore", "VolumeSnapshot", .product(name: "Subprocess", package: "swift-subprocess"),
+        "CRocksDB", "GoudCore", "VolumeSnapshot", .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       path: "Tests/TestSupport",
       swiftSettings: strict),

@@ -108,6 +108,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case nodeNotReady = "node.not-ready"
   case nodeNoMajority = "node.no-majority"
   case nodeUnacknowledged = "node.unacknowledged"
+  case portInUse = "node.port-in-use"
   case secretInvalid = "secret.invalid"
 
   /// What the process exits with when this error ends it.
@@ -137,7 +138,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
       .usage
     case .requestUnknownRoute, .entryNotFound: .notFound
     case .requestTimeout, .requestRate, .nodeUnacknowledged: .failed
-    case .tokenMissing, .tokenInvalid, .tokenExpired, .keyMalformed, .keyUnknown, .accountUnknown, .secretInvalid:
+    case .tokenMissing, .tokenInvalid, .tokenExpired, .keyMalformed, .keyUnknown, .accountUnknown, .secretInvalid,
+      .portInUse:
       .refused
     case .nodeBusy, .nodeNotReady, .nodeNoMajority: .unreachable
     }

@@ -1,4 +1,5 @@
 import Crypto
+import Foundation
 import GoudCore
 
 #if canImport(Glibc)
