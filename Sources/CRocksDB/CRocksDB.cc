@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,26 +33,47 @@ class SilentLogger : public rocksdb::Logger {
   void Logv(const char *, va_list) override {}
 };
 
+// A batch of `count` writes that recovery counts and throws away: deletions of the empty key in a column family that
+// cannot exist. The form is that of a log record (RocksDB: db/write_batch.cc).
+rocksdb::WriteBatch nothing(uint64_t count) {
+  static const char deletion[] = {0x4, '\xff', '\xff', '\xff', '\xff', '\x0f', 0};  // type, family, length of the key
+  std::string data(8, '\0');
+  for (int i = 0; i < 4; i++) data.push_back(static_cast<char>(count >> 8 * i));
+  for (uint64_t i = 0; i < count; i++) data.append(deletion, sizeof deletion);
+  return rocksdb::WriteBatch(std::move(data));
+}
+
 // Sees every record of the logs and keeps it out of the memory tables, so that opening a view takes the same memory
 // whatever the size of its logs.
+//
+// Each record is replaced by as many writes of nothing: recovery goes on past the torn end of a log only when the next
+// log begins with the sequence number that it has counted up to, and a record that is merely ignored is not counted.
 class LogReader : public rocksdb::WalFilter {
  public:
+  void ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t> &oldest_logs,
+                                const std::map<std::string, uint32_t> &) override {
+    for (const auto &family : oldest_logs) oldest_needed = std::min(oldest_needed, family.second);
+  }
+
   WalProcessingOption LogRecordFound(unsigned long long log_number, const std::string &, const rocksdb::WriteBatch &batch,
-                                     rocksdb::WriteBatch *, bool *) override {
+                                     rocksdb::WriteBatch *replacement, bool *replaced) override {
     const std::string &data = batch.Data();  // sequence: 8 bytes, count: 4 bytes, both little-endian
     if (data.size() < 12) return WalProcessingOption::kCorruptedRecord;
     uint64_t sequence = 0, count = 0;
     for (int i = 7; i >= 0; i--) sequence = sequence << 8 | static_cast<unsigned char>(data[i]);
     for (int i = 11; i >= 8; i--) count = count << 8 | static_cast<unsigned char>(data[i]);
     records++;
-    if (first_log == 0) first_log = log_number;
-    last_log = std::max<uint64_t>(last_log, log_number);
+    if (logs.empty() || logs.back() != log_number) logs.push_back(log_number);
     last_sequence = std::max(last_sequence, count ? sequence + count - 1 : sequence);
-    return WalProcessingOption::kIgnoreCurrentRecord;
+    *replacement = nothing(count);
+    *replaced = true;
+    return WalProcessingOption::kContinueProcessing;
   }
   const char *Name() const override { return "goud.LogReader"; }
 
-  uint64_t records = 0, first_log = 0, last_log = 0, last_sequence = 0;
+  uint64_t records = 0, last_sequence = 0;
+  uint64_t oldest_needed = UINT64_MAX;
+  std::vector<uint64_t> logs;
 };
 
 rocksdb::Options bounded_options(int comparator) {
@@ -161,8 +183,13 @@ goud_status goud_view_open(const char *path, const char *const *families, const 
     result->identity = strdup(identity.c_str());
     result->sequence = std::max<uint64_t>(db->GetLatestSequenceNumber(), reader.last_sequence);
     result->log_records = reader.records;
-    result->first_log = reader.first_log;
-    result->last_log = reader.last_log;
+    db->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &result->oldest_live_log);
+    if (reader.oldest_needed != UINT64_MAX) {
+      result->oldest_live_log = std::max(result->oldest_live_log, reader.oldest_needed);
+    }
+    result->logs_read = static_cast<uint64_t *>(calloc(reader.logs.size() + 1, sizeof(uint64_t)));
+    std::copy(reader.logs.begin(), reader.logs.end(), result->logs_read);
+    result->logs_read_count = reader.logs.size();
     result->live_files = copy_names(live);
     result->live_count = live.size();
     result->families = static_cast<goud_family *>(calloc(handles.size() + 1, sizeof(goud_family)));
@@ -190,6 +217,7 @@ void goud_view_free(goud_view *view) {
     free(view->families[i].name);
   }
   free(view->families);
+  free(view->logs_read);
   free(view->identity);
   free(view);
 }

@@ -13,7 +13,7 @@ public struct BlockHash: Hashable, Sendable, CustomStringConvertible {
 
   /// - Returns: nil unless there are 64 hexadecimal digits.
   public init?(hex: String) {
-    guard let bytes = Hexadecimal.bytes(hex) else { return nil }
+    guard let bytes = Hex.bytes(hex) else { return nil }
     self.init(bytes)
   }
 
@@ -24,7 +24,7 @@ public struct BlockHash: Hashable, Sendable, CustomStringConvertible {
   public static let zero = BlockHash(digest: [UInt8](repeating: 0, count: count))
 
   /// 64 lower-case digits.
-  public var hex: String { Hexadecimal.text(bytes) }
+  public var hex: String { Hex.text(bytes) }
   public var description: String { hex }
 }
 

@@ -33,7 +33,7 @@ public struct ValidatorKey: Sendable, CustomStringConvertible {
   /// - Throws: `chain.invalid-key`; the error repeats nothing of the text.
   public init(fileText: String) throws {
     let digits = fileText.hasSuffix("\n") ? fileText.dropLast() : fileText[...]
-    guard digits.utf8.count == 64, let seed = Hexadecimal.bytes(digits) else {
+    guard digits.utf8.count == 64, let seed = Hex.bytes(digits) else {
       throw GoudError(
         .chainKeyInvalid, "the validator key is not 64 hexadecimal digits",
         hint: "put back the file that was made when the network was founded")
@@ -60,7 +60,7 @@ public struct ValidatorKey: Sendable, CustomStringConvertible {
   }
 
   /// What the file holds. A secret.
-  public var fileText: String { Hexadecimal.text(key.rawRepresentation) + "\n" }
+  public var fileText: String { Hex.text(key.rawRepresentation) + "\n" }
 
   /// - Returns: 64 bytes. Signing twice may give two signatures; both are good.
   public func sign(_ message: [UInt8]) throws -> [UInt8] { Array(try key.signature(for: message)) }
@@ -71,5 +71,5 @@ public struct ValidatorKey: Sendable, CustomStringConvertible {
     return key.isValidSignature(signature, for: message)
   }
 
-  public var description: String { "validator \(Hexadecimal.text(publicKey))" }
+  public var description: String { "validator \(Hex.text(publicKey))" }
 }

@@ -4,7 +4,7 @@ import GoudCore
 
 /// The command line. One file per verb; this one only names them and decides what the process exits with.
 public struct Goud: ParsableCommand {
-  public static let version = "0.1.0"
+  public static let version = Release.version
 
   public static let configuration = CommandConfiguration(
     commandName: "goud",

@@ -11,7 +11,9 @@ public struct Digest: Sendable {
   public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { state.update(bufferPointer: $0) } }
 
   /// 64 lower-case hexadecimal digits, as `sha256sum` prints them.
-  public func hex() -> String { Hexadecimal.text(state.finalize()) }
+  public func hex() -> String { Self.hex(state.finalize()) }
 
-  public static func hex(of bytes: [UInt8]) -> String { Hexadecimal.text(SHA256.hash(data: bytes)) }
+  public static func hex(of bytes: [UInt8]) -> String { hex(SHA256.hash(data: bytes)) }
+
+  private static func hex(_ digest: some Sequence<UInt8>) -> String { Hex.text(digest) }
 }

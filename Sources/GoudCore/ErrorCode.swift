@@ -14,9 +14,23 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
   case usage = 64
   case interrupted = 130
   case terminated = 143
+
+  /// The HTTP status of an error that has this exit status and none of its own.
+  var httpStatus: Int {
+    switch self {
+    case .done, .warning, .critical: 200
+    case .usage: 400
+    case .notFound: 404
+    case .locked, .refused: 409
+    case .failed, .someItemsFailed, .corrupt: 500
+    case .unreachable, .interrupted, .terminated: 503
+    case .noRoom: 507
+    }
+  }
 }
 
-/// The stable name of a failure: `area.what-happened`. Each has one exit status, and says whether the same call may
+/// The stable name of a failure: `area.what-happened`. Each has one exit status and one
+/// HTTP status, and says whether the same call may
 /// succeed later without anything being changed (`retryable`). Corruption is never retryable.
 ///
 /// The table is printed by `docs/scripting.md`; a test holds the two together.
@@ -79,6 +93,32 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case restoreConfirmation = "restore.confirmation-needed"
   case someFailed = "run.some-items-failed"
 
+  // A node's HTTP side: what is wrong with a request
+  case requestMalformed = "request.malformed"
+  case requestInvalid = "request.invalid"
+  case requestUnknownRoute = "request.unknown-route"
+  case requestMethod = "request.method-not-allowed"
+  case requestTimeout = "request.timeout"
+  case requestTooLarge = "request.too-large"
+  case requestHeadTooLarge = "request.head-too-large"
+  case requestMediaType = "request.unsupported-media-type"
+  case requestRate = "request.too-many"
+  case tokenMissing = "auth.token-missing"
+  case tokenInvalid = "auth.token-invalid"
+  case tokenExpired = "auth.token-expired"
+  case keyMalformed = "auth.key-malformed"
+  case keyUnknown = "auth.key-unknown"
+  case accountUnknown = "auth.account-unknown"
+  case entryNotFound = "entry.not-found"
+
+  // A node: why it cannot
+  case nodeBusy = "node.busy"
+  case nodeNotReady = "node.not-ready"
+  case nodeNoMajority = "node.no-majority"
+  case nodeUnacknowledged = "node.unacknowledged"
+  case portInUse = "node.port-in-use"
+  case secretInvalid = "secret.invalid"
+
   /// What the process exits with when this error ends it.
   public var exitStatus: ExitStatus {
     switch self {
@@ -104,6 +144,35 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .restoreForeign, .restoreWrongEnvironment, .restoreNotAVolume, .restoreCrossesFileSystems,
       .restoreUnproven, .restoreConfirmation:
       .refused
+    case .requestMalformed, .requestInvalid, .requestMethod, .requestTooLarge, .requestHeadTooLarge, .requestMediaType:
+      .usage
+    case .requestUnknownRoute, .entryNotFound: .notFound
+    case .requestTimeout, .requestRate, .nodeUnacknowledged: .failed
+    case .tokenMissing, .tokenInvalid, .tokenExpired, .keyMalformed, .keyUnknown, .accountUnknown, .secretInvalid,
+      .portInUse:
+      .refused
+    case .nodeBusy, .nodeNotReady, .nodeNoMajority: .unreachable
+    }
+  }
+
+  /// What an HTTP answer that carries this error has as its status. Where a code says nothing of its own, the exit
+  /// status decides.
+  public var httpStatus: Int {
+    switch self {
+    case .requestMalformed: 400
+    case .tokenMissing, .tokenInvalid, .tokenExpired, .keyMalformed, .keyUnknown: 401
+    case .accountUnknown: 403
+    case .requestUnknownRoute, .entryNotFound: 404
+    case .requestMethod: 405
+    case .requestTimeout: 408
+    case .requestTooLarge: 413
+    case .requestMediaType: 415
+    case .requestInvalid: 422
+    case .requestRate: 429
+    case .requestHeadTooLarge: 431
+    case .nodeBusy, .nodeNotReady, .nodeNoMajority, .databaseCorrupt: 503
+    case .nodeUnacknowledged: 504
+    default: exitStatus.httpStatus
     }
   }
 
@@ -111,6 +180,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   public var retryable: Bool {
     switch self {
     case .volumeLocked, .volumeBusy, .snapshotUnstable, .volumeFileChanged, .interrupted, .terminated: true
+    case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority: true
     default: false
     }
   }

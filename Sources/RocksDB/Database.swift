@@ -170,6 +170,13 @@ public final class Database: @unchecked Sendable {
     try RocksDBError.check { rocksdb_iter_get_error(iterator, &$0) }
   }
 
+  /// What RocksDB says of itself (`rocksdb.num-files-at-level0`, …); nil for a name it does not know.
+  public func property(_ name: String, family: String = "default") -> String? {
+    guard let family = families[family], let text = rocksdb_property_value_cf(handle, family, name) else { return nil }
+    defer { rocksdb_free(text) }
+    return String(cString: text)
+  }
+
   /// Writes the memory table of a column family into a table file, and waits for it.
   public func flush(family: String = "default") throws {
     let how = rocksdb_flushoptions_create()

@@ -55,6 +55,10 @@ public struct DatabaseView: Sendable {
   public let sequence: UInt64
   /// Write batches that are only in the logs.
   public let logRecords: Int
+  /// The numbers of the logs of which at least one record was read.
+  public let logsRead: Set<UInt64>
+  /// What logs with a smaller number hold is in tables already; recovery does not look at them.
+  public let oldestLiveLog: UInt64
   /// The names of the tables, blob files, `CURRENT`, `MANIFEST` and `OPTIONS` that make up the database.
   public let liveFiles: Set<String>
   public let families: [Family]
@@ -81,6 +85,8 @@ public struct DatabaseView: Sendable {
     defer { goud_view_free(opened) }
     sequence = view.sequence
     logRecords = Int(view.log_records)
+    logsRead = Set(UnsafeBufferPointer(start: view.logs_read, count: view.logs_read_count))
+    oldestLiveLog = view.oldest_live_log
     liveFiles = Set((0..<view.live_count).map { String(String(cString: view.live_files[$0]!).drop { $0 == "/" }) })
     families = (0..<view.family_count).map { Family(view.families[$0]) }
     identity = String(cString: view.identity).split(whereSeparator: \.isWhitespace).joined()

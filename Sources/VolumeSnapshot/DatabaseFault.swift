@@ -38,6 +38,15 @@ struct DatabaseFault {
       context: ["file": path, "offset": "\(offset)"])
   }
 
+  /// A live log with records that recovery would drop without a word, since the log before it ends in a bad record.
+  static func unreadLog(_ path: String, after damaged: String?) -> GoudError {
+    let why = damaged.map { ": the log \($0) is damaged at its end" } ?? ""
+    return GoudError(
+      .databaseCorrupt, "the log \(path) would not be recovered, and its records would be lost\(why)",
+      hint: "restore an earlier backup, rebuild the volume from a peer, or pass --unproven to store it as it is",
+      context: ["file": damaged ?? path, "unread": path])
+  }
+
   /// RocksDB names a file by the view's directory, and a missing table by LevelDB's `.ldb`, which it tries last.
   private static func inUsersTerms(_ message: String, view: String, names: some Sequence<String>) -> String {
     let words = message.replacingOccurrences(of: "\(view)/", with: "")

@@ -94,15 +94,25 @@ extension DatabaseSnapshot {
   ) throws -> (view: DatabaseView?, fault: GoudError?) {
     do {
       let opened = try open(view, options: options, readBlobs: readBlobs)
-      for log in capture.logs {
-        if let offset = try LogScan(log.copy, number: log.number, size: log.size).damage {
-          return (opened, DatabaseFault.damagedLog(log.source.path, at: offset))
-        }
-      }
-      return (opened, nil)
+      return (opened, try lostRecords(capture, opened))
     } catch let error as RocksDBError {
       return (nil, DatabaseFault(error, capture: capture, view: view.path, options: options).error)
     }
+  }
+
+  /// Damage inside a log; or, when recovery stopped at the end of one, a newer log that it passed over.
+  private static func lostRecords(_ capture: DatabaseCapture, _ view: DatabaseView) throws -> GoudError? {
+    var before: DatabaseCapture.CopiedLog?
+    for log in capture.logs {
+      let scan = try LogScan(log.copy, number: log.number, size: log.size)
+      if let offset = scan.damage { return DatabaseFault.damagedLog(log.source.path, at: offset) }
+      guard log.number >= view.oldestLiveLog else { continue }
+      if scan.holdsRecord && !view.logsRead.contains(log.number) {
+        return DatabaseFault.unreadLog(log.source.path, after: before?.source.path)
+      }
+      before = log
+    }
+    return nil
   }
 
   private static func open(_ view: SnapshotView, options: OptionsFile?, readBlobs: Bool) throws -> DatabaseView {

@@ -10,6 +10,9 @@ import GoudCore
 struct LogScan {
   /// Where the first piece begins that fails its checksum although intact ones follow; nil for a sound log.
   let damage: Int64?
+  /// Whether the log begins with a whole record: something to recover.
+  var holdsRecord: Bool { firstRecord == .whole }
+  private var firstRecord = FirstRecord.ahead
 
   private static let blockSize = 32 << 10
 
@@ -23,6 +26,7 @@ struct LogScan {
         try log.read(into: .init(rebasing: $0[..<want]), at: start)
       }
       let pieces = Pieces(block[..<got], number: UInt32(truncatingIfNeeded: number))
+      if suspect == nil { for type in pieces.types { firstRecord.see(type) } }
       if let bad = suspect, pieces.intactAfterStart {
         damage = bad
         return
@@ -39,6 +43,20 @@ struct LogScan {
   }
 }
 
+/// How much of a log's first record was seen. A record is one whole piece, or a first, middle ones and a last.
+private enum FirstRecord {
+  case ahead, begun, whole
+
+  /// - Parameter type: of an intact piece, in the log's order.
+  mutating func see(_ type: UInt8) {
+    switch (self, type) {
+    case (.ahead, 1), (.ahead, 5), (.begun, 4), (.begun, 8): self = .whole
+    case (.ahead, 2), (.ahead, 6): self = .begun
+    default: break
+    }
+  }
+}
+
 /// The pieces of one block.
 private struct Pieces {
   /// Offset of the first piece that fails its checksum; nil when none does before the block's end.
@@ -47,6 +65,8 @@ private struct Pieces {
   var intactAfterBad = false
   /// Whether the block begins with an intact piece.
   var intactAfterStart = false
+  /// The types of the intact pieces before the bad one.
+  var types: [UInt8] = []
 
   private enum Piece {
     case intact(next: Int)
@@ -61,6 +81,7 @@ private struct Pieces {
       switch Self.piece(block, at: offset, number: number) {
       case .intact(let next):
         if offset == 0 { intactAfterStart = true }
+        types.append(block[offset + 6])
         offset = next
       case .bad(let next):
         firstBad = offset

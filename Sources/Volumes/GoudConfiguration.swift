@@ -34,6 +34,8 @@ public struct GoudConfiguration: Sendable {
   public let values: [ConfigurationValue]
   /// `config/`; nil when there is none and defaults hold.
   public let directory: ConfigurationDirectory?
+  /// The format that `BACKUP_COMPRESSION` means: `pigz` is `gzip`.
+  public let backupCompression: Compression
   /// `file: KEY` for keys of the files that Goud does not know: perhaps misspelt, perhaps another program's.
   public let unknownKeys: [String]
 
@@ -86,6 +88,7 @@ public struct GoudConfiguration: Sendable {
       default: try layers.value(key)
       }
     }
+    backupCompression = try Compression(name: try layers.value(.backupCompression).text)
     unknownKeys = layers.unknownKeys
     guard volumeWarningPercent < volumeCriticalPercent else {
       let critical = self[.volumeCriticalPercent]
@@ -116,7 +119,6 @@ extension GoudConfiguration {
   public var backupEnabled: Bool { self[.backupEnabled].text == "true" }
   public var backupDirectory: String { self[.backupDirectory].text }
   public var backupRetentionDays: Int { Int(self[.backupRetentionDays].text)! }
-  public var backupCompression: Compression { try! Compression(name: self[.backupCompression].text) }
   public var safetyCopyRetentionDays: Int { Int(self[.safetyCopyRetentionDays].text)! }
   public var volumeWarningPercent: Int { Int(self[.volumeWarningPercent].text)! }
   public var volumeCriticalPercent: Int { Int(self[.volumeCriticalPercent].text)! }

@@ -13,7 +13,7 @@ import Testing
 
   @Test func everyErrorIsInTheTableWithItsStatus() throws {
     let expected = ErrorCode.allCases.map {
-      "| `\($0.rawValue)` | \($0.exitStatus.rawValue) | \($0.retryable ? "yes" : "no") |"
+      "| `\($0.rawValue)` | \($0.exitStatus.rawValue) | \($0.httpStatus) | \($0.retryable ? "yes" : "no") |"
     }
     #expect(try rows() == expected.sorted(), "the table should read:\n\(expected.sorted().joined(separator: "\n"))")
   }

@@ -49,6 +49,30 @@ import Testing
     }
   }
 
+  /// RocksDB itself would open this one, and drop the newer log without a word.
+  @Test func aDatabaseThatWouldLoseALogIsNeitherBackedUpNorHealthy() async throws {
+    try await Fixture.with { fixture in
+      let database = "\(try await fixture.makeVolume(operations: 50))/second"
+      for key in ["in the older log", "in the newer log"] {
+        try RawDatabase(database, "avoid_flush_during_recovery=true").put(key)
+      }
+      let logs = try FileSystem.names(in: database).filter { $0.hasSuffix(".log") }.sorted()
+      try #require(logs.count == 2)
+      #expect(try await fixture.goud("backup", "create", "-d", "healthy").status == 0)
+      let older = URL(fileURLWithPath: "\(database)/\(logs[0])")
+      var bytes = try Data(contentsOf: older)
+      bytes[bytes.count - 1] ^= 1
+      try bytes.write(to: older)
+      let message = try await fixture.expect(Refusal(12, "database.corrupt"), of: ["backup", "create"])
+      #expect(message.contains(logs[0]) && message.contains(logs[1]))
+      #expect(try await fixture.goud("volume", "check").status == 21)
+      #expect(try await fixture.goud("backup", "create", "--unproven").status == 0)
+      let archive = try #require(try FileSystem.names(in: fixture.backups).first { $0.hasSuffix(".tar.gz") })
+      let verified = try await fixture.goud("backup", "verify", archive, "--level", "database")
+      #expect(verified.status == 12 && verified.errors.contains(logs[1]), "\(verified.errors)")
+    }
+  }
+
   @Test func aDestinationThatCannotBeWrittenIsRefused() async throws {
     try await Fixture.with { fixture in
       try await fixture.makeVolume(operations: 50)

@@ -38,8 +38,9 @@ typedef struct {
 typedef struct {
   uint64_t sequence;        /* newest sequence number of tables and logs together */
   uint64_t log_records;     /* write batches found in the logs and not yet in tables */
-  uint64_t first_log;       /* number of the oldest log read; 0: none */
-  uint64_t last_log;        /* number of the newest log read; 0: none */
+  uint64_t oldest_live_log; /* what logs with a smaller number hold is in tables already */
+  size_t logs_read_count;
+  uint64_t *logs_read;      /* numbers of the logs of which records were read, oldest first */
   size_t live_count;
   char **live_files;        /* names relative to the database, each starting with '/' */
   size_t family_count;

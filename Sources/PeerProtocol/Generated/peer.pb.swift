@@ -156,6 +156,9 @@ package nonisolated struct Goud_Peer_V1_Introduction: Sendable {
   /// milliseconds since 1970
   package var clock: UInt64 = 0
 
+  /// 32 random bytes, for the authority to sign
+  package var nonce: Data = Data()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -297,7 +300,7 @@ package nonisolated struct Goud_Peer_V1_AuthorityMessage: Sendable {
   package init() {}
 }
 
-/// Signed with the authority's key too, over the follower's node name: both ends prove who they are.
+/// What the follower signs; the authority in its turn signs what the follower drew (OpenEpoch).
 package nonisolated struct Goud_Peer_V1_Challenge: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -321,7 +324,7 @@ package nonisolated struct Goud_Peer_V1_OpenEpoch: Sendable {
   /// 16 random bytes: tells two starts that chose one number apart
   package var nonce: Data = Data()
 
-  /// the authority's, over the preimage of docs/replication.md
+  /// the authority's, over the preimage of docs/replication.md with Introduction.nonce
   package var signature: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -458,6 +461,12 @@ package nonisolated struct Goud_Peer_V1_SubmitRequest: Sendable {
 
   /// one encoded goud.chain.v1.Entry
   package var entry: Data = Data()
+
+  /// who hands it on
+  package var node: String = String()
+
+  /// that node's, over the preimage of docs/replication.md
+  package var signature: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -688,7 +697,7 @@ nonisolated extension Goud_Peer_V1_FollowerMessage: SwiftProtobuf.Message, Swift
 
 nonisolated extension Goud_Peer_V1_Introduction: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Introduction"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}chain\0\u{3}schema_version\0\u{1}position\0\u{1}locator\0\u{1}signature\0\u{1}clock\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}chain\0\u{3}schema_version\0\u{1}position\0\u{1}locator\0\u{1}signature\0\u{1}clock\0\u{1}nonce\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -703,6 +712,7 @@ nonisolated extension Goud_Peer_V1_Introduction: SwiftProtobuf.Message, SwiftPro
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.locator) }()
       case 6: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.clock) }()
+      case 8: try { try decoder.decodeSingularBytesField(value: &self.nonce) }()
       default: break
       }
     }
@@ -734,6 +744,9 @@ nonisolated extension Goud_Peer_V1_Introduction: SwiftProtobuf.Message, SwiftPro
     if self.clock != 0 {
       try visitor.visitSingularUInt64Field(value: self.clock, fieldNumber: 7)
     }
+    if !self.nonce.isEmpty {
+      try visitor.visitSingularBytesField(value: self.nonce, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -745,6 +758,7 @@ nonisolated extension Goud_Peer_V1_Introduction: SwiftProtobuf.Message, SwiftPro
     if lhs.locator != rhs.locator {return false}
     if lhs.signature != rhs.signature {return false}
     if lhs.clock != rhs.clock {return false}
+    if lhs.nonce != rhs.nonce {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1321,7 +1335,7 @@ nonisolated extension Goud_Peer_V1_InspectReply: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Goud_Peer_V1_SubmitRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SubmitRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chain\0\u{1}entry\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chain\0\u{1}entry\0\u{1}node\0\u{1}signature\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1331,6 +1345,8 @@ nonisolated extension Goud_Peer_V1_SubmitRequest: SwiftProtobuf.Message, SwiftPr
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.chain) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.entry) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.node) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
       default: break
       }
     }
@@ -1343,12 +1359,20 @@ nonisolated extension Goud_Peer_V1_SubmitRequest: SwiftProtobuf.Message, SwiftPr
     if !self.entry.isEmpty {
       try visitor.visitSingularBytesField(value: self.entry, fieldNumber: 2)
     }
+    if !self.node.isEmpty {
+      try visitor.visitSingularStringField(value: self.node, fieldNumber: 3)
+    }
+    if !self.signature.isEmpty {
+      try visitor.visitSingularBytesField(value: self.signature, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Goud_Peer_V1_SubmitRequest, rhs: Goud_Peer_V1_SubmitRequest) -> Bool {
     if lhs.chain != rhs.chain {return false}
     if lhs.entry != rhs.entry {return false}
+    if lhs.node != rhs.node {return false}
+    if lhs.signature != rhs.signature {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

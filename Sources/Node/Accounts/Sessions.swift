@@ -1,0 +1,98 @@
+import Crypto
+import Foundation
+import GoudCore
+import JWTKit
+import Synchronization
+
+/// Who a request comes from, as its token proves.
+struct Session: Sendable {
+  /// Account id, 16 bytes.
+  let account: [UInt8]
+  let key: EntryKey
+  /// Seconds since 1970.
+  let expires: Int64
+}
+
+/// Issues and checks session tokens: JWTs (HS256) of one hour that carry the API key, sealed with the node's session
+/// secret. A token is good at every node that has the same two secrets.
+///
+/// A token that was checked is remembered (4096 of them) by its SHA-256, with the entry key derived from it, so that a
+/// busy client costs one hash a request.
+final class Sessions: Sendable {
+  /// The claims of a token. `key`: base64 of the sealed API key, bound to the account.
+  private struct Claims: JWTPayload {
+    let sub: String
+    let iat: Int64
+    let exp: Int64
+    let key: String
+
+    /// Nothing: `Sessions` looks at the time itself, to tell an expired token from a wrong one.
+    func verify(using _: some JWTAlgorithm) {}
+  }
+
+  let lifetime: Int64
+  private let secrets: NodeSecrets
+  private let signer = JWTKeyCollection()
+  private let known = Mutex(BoundedCache<SHA256Digest, Session>(capacity: 4096))
+  private let now: @Sendable () -> Int64
+
+  /// - Parameters:
+  ///   - lifetime: seconds.
+  ///   - now: seconds since 1970.
+  init(
+    _ secrets: NodeSecrets, lifetime: Int64 = 3600, now: @escaping @Sendable () -> Int64 = { Int64(time(nil)) }
+  ) async {
+    self.secrets = secrets
+    self.lifetime = lifetime
+    self.now = now
+    await signer.add(hmac: HMACKey(key: secrets.tokens), digestAlgorithm: .sha256)
+  }
+
+  func issue(_ key: APIKey, account: [UInt8]) async throws -> String {
+    let sealed = try AES.GCM.seal(key.bytes, using: secrets.sealing, authenticating: account).combined!
+    let time = now()
+    return try await signer.sign(
+      Claims(sub: Hex.text(account), iat: time, exp: time + lifetime, key: sealed.base64EncodedString()))
+  }
+
+  /// The session that `token` stands for.
+  /// - Parameter admit: asked once for a token not seen before, whether its account exists.
+  /// - Throws: `auth.token-invalid`, `auth.token-expired`; what `admit` throws.
+  func session(_ token: Substring, admit: ([UInt8]) async throws -> Void) async throws -> Session {
+    let name = SHA256.hash(data: Array(token.utf8))
+    let session: Session
+    if let remembered = known.withLock({ $0.value(for: name) }) {
+      session = remembered
+    } else {
+      session = try await check(token)
+      try expired(session)
+      try await admit(session.account)
+      known.withLock { $0.insert(session, for: name) }
+    }
+    try expired(session)
+    return session
+  }
+
+  private func expired(_ session: Session) throws {
+    guard now() < session.expires else {
+      throw GoudError(.tokenExpired, "the session token has expired", hint: "log in again: POST /account/login")
+    }
+  }
+
+  private func check(_ token: Substring) async throws -> Session {
+    do {
+      let claims = try await signer.verify(Array(token.utf8), as: Claims.self)
+      guard let account = Hex.bytes(claims.sub), let sealed = Data(base64Encoded: claims.key) else {
+        throw JWTError.malformedToken(reason: "claims")
+      }
+      let bytes = try AES.GCM.open(.init(combined: sealed), using: secrets.sealing, authenticating: account)
+      return Session(
+        account: account, key: EntryKey(APIKey(bytes: Array(bytes)), account: account), expires: claims.exp)
+    } catch {
+      // Which of the steps failed is nobody's business.
+      throw GoudError(
+        .tokenInvalid, "the session token is not one of this node",
+        hint: "log in here: POST /account/login (nodes share tokens when they share JWT_SECRET and SESSION_SECRET)")
+    }
+  }
+}

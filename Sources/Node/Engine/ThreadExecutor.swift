@@ -1,0 +1,59 @@
+import Foundation
+
+/// Runs the jobs of one actor on a thread of its own, in the order of their arrival. What such an actor does may block
+/// (a database that waits for its disk) without keeping anything else waiting.
+///
+/// The thread ends when the executor is released and its last job is done.
+final class ThreadExecutor: SerialExecutor {
+  private let jobs: JobQueue
+
+  init(name: String) {
+    let jobs = JobQueue()
+    self.jobs = jobs
+    let thread = Thread { while let batch = jobs.take() { for job in batch { job() } } }
+    thread.name = name
+    thread.stackSize = 4 << 20
+    thread.start()
+  }
+
+  deinit { jobs.close() }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    // Holds the executor until the job has run: an actor may end with its last job.
+    jobs.add { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+  }
+
+  func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+}
+
+/// Jobs waiting for a thread. Not bounded by itself: whoever calls an actor waits for its answer, so that it holds at
+/// most one job of each caller.
+private final class JobQueue: @unchecked Sendable {
+  private let condition = NSCondition()
+  private var waiting: [@Sendable () -> Void] = []
+  private var closed = false
+
+  func add(_ job: @escaping @Sendable () -> Void) {
+    condition.lock()
+    waiting.append(job)
+    condition.signal()
+    condition.unlock()
+  }
+
+  func close() {
+    condition.lock()
+    closed = true
+    condition.signal()
+    condition.unlock()
+  }
+
+  /// All that waits; waits for the first. nil once closed and empty.
+  func take() -> [@Sendable () -> Void]? {
+    condition.lock()
+    defer { condition.unlock() }
+    while waiting.isEmpty && !closed { condition.wait() }
+    defer { waiting = [] }
+    return waiting.isEmpty ? nil : waiting
+  }
+}

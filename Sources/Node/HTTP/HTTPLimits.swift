@@ -1,0 +1,55 @@
+import GoudCore
+
+/// What one node takes on at most. Whatever goes beyond is refused with the status beside it; nothing queues without
+/// bound.
+public struct HTTPLimits: Sendable {
+  /// The `data` of an entry, in bytes of UTF-8: 413.
+  public var dataBytes = 1 << 20
+  /// The `label` of an entry, in bytes of UTF-8: 422.
+  public var labelBytes = 256
+  /// The body of a request that carries no data: 413.
+  public var smallBodyBytes = 16 << 10
+  /// The body of a submission: escapes may double the data. 413.
+  public var submissionBytes: Int { 2 * dataBytes + smallBodyBytes }
+  /// Arrays and objects within each other: 400.
+  public var nesting = 32
+  /// The request line and all header fields together: 431.
+  public var headBytes = 16 << 10
+  /// Header fields: 431.
+  public var headFields = 64
+  /// Blocks of one page of `/chain`, and how many are given unasked.
+  public var chainPage = 100
+  public var chainPageDefault = 20
+  /// Encoded bytes of the blocks of one page; a page always holds one block.
+  public var chainPageBytes = 1 << 20
+  /// Entries of one page of `/data/list`, and how many are given unasked.
+  public var listPage = 200
+  public var listPageDefault = 50
+
+  /// From the first byte of a request to its last: 408, and the connection ends.
+  public var requestTime: Duration = .seconds(10)
+  /// From the last byte of a submission to its acknowledgement: 504.
+  public var submitTime: Duration = .seconds(10)
+  /// From the last byte of a request to the last byte of its answer; then the connection ends.
+  public var answerTime: Duration = .seconds(30)
+  /// How long a connection may stay between requests.
+  public var idleTime: Duration = .seconds(60)
+  /// How long what is left of a refused request is read and dropped before the connection ends.
+  public var drainTime: Duration = .seconds(2)
+  /// Connections at once; a further one takes the place of the one that has been idle longest.
+  public var connections = 1024
+
+  /// Threads that read the ledger, and reads that may wait for one: 503.
+  public var readers = 4
+  public var waitingReads = 256
+  /// Bytes of request bodies, from their announcement to the answer, and of pages of blocks, held at once: 503.
+  public var bodiesBytes = 64 << 20
+
+  /// Logins, and new accounts, from one address: 429.
+  public var accountBurst = 256
+  public var accountsPerSecond = 32.0
+  /// How long a session token is good for, in seconds.
+  public var sessionSeconds: Int64 = 3600
+
+  public init() {}
+}

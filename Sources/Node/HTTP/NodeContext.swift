@@ -1,0 +1,39 @@
+import Hummingbird
+import NIOCore
+
+/// What a route knows of a request besides the request.
+struct NodeContext: RequestContext {
+  var coreContext: CoreRequestContextStorage
+  /// The client's address without its port; `unknown` when there is no socket.
+  let client: String
+
+  init(source: ApplicationRequestContextSource) {
+    coreContext = CoreRequestContextStorage(source: source)
+    client = source.channel.remoteAddress?.ipAddress ?? "unknown"
+  }
+}
+
+/// One address of the API: its path, the methods it takes, and what answers.
+struct Route: Sendable {
+  typealias Handler = @Sendable (Request, NodeContext) async throws -> Response
+
+  let path: String
+  let methods: [HTTPRequest.Method]
+  let handler: Handler
+
+  init(_ path: String, _ methods: [HTTPRequest.Method] = [.get], _ handler: @escaping Handler) {
+    self.path = path
+    self.methods = methods
+    self.handler = handler
+  }
+
+  /// Whether `other`, a request's path, is this one: as many components, each equal or standing for a parameter.
+  func matches(_ other: String) -> Bool {
+    let mine = path.split(separator: "/")
+    let others = other.split(separator: "/")
+    return mine.count == others.count && zip(mine, others).allSatisfy { $0 == $1 || $0.hasPrefix("{") }
+  }
+
+  /// What the `Allow` field lists: HEAD goes with GET.
+  var allowed: [String] { (methods + (methods.contains(.get) ? [.head] : [])).map(\.rawValue) }
+}

@@ -1,0 +1,45 @@
+import GRPCCore
+import GRPCNIOTransportHTTP2
+
+/// What a peer may cost at most. Nothing here is configurable: a network runs one version of these.
+enum PeerLimits {
+  /// Blocks in one message, whichever is less. One block alone is at most 2 MiB (docs/chain.md).
+  static let batchBlocks = 1024
+  static let batchBytes = 4 << 20
+  /// What one message may be at most, sent by anyone; longer ones end the call before they are read.
+  static let messageBytes = 8 << 20
+  /// Connections that a node serves at once.
+  static let connections = 64
+  /// Calls on one connection at once.
+  static let streams = 1024
+  /// From connecting to an authenticated stream.
+  static let handshake = Duration.seconds(5)
+  /// Between two signs of life that the authority sends on an idle stream, each of which is answered.
+  static let heartbeat = Duration.milliseconds(500)
+  /// Without a sign of life for this long, a stream is given up.
+  static let silence = Duration.seconds(3)
+  /// Messages to one peer that wait for it to take them.
+  static let outboxMessages = 64
+  static let outboxBytes = 32 << 20
+  /// Waits between two attempts to connect: doubling, with ±20 % of jitter.
+  static let firstRetry = Duration.milliseconds(100)
+  static let lastRetry = Duration.seconds(3)
+  /// The same after a refusal: what is wrong there takes longer to put right.
+  static let refusedRetry = Duration.seconds(5)
+  /// A clock that is off by more is reported.
+  static let clockTolerance = Duration.seconds(5)
+  /// A locator (`Introduction.locator`) of 2^64 blocks.
+  static let locatorBlocks = 66
+  static let inspectedBlocks = 128
+
+  /// For calls that a node makes.
+  static func call(timeout: Duration? = nil) -> CallOptions {
+    var options = CallOptions.defaults
+    options.timeout = timeout
+    options.waitForReady = false
+    // The transport bounds what comes in by the first of these (grpc-swift-nio-transport 2.9).
+    options.maxRequestMessageBytes = messageBytes
+    options.maxResponseMessageBytes = messageBytes
+    return options
+  }
+}

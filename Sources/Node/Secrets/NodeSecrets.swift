@@ -1,0 +1,44 @@
+import Crypto
+import Foundation
+import GoudCore
+
+/// What a node signs and seals sessions with. `jwt_secret` and `session_secret` lie in the root of its volume: 64
+/// hexadecimal digits (32 random bytes) and a newline, mode 0600, created at the first start and kept from then on.
+///
+/// | variable | replaces | default | range | secret |
+/// |---|---|---|---|---|
+/// | `JWT_SECRET` | `jwt_secret` | the file | text, 32 bytes or more | yes |
+/// | `SESSION_SECRET` | `session_secret` | the file | text, 32 bytes or more | yes |
+///
+/// A variable that is set is used as it is, and its file is neither read nor created. An empty one counts as not set.
+public struct NodeSecrets: Sendable {
+  /// Signs session tokens (HMAC-SHA-256): the secret's text, so that other programs can check a token with the file.
+  let tokens: SymmetricKey
+  /// Seals the API key inside a session token (AES-256-GCM), derived from the secret's text.
+  let sealing: SymmetricKey
+
+  /// Fewer bytes than this are refused.
+  static let least = 32
+
+  /// Reads the secrets of the volume at `volume`, and creates those that are missing.
+  /// - Throws: `secret.invalid`, `config.invalid-value`, `io.*`; no message shows anything of a secret.
+  public init(volume: String, environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+    let jwt = try Self.secret("jwt_secret", variable: "JWT_SECRET", volume, environment)
+    let session = try Self.secret("session_secret", variable: "SESSION_SECRET", volume, environment)
+    tokens = SymmetricKey(data: jwt)
+    sealing = HKDF<SHA256>.deriveKey(
+      inputKeyMaterial: SymmetricKey(data: session), info: Array("goud session seal v1".utf8), outputByteCount: 32)
+  }
+
+  private static func secret(
+    _ name: String, variable: String, _ volume: String, _ environment: [String: String]
+  ) throws -> [UInt8] {
+    guard let text = environment[variable], !text.isEmpty else { return try SecretFile(volume, name).content() }
+    guard text.utf8.count >= least else {
+      throw GoudError(
+        .configInvalid, "\(variable) is \(text.utf8.count) bytes long; a secret has at least \(least)",
+        hint: "make one with: openssl rand -hex 32")
+    }
+    return Array(text.utf8)
+  }
+}

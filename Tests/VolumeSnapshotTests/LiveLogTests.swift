@@ -1,0 +1,156 @@
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+
+@testable import VolumeSnapshot
+
+/// Several logs that hold writes not yet in tables: all of them are in a snapshot, or it is refused.
+@Suite struct LiveLogTests {
+  // MARK: Healthy
+
+  @Test(arguments: TwoLogs.allCases)
+  func everyWriteOfTwoHealthyLogsIsInTheView(_ logs: TwoLogs) throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, logs)
+      let view = try #require(try volume.take().databases[0].view)
+      #expect(view.sequence == 5 && view.logsRead.count == 2 && view.oldestLiveLog <= view.logsRead.min()!)
+      #expect(try volume.recoveredKeys() == ["a", "b", "c", "d"])
+    }
+  }
+
+  @Test func theTornEndOfTheNewestLogIsAccepted() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, .reopened)
+      try volume.cut(volume.newest, to: volume.bytes(of: volume.newest).count - 3)
+      #expect(try volume.take().databases[0].view?.sequence == 4)
+      #expect(try volume.recoveredKeys() == ["a", "b", "c"])
+    }
+  }
+
+  @Test func aNewestLogWithNothingButATornRecordIsAccepted() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, .reopened)
+      let whole = try volume.bytes(of: volume.newest)
+      for size in [0, 3, 9] {
+        try volume.cut(volume.newest, to: size, of: whole)
+        #expect(try volume.take().databases[0].view?.sequence == 3, "cut to \(size)")
+      }
+    }
+  }
+
+  /// A crash tore the log; the node came back, kept it, and went on in a new one with the next sequence number.
+  @Test func aTornLogThatTheNodeRecoveredFromIsAcceptedWithAllThatFollows() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, .reopened) { log in
+        let size = try #require(try FileSystem.status(log)).st_size
+        #expect(truncate(log, size - 3) == 0)
+      }
+      let view = try #require(try volume.take().databases[0].view)
+      #expect(view.sequence == 4 && view.logsRead.count == 2)
+      #expect(try volume.recoveredKeys() == ["a", "c", "d"])
+    }
+  }
+
+  /// A recycled log ends in what its earlier use left, and recovery takes that for its end.
+  @Test(arguments: TwoLogs.allCases, [0, 3])
+  func recycledLogsAreAllInTheView(_ logs: TwoLogs, cutting: Int) throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, logs)
+      for log in [volume.oldest, volume.newest] { try volume.recycle(log, cutting: cutting) }
+      let view = try #require(try volume.take().databases[0].view)
+      #expect(view.sequence == 5 && view.logsRead.count == 2)
+      #expect(try volume.recoveredKeys() == ["a", "b", "c", "d"])
+    }
+  }
+
+  @Test func aLogWhoseWritesAreAllInTablesNeedNotBeRead() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, .reopened)
+      let old = try volume.bytes(of: volume.newest)
+      let database = try RawDatabase(volume.path, volume.options)
+      for family in 0...1 { try database.flush(family: family) }
+      try database.put("e")
+      try Data(old).write(to: URL(fileURLWithPath: "\(volume.path)/000002.log"))
+      let view = try #require(try volume.take().databases[0].view)
+      #expect(view.sequence == 6 && view.oldestLiveLog > 2 && !view.logsRead.contains(2))
+    }
+  }
+
+  // MARK: Damaged
+
+  @Test(arguments: TwoLogs.allCases)
+  func anyBitFlippedInTheLastRecordOfAnOlderLogIsRefused(_ logs: TwoLogs) throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, logs)
+      let whole = try volume.bytes(of: volume.oldest)
+      for offset in LoggedVolume.lastRecord(whole)..<whole.count {
+        try volume.flip(volume.oldest, at: offset, of: whole)
+        #expect(volume.refusal()?.code == .databaseCorrupt, "byte \(offset) of \(whole.count)")
+      }
+    }
+  }
+
+  @Test(arguments: TwoLogs.allCases)
+  func anOlderLogCutInItsLastRecordIsRefused(_ logs: TwoLogs) throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, logs)
+      let whole = try volume.bytes(of: volume.oldest)
+      for size in (LoggedVolume.lastRecord(whole) + 1)..<whole.count {
+        try volume.cut(volume.oldest, to: size, of: whole)
+        #expect(volume.refusal()?.code == .databaseCorrupt, "cut to \(size) of \(whole.count)")
+      }
+    }
+  }
+
+  @Test func theRefusalNamesTheDamagedLogAndTheOneThatWouldBeLost() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, .reopened)
+      let whole = try volume.bytes(of: volume.oldest)
+      try volume.flip(volume.oldest, at: whole.count - 1, of: whole)
+      let error = try #require(volume.refusal())
+      #expect(error.context == ["file": volume.oldest, "unread": volume.newest])
+      #expect(try !volume.recoveredKeys().contains("c"), "RocksDB itself drops the newer log")
+      let snapshot = try volume.take(unproven: true)
+      #expect(snapshot.databases[0].unproven == [error.message])
+      let proof = #expect(throws: GoudError.self) {
+        try VolumeProof.check(volume.path, depth: .quick, scratch: scratch)
+      }
+      #expect(proof?.code == .databaseCorrupt)
+    }
+  }
+
+  @Test func anOlderLogOfWhichNothingIsLeftToReadIsRefused() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, .reopened)
+      let whole = try volume.bytes(of: volume.oldest)
+      // The first of its records alone, and damaged.
+      let first = 7 + Int(whole[4]) + Int(whole[5]) << 8
+      try volume.flip(volume.oldest, at: first - 1, of: Array(whole[..<first]))
+      #expect(volume.refusal()?.context["unread"] == volume.newest)
+    }
+  }
+
+  @Test func aNewerLogThatBeginsWithARecordOfManyBlocksIsMissed() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, .reopened, newestBytes: 100_000)
+      let whole = try volume.bytes(of: volume.oldest)
+      #expect(volume.refusal() == nil)
+      try volume.flip(volume.oldest, at: whole.count - 1, of: whole)
+      #expect(volume.refusal()?.context["unread"] == volume.newest)
+      // Torn inside its one record, it holds nothing to lose.
+      try volume.cut(volume.newest, to: 90_000)
+      #expect(volume.refusal() == nil)
+    }
+  }
+
+  /// The limit of what can be told: nothing follows that would give the damage away.
+  @Test func damageInTheVeryLastRecordLooksLikeATornEnd() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, .reopened)
+      let whole = try volume.bytes(of: volume.newest)
+      try volume.flip(volume.newest, at: whole.count - 1, of: whole)
+      #expect(try volume.take().databases[0].view?.sequence == 4)
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import GoudCore
+import TestSupport
+
+@testable import VolumeSnapshot
+
+/// How a database comes to have two logs whose writes are not in tables.
+enum TwoLogs: CaseIterable {
+  /// One of two column families was flushed: its table is newer than the older log.
+  case flushed
+  /// It was closed and opened again without a flush; it has no tables at all.
+  case reopened
+}
+
+/// A volume with two live logs: `a`, `b` in the older, `c`, `d` in the newer; five writes with `x` of another family.
+struct LoggedVolume {
+  let path: String
+  /// What it was opened with, in RocksDB's spelling.
+  let options: String
+  private let scratch: String
+
+  /// - Parameters:
+  ///   - newestBytes: the size of the first value of the newer log.
+  ///   - between: what happens to the older log before the newer one is begun; for `reopened`.
+  init(
+    _ scratch: String, _ logs: TwoLogs, options: String = "", newestBytes: Int = 5,
+    between: (_ log: String) throws -> Void = { _ in }
+  ) throws {
+    self.scratch = scratch
+    path = "\(scratch)/db"
+    self.options = "avoid_flush_during_recovery=true;\(options)"
+    var database: RawDatabase? = try RawDatabase(path, self.options)
+    try database?.put("a")
+    try database?.put("x", family: 1)
+    try database?.put("b")
+    switch logs {
+    case .flushed: try database?.flush(family: 1)
+    case .reopened:
+      database = nil
+      try between(oldest)
+      database = try RawDatabase(path, self.options)
+    }
+    try database?.put("c", bytes: newestBytes)
+    try database?.put("d")
+  }
+
+  var oldest: String { logs.first! }
+  var newest: String { logs.last! }
+  private var logs: [String] {
+    ((try? FileSystem.names(in: path)) ?? []).filter { $0.hasSuffix(".log") }.sorted().map { "\(path)/\($0)" }
+  }
+
+  func take(unproven: Bool = false) throws -> VolumeSnapshot {
+    var options = SnapshotOptions(scratch: scratch)
+    options.allowUnproven = unproven
+    return try VolumeSnapshot.take(path, options: options)
+  }
+
+  /// The error of a snapshot; nil when one can be taken.
+  func refusal() -> GoudError? {
+    do {
+      _ = try take()
+      return nil
+    } catch {
+      return error as? GoudError
+    }
+  }
+
+  /// The keys of the default family that RocksDB recovers from a copy of what a snapshot takes, proven or not.
+  func recoveredKeys() throws -> [String] {
+    let copy = "\(scratch)/copy"
+    try take(unproven: true).unpack(to: copy)
+    return try RawDatabase(copy, options).keys()
+  }
+
+  // MARK: Damage
+
+  func bytes(of log: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: log))) }
+
+  /// Changes one bit of `whole`, another one at each offset.
+  func flip(_ log: String, at offset: Int, of whole: [UInt8]) throws {
+    var bytes = whole
+    bytes[offset] ^= 1 << UInt8(offset % 8)
+    try Data(bytes).write(to: URL(fileURLWithPath: log))
+  }
+
+  func cut(_ log: String, to size: Int, of whole: [UInt8]? = nil) throws {
+    try Data(try whole ?? bytes(of: log)).prefix(size).write(to: URL(fileURLWithPath: log))
+  }
+
+  /// Makes a recycled log of one with records of one piece: each carries the log's number, and behind the last one lies
+  /// what the file held in its earlier use. (RocksDB 7.8 recycles no logs under its default recovery mode; newer do.)
+  /// - Parameter cutting: how much of the old record the new ones have overwritten.
+  func recycle(_ log: String, cutting: Int) throws {
+    let whole = try bytes(of: log)
+    let number = UInt32(FileSystem.name(of: log).prefix { $0 != "." })!
+    var offset = 0
+    var recycled: [UInt8] = []
+    while offset < whole.count {
+      let next = offset + 7 + Int(whole[offset + 4]) + Int(whole[offset + 5]) << 8
+      recycled += Self.recyclablePiece(whole[(offset + 7)..<next], number: number)
+      offset = next
+    }
+    recycled += Self.recyclablePiece(whole[7...20], number: number - 1).dropFirst(cutting)
+    try Data(recycled).write(to: URL(fileURLWithPath: log))
+  }
+
+  private static func recyclablePiece(_ content: ArraySlice<UInt8>, number: UInt32) -> [UInt8] {
+    let covered = [5] + bytes(number) + content
+    var checksum = ~UInt32(0)
+    for byte in covered {
+      checksum ^= UInt32(byte)
+      for _ in 0..<8 { checksum = checksum >> 1 ^ (checksum & 1 == 1 ? 0x82f6_3b78 : 0) }
+    }
+    checksum = ~checksum
+    let masked = (checksum >> 15 | checksum << 17) &+ 0xa282_ead8
+    return bytes(masked) + [UInt8(content.count & 0xff), UInt8(content.count >> 8)] + covered
+  }
+
+  private static func bytes(_ word: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+
+  /// Where the last record begins in a log of records that are one piece each.
+  static func lastRecord(_ log: [UInt8]) -> Int {
+    var offset = 0
+    while true {
+      let next = offset + 7 + Int(log[offset + 4]) + Int(log[offset + 5]) << 8
+      if next >= log.count { return offset }
+      offset = next
+    }
+  }
+}
