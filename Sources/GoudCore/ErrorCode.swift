@@ -65,6 +65,14 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case databaseUnsupported = "database.unsupported-format"
   case databaseFailed = "database.failed"
 
+  // Chain
+  case chainInvalid = "chain.invalid"
+  case chainForeign = "chain.foreign"
+  case chainNewerSchema = "chain.newer-schema"
+  case chainNotALedger = "chain.not-a-ledger"
+  case chainAcknowledged = "chain.acknowledged"
+  case chainKeyInvalid = "chain.invalid-key"
+
   // Archive
   case archiveNotFound = "archive.not-found"
   case archiveCorrupt = "archive.corrupt"
@@ -129,6 +137,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .snapshotUnsupported: .refused
     case .databaseCorrupt: .corrupt
     case .databaseUnsupported: .refused
+    case .chainInvalid: .corrupt
+    case .chainForeign, .chainNewerSchema, .chainNotALedger, .chainAcknowledged, .chainKeyInvalid: .refused
     case .archiveCorrupt, .archiveChecksumMismatch, .archiveUnsafe: .corrupt
     case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven: .refused
     case .restoreForeign, .restoreWrongEnvironment, .restoreNotAVolume, .restoreCrossesFileSystems,

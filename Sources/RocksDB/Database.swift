@@ -29,6 +29,34 @@ public struct DatabaseOptions: Sendable {
   public var level0CompactionTrigger: Int32?
   public var maxManifestBytes: Int?
   public var maxOpenFiles: Int32?
+  /// One cache of table blocks, indexes and filters for all column families.
+  public var blockCacheBytes: Int?
+  /// Bits per key of a Bloom filter over whole keys.
+  public var filterBits: Double?
+  /// Memory tables of all column families together; the largest is flushed when they exceed it.
+  public var allWriteBuffersBytes: Int?
+  /// Logs kept before the column family that holds the oldest is flushed: bounds what opening has to replay.
+  public var allLogsBytes: UInt64?
+  public var recovery: LogRecovery?
+  /// RocksDB's own diary, the `LOG` files.
+  public var diary = Diary.unbounded
+
+  /// What opening does with a damaged log.
+  public enum LogRecovery: Int32, Sendable {
+    /// A last record cut short is dropped: it was never acknowledged. Any other damage is an error.
+    case tolerateCutTail = 0
+    case refuseAnyDamage = 1
+    /// RocksDB's default: everything from the first damage on is dropped, without a word.
+    case untilFirstDamage = 2
+  }
+
+  public enum Diary: Sendable {
+    case unbounded
+    /// Warnings and errors, two files of at most 1 MiB.
+    case warnings
+    /// Nothing is written: a directory opened for reading stays as it is.
+    case none
+  }
 
   public init() {}
 }
@@ -114,23 +142,30 @@ public final class Database: @unchecked Sendable {
   }
 
   /// Calls `body` with every key and value in key order, until it returns false.
+  /// - Parameters:
+  ///   - start: the first key, which need not be there; going `backward`, the last one.
+  ///   - readAhead: bytes read from the device at once; small for a scan that is expected to stop soon.
+  ///   - fillCache: false: leave the block cache to others.
   public func scan(
-    family: String = "default", from start: [UInt8] = [],
-    _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> Bool
+    family: String = "default", from start: [UInt8] = [], backward: Bool = false, readAhead: Int = 1 << 20,
+    fillCache: Bool = true, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> Bool
   ) throws {
     let how = rocksdb_readoptions_create()
     defer { rocksdb_readoptions_destroy(how) }
-    rocksdb_readoptions_set_readahead_size(how, 1 << 20)
+    rocksdb_readoptions_set_readahead_size(how, readAhead)
+    rocksdb_readoptions_set_fill_cache(how, fillCache ? 1 : 0)
     let iterator = rocksdb_create_iterator_cf(handle, how, families[family]!)
     defer { rocksdb_iter_destroy(iterator) }
-    start.withChars { rocksdb_iter_seek(iterator, $0, $1) }
+    start.withChars {
+      backward ? rocksdb_iter_seek_for_prev(iterator, $0, $1) : rocksdb_iter_seek(iterator, $0, $1)
+    }
     while rocksdb_iter_valid(iterator) != 0 {
       var keyCount = 0
       var valueCount = 0
       let key = rocksdb_iter_key(iterator, &keyCount)
       let value = rocksdb_iter_value(iterator, &valueCount)
       guard try body(.init(start: key, count: keyCount), .init(start: value, count: valueCount)) else { return }
-      rocksdb_iter_next(iterator)
+      if backward { rocksdb_iter_prev(iterator) } else { rocksdb_iter_next(iterator) }
     }
     try RocksDBError.check { rocksdb_iter_get_error(iterator, &$0) }
   }
@@ -179,6 +214,11 @@ extension DatabaseOptions {
     }
     if let maxManifestBytes { rocksdb_options_set_max_manifest_file_size(options, maxManifestBytes) }
     if let maxOpenFiles { rocksdb_options_set_max_open_files(options, maxOpenFiles) }
+    if let allWriteBuffersBytes { rocksdb_options_set_db_write_buffer_size(options, allWriteBuffersBytes) }
+    if let allLogsBytes { rocksdb_options_set_max_total_wal_size(options, allLogsBytes) }
+    if let recovery { rocksdb_options_set_wal_recovery_mode(options, recovery.rawValue) }
+    makeTables(options)
+    makeDiary(options)
     if blobFiles { rocksdb_options_set_enable_blob_files(options, 1) }
     if let blobFileBytes { rocksdb_options_set_blob_file_size(options, blobFileBytes) }
     if !tableDirectories.isEmpty {
@@ -187,6 +227,36 @@ extension DatabaseOptions {
       for path in paths { rocksdb_dbpath_destroy(path) }
     }
     return options
+  }
+
+  private func makeTables(_ options: OpaquePointer) {
+    guard blockCacheBytes != nil || filterBits != nil else { return }
+    let tables = rocksdb_block_based_options_create()
+    defer { rocksdb_block_based_options_destroy(tables) }
+    if let blockCacheBytes {
+      let cache = rocksdb_cache_create_lru(blockCacheBytes)
+      defer { rocksdb_cache_destroy(cache) }
+      rocksdb_block_based_options_set_block_cache(tables, cache)
+      rocksdb_block_based_options_set_cache_index_and_filter_blocks(tables, 1)
+    }
+    if let filterBits {
+      rocksdb_block_based_options_set_filter_policy(tables, rocksdb_filterpolicy_create_bloom_full(filterBits))
+    }
+    rocksdb_options_set_block_based_table_factory(options, tables)
+  }
+
+  private func makeDiary(_ options: OpaquePointer) {
+    switch diary {
+    case .unbounded: break
+    case .warnings:
+      rocksdb_options_set_info_log_level(options, 2)
+      rocksdb_options_set_max_log_file_size(options, 1 << 20)
+      rocksdb_options_set_keep_log_file_num(options, 2)
+      rocksdb_options_set_stats_dump_period_sec(options, 0)
+    case .none:
+      // A directory that cannot be made: RocksDB then goes without.
+      rocksdb_options_set_db_log_dir(options, "/dev/null/none")
+    }
   }
 }
 

@@ -1,0 +1,182 @@
+import GoudCore
+import RocksDB
+
+extension Ledger {
+  /// Appends blocks, with what finds their entries, all together or not at all.
+  ///
+  /// - Parameters:
+  ///   - blocks: in order, the first one following the head; checked by `BlockRules` before.
+  ///   - acknowledged: raises the acknowledged height in the same write; held to the new head.
+  ///   - sync: wait until they are on the device. What is not waited for is there after this process is killed, but
+  ///     perhaps not after the power fails.
+  /// - Throws: `ChainFault` (`height`, `previous`, or `entry`: an id that is taken, data of an account that is not
+  ///   there), with nothing changed; `database.corrupt`, `database.failed`: after the latter, the blocks may or may not
+  ///   be there when the ledger is next opened.
+  public func append(_ blocks: [Block], acknowledged: UInt64? = nil, sync: Bool = true) throws {
+    guard let last = blocks.last else { return }
+    try writing.withLock { _ in
+      let before = state.withLock { $0 }
+      try refuseGaps(blocks, after: before.head)
+      let batch = WriteBatch()
+      var fresh = FreshEntries(ledger: self)
+      for block in blocks {
+        database.put(block.encoded, for: LedgerFormat.key(block.height), family: LedgerFormat.blocks, into: batch)
+        for row in try fresh.rows(of: block) {
+          database.put(row.value, for: row.key, family: row.family, into: batch)
+        }
+      }
+      database.put(LedgerFormat.head(last.reference), for: LedgerFormat.Meta.head, into: batch)
+      let reached = min(max(acknowledged ?? 0, before.acknowledged), last.height)
+      if reached > before.acknowledged {
+        database.put(LedgerFormat.key(reached), for: LedgerFormat.Meta.acknowledged, into: batch)
+      }
+      try guarded { try database.write(batch, sync: sync) }
+      state.withLock {
+        $0.head = last.reference
+        $0.acknowledged = max($0.acknowledged, reached)
+      }
+    }
+  }
+
+  private func refuseGaps(_ blocks: [Block], after head: BlockReference) throws {
+    var previous = head
+    for block in blocks {
+      guard block.height == previous.height + 1 else {
+        throw ChainFault(.height, at: block.height, "does not follow \(previous)")
+      }
+      guard block.previous == previous.hash, block.chain == chain else {
+        throw ChainFault(.previous, at: block.height, "does not follow \(previous)")
+      }
+      previous = block.reference
+    }
+  }
+
+  /// Takes back every block above `height`, newest first, with what finds their entries. Killed half-way, it leaves a
+  /// whole ledger with some of them gone. Returns when it is on the device.
+  ///
+  /// - Parameter force: also below the acknowledged height, which then goes down with the head.
+  /// - Throws: `chain.acknowledged` with nothing changed; `database.corrupt`, `database.failed`.
+  public func truncate(above height: UInt64, force: Bool = false) throws {
+    try writing.withLock { _ in
+      let before = state.withLock { $0 }
+      guard height < before.head.height else { return }
+      guard force || height >= before.acknowledged else {
+        throw GoudError(
+          .chainAcknowledged, "block \(height + 1) is acknowledged and cannot be taken back",
+          context: ["height": "\(height)", "acknowledged": "\(before.acknowledged)"])
+      }
+      var top = before.head.height
+      while top > height {
+        let chunk = min(top - height, 1024)
+        try takeBack(from: top, to: top - chunk)
+        top -= chunk
+      }
+      // A million markers of what was removed would slow the next opening down.
+      if before.head.height - height > 10_000 {
+        for family in LedgerFormat.families { database.compact(family: family) }
+      }
+    }
+  }
+
+  /// One write: removes the blocks `height + 1 ... top`.
+  private func takeBack(from top: UInt64, to height: UInt64) throws {
+    let batch = WriteBatch()
+    for number in stride(from: top, to: height, by: -1) {
+      guard
+        let bytes = try guarded({
+          try database.value(for: LedgerFormat.key(number), family: LedgerFormat.blocks)
+        })
+      else { throw LedgerFault.corrupt(directory, "block \(number) is missing") }
+      for row in try rows(of: try decode(bytes, number)) { database.delete(row.key, family: row.family, into: batch) }
+      database.delete(LedgerFormat.key(number), family: LedgerFormat.blocks, into: batch)
+    }
+    guard let head = try block(at: height)?.reference else {
+      throw LedgerFault.corrupt(directory, "block \(height) is missing")
+    }
+    let acknowledged = min(self.acknowledged, height)
+    database.put(LedgerFormat.head(head), for: LedgerFormat.Meta.head, into: batch)
+    database.put(LedgerFormat.key(acknowledged), for: LedgerFormat.Meta.acknowledged, into: batch)
+    try guarded { try database.write(batch, sync: true) }
+    state.withLock {
+      $0.head = head
+      $0.acknowledged = acknowledged
+    }
+  }
+
+  private func rows(of block: Block) throws -> [IndexRow] {
+    do {
+      return try block.entries.enumerated().flatMap { index, bytes in
+        IndexRow.rows(
+          of: try Entry(decoding: bytes, height: block.height),
+          at: EntryPosition(height: block.height, index: UInt32(index)))
+      }
+    } catch let fault as ChainFault {
+      throw LedgerFault.corrupt(directory, fault.description, cause: fault)
+    }
+  }
+
+  /// Raises the acknowledged height, held to the head; never lowers it. Not waited for: it is on the device with the
+  /// next write that is.
+  public func setAcknowledged(_ height: UInt64) throws {
+    try writing.withLock { _ in
+      let before = state.withLock { $0 }
+      let reached = min(height, before.head.height)
+      guard reached > before.acknowledged else { return }
+      try guarded { try database.put(LedgerFormat.key(reached), for: LedgerFormat.Meta.acknowledged) }
+      state.withLock { $0.acknowledged = reached }
+    }
+  }
+
+  /// Records a promise. On the device when it returns.
+  public func setPromise(_ promise: EpochPromise) throws {
+    try writing.withLock { _ in
+      try guarded {
+        try database.put(
+          LedgerFormat.key(promise.epoch) + promise.nonce, for: LedgerFormat.Meta.promise, sync: true)
+      }
+      state.withLock { $0.promise = promise }
+    }
+  }
+}
+
+/// Holds the entries of blocks to be appended against those that are there, and against each other.
+private struct FreshEntries {
+  let ledger: Ledger
+  private var taken: Set<IndexRow.Name> = []
+
+  init(ledger: Ledger) { self.ledger = ledger }
+
+  mutating func rows(of block: Block) throws -> [IndexRow] {
+    var rows: [IndexRow] = []
+    for (index, bytes) in block.entries.enumerated() {
+      let entry = try Entry(decoding: bytes, height: block.height)
+      let position = EntryPosition(height: block.height, index: UInt32(index))
+      for row in IndexRow.rows(of: entry, at: position) {
+        // Positions are new by themselves.
+        if row.family != LedgerFormat.entries { try take(row, block.height) }
+        rows.append(row)
+      }
+      if case .data(let data) = entry, try !isTaken(.init(family: LedgerFormat.accounts, key: data.account)) {
+        throw ChainFault(.entry, at: block.height, "entry \(index) is of an account that is not there")
+      }
+    }
+    return rows
+  }
+
+  private mutating func take(_ row: IndexRow, _ height: UInt64) throws {
+    let name = IndexRow.Name(family: row.family, key: row.key)
+    if try isTaken(name) { throw ChainFault(.entry, at: height, "an id of \(row.family) is there already") }
+    taken.insert(name)
+  }
+
+  private func isTaken(_ name: IndexRow.Name) throws -> Bool {
+    try taken.contains(name) || ledger.index(name.family, name.key) != nil
+  }
+}
+
+extension IndexRow {
+  fileprivate struct Name: Hashable {
+    let family: String
+    let key: [UInt8]
+  }
+}
