@@ -91,6 +91,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case restoreUnproven = "restore.unproven"
   case restoreNothingToRollBack = "restore.nothing-to-roll-back"
   case restoreConfirmation = "restore.confirmation-needed"
+  case restorePending = "restore.pending"
   case someFailed = "run.some-items-failed"
 
   // A node's HTTP side: what is wrong with a request
@@ -142,7 +143,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .archiveCorrupt, .archiveChecksumMismatch, .archiveUnsafe: .corrupt
     case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven: .refused
     case .restoreForeign, .restoreWrongEnvironment, .restoreNotAVolume, .restoreCrossesFileSystems,
-      .restoreUnproven, .restoreConfirmation:
+      .restoreUnproven, .restoreConfirmation, .restorePending:
       .refused
     case .requestMalformed, .requestInvalid, .requestMethod, .requestTooLarge, .requestHeadTooLarge, .requestMediaType:
       .usage

@@ -111,6 +111,11 @@ public final class Database: @unchecked Sendable {
     try RocksDBError.check { rocksdb_write(handle, how, batch.handle, &$0) }
   }
 
+  /// Waits until every write that has returned is on the device. Others may write meanwhile.
+  public func synchronize() throws {
+    try RocksDBError.check { rocksdb_flush_wal(handle, 1, &$0) }
+  }
+
   public func put(_ value: [UInt8], for key: [UInt8], family: String = "default", sync: Bool = false) throws {
     let batch = WriteBatch()
     put(value, for: key, family: family, into: batch)

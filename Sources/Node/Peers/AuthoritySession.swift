@@ -4,37 +4,47 @@ import PeerProtocol
 import Replication
 import Synchronization
 
-/// A follower's end of its stream to the authority. `send` never waits.
+/// A follower's end of its stream to the authority. Sending never waits.
 final class AuthorityLink: Sendable {
+  let connection = Connection.next()
+  private let greeting: Greeting
+  private let identity: NodeIdentity
   private let outbox: Outbox<Goud_Peer_V1_FollowerMessage>
   private let end: EndOfStream
   /// For calls beside the stream, over the same connection.
   let client: PeerConnection.Client
 
   fileprivate init(
-    _ outbox: Outbox<Goud_Peer_V1_FollowerMessage>, _ end: EndOfStream, _ client: PeerConnection.Client
+    _ greeting: Greeting, _ identity: NodeIdentity, _ outbox: Outbox<Goud_Peer_V1_FollowerMessage>,
+    _ end: EndOfStream, _ client: PeerConnection.Client
   ) {
+    self.greeting = greeting
+    self.identity = identity
     self.outbox = outbox
     self.end = end
     self.client = client
   }
 
-  func send(_ said: FollowerSaid) {
-    if !outbox.offer(said.wire) { drop(PeerFault(.slow, "the authority takes too long to take what it is sent")) }
+  func send(_ message: FollowerMessage) throws {
+    if !outbox.offer(try message.wire(greeting, from: identity)) {
+      end.now(PeerFault(.slow, "the authority takes too long to take what it is sent"))
+    }
   }
 
-  /// Ends the stream; the authority is told why.
-  func drop(_ fault: PeerFault) { end.now(fault) }
+  /// Ends the stream once what is queued has been sent.
+  func close(_ fault: PeerFault) {
+    end.later(fault)
+    outbox.close()
+  }
 }
 
 /// What a follower does with its stream to the authority.
 protocol AuthorityHost: Sendable {
-  /// What it introduces itself with.
-  func introduction() async throws -> (Position, locator: [BlockID])
-  /// The authority has proven who it is with its first `openEpoch`, which follows.
+  /// The authority waits for an introduction.
   func authorityConnected(_ link: AuthorityLink) async throws
   /// Returns when the message has been dealt with: the next one is not read before.
-  func authoritySaid(_ said: AuthoritySaid, on link: AuthorityLink) async throws
+  func authoritySaid(_ message: AuthorityMessage, on link: AuthorityLink) async throws
+  func authoritySent(_ blocks: SentBlocks, on link: AuthorityLink) async throws
   func authorityGone(_ link: AuthorityLink) async
 }
 
@@ -46,7 +56,7 @@ final class AuthoritySession: Sendable {
   private let signs = LifeSigns()
   private let end = EndOfStream()
   private let outbox = Outbox<Goud_Peer_V1_FollowerMessage>()
-  private let nonce = Handshake.nonce()
+  private let proven = Atomic<Bool>(false)
 
   init(identity: NodeIdentity, host: any AuthorityHost, book: PeerBook) {
     self.identity = identity
@@ -55,80 +65,99 @@ final class AuthoritySession: Sendable {
   }
 
   /// Whether the authority has proven who it is.
-  var established: Bool { state.withLock { $0 } }
-  private let state = Mutex(false)
+  var established: Bool { proven.load(ordering: .relaxed) }
 
+  /// Returns only by throwing.
   /// - Throws: why the stream ended, as a `PeerFault`; it is in the book. Or `CancellationError`.
   func run(at address: HostPort) async throws {
+    let fault: PeerFault
     do {
       try await race(
         { try await self.signs.watch() },
         { try await PeerConnection.with(address) { try await self.call($0) } })
-      throw PeerFault(.unreachable, "the authority ended the stream")
+      fault = end.reason ?? PeerFault(.unreachable, "the authority ended the stream")
     } catch {
       try Task.checkCancellation()
-      let fault = PeerFault(error)
-      book.dropped(identity.authority, fault)
-      throw fault
+      fault = end.reason ?? PeerFault(error)
     }
+    book.dropped(identity.authority, fault)
+    throw fault
   }
 
   private func call(_ client: PeerConnection.Client) async throws {
     try await client.follow(options: PeerLimits.call()) { writer in
       try await self.outbox.drain(to: writer)
     } onResponse: { response in
-      let link = AuthorityLink(self.outbox, self.end, client)
-      try await race({ try await self.listen(response.messages, link) }, { try await self.refuse(link) })
+      try await race({ try await self.listen(response.messages, client) }, { try await self.refuse() })
     }
   }
 
   /// When this side ends the stream, the authority is told why: what is queued is sent before the call ends.
-  private func refuse(_ link: AuthorityLink) async throws {
+  private func refuse() async throws {
     do {
       try await end.wait()
     } catch let fault as PeerFault {
-      _ = outbox.offer(FollowerSaid.refusal(PeerRefusal(fault)).wire)
+      _ = outbox.offer(.with { $0.refusal = fault.wire })
       outbox.close()
+      // The authority ends the call when it has read that.
+      try await Task.sleep(for: .seconds(1))
       throw fault
     }
   }
 
   private func listen(
-    _ messages: RPCAsyncSequence<Goud_Peer_V1_AuthorityMessage, any Error>, _ link: AuthorityLink
+    _ messages: RPCAsyncSequence<Goud_Peer_V1_AuthorityMessage, any Error>, _ client: PeerConnection.Client
   ) async throws {
     var iterator = messages.makeAsyncIterator()
-    guard case .challenge(let challenge)? = try await iterator.next()?.kind, challenge.nonce.count == 32 else {
+    let first = try await iterator.next()?.kind
+    if case .refusal(let refusal)? = first { throw PeerFault(refusedBy: refusal) }
+    guard case .challenge(let challenge)? = first, challenge.nonce.count == 32 else {
       throw PeerFault(.malformed, "the authority sent no challenge")
     }
-    let (position, locator) = try await host.introduction()
-    _ = outbox.offer(
-      try Introduction.wire(
-        challenge: [UInt8](challenge.nonce), nonce: nonce, position: position, locator: locator, from: identity))
+    let greeting = Greeting(challenge: [UInt8](challenge.nonce), nonce: Greeting.random())
+    let link = AuthorityLink(greeting, identity, outbox, end, client)
     do {
+      try await host.authorityConnected(link)
       while let message = try await iterator.next() {
-        let said = try AuthoritySaid(wire: message, nonce: nonce, to: identity)
-        signs.heard()
-        book.heard(identity.authority)
-        try await hear(said, link)
+        try await hear(try AuthoritySaid(wire: message, nonce: greeting.nonce, to: identity), link)
       }
     } catch {
       await host.authorityGone(link)
+      if end.reason == nil { await refuseAtOnce(PeerFault(error)) }
       throw error
     }
     await host.authorityGone(link)
   }
 
   private func hear(_ said: AuthoritySaid, _ link: AuthorityLink) async throws {
-    if case .refusal(let refusal) = said, PeerFault.Code(rawValue: refusal.code) != nil {
-      throw PeerFault(refusedBy: refusal)
-    }
-    if !established {
-      guard case .openEpoch = said else { throw PeerFault(.notAuthentic, "the authority did not prove who it is") }
-      state.withLock { $0 = true }
+    // Until it has proven who it is, nothing it says prolongs its time.
+    if established { signs.heard() }
+    switch said {
+    case .heartbeat(let clock):
+      book.heard(identity.authority, clock: clock)
+      if !outbox.offer(.with { $0.heartbeat.clock = PeerClock.now() }) {
+        throw PeerFault(.slow, "the authority takes too long to take what it is sent")
+      }
+      return
+    case .message(.openEpoch) where !established:
+      proven.store(true, ordering: .relaxed)
       signs.established()
       book.met(identity.authority, clock: nil)
-      try await host.authorityConnected(link)
+    case .message(.refusal): break
+    default: guard established else { throw PeerFault(.signature, "the authority did not prove who it is") }
     }
-    try await host.authoritySaid(said, on: link)
+    switch said {
+    case .message(let message): try await host.authoritySaid(message, on: link)
+    case .blocks(let blocks): try await host.authoritySent(blocks, on: link)
+    case .heartbeat: break
+    }
+  }
+
+  /// The authority is told why this side goes; a moment is all it gets to hear it.
+  private func refuseAtOnce(_ fault: PeerFault) async {
+    guard !fault.code.isAbsence else { return }
+    _ = outbox.offer(.with { $0.refusal = fault.wire })
+    outbox.close()
+    try? await Task.sleep(for: .milliseconds(100))
   }
 }

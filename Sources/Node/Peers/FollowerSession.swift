@@ -4,9 +4,11 @@ import PeerProtocol
 import Replication
 import Synchronization
 
-/// The authority's end of one follower's stream. `send` never waits.
+/// The authority's end of one follower's stream. Sending never waits.
 final class FollowerLink: Sendable {
   let introduction: Introduction
+  let connection: Connection
+  private let nonce: [UInt8]
   private let identity: NodeIdentity
   private let outbox: Outbox<Goud_Peer_V1_AuthorityMessage>
   private let end: EndOfStream
@@ -14,37 +16,62 @@ final class FollowerLink: Sendable {
   var node: String { introduction.node }
 
   fileprivate init(
-    _ introduction: Introduction, _ identity: NodeIdentity, _ outbox: Outbox<Goud_Peer_V1_AuthorityMessage>,
-    _ end: EndOfStream
+    _ introduction: Introduction, nonce: [UInt8], _ identity: NodeIdentity,
+    _ outbox: Outbox<Goud_Peer_V1_AuthorityMessage>, _ end: EndOfStream
   ) {
     self.introduction = introduction
+    connection = .next()
+    self.nonce = nonce
     self.identity = identity
     self.outbox = outbox
     self.end = end
   }
 
-  /// Queues a message. When too much waits for this follower already, the stream ends (`peer.slow`).
-  func send(_ said: AuthoritySaid) {
-    do {
-      let message = try said.wire(nonce: introduction.nonce, follower: node, from: identity)
-      if !outbox.offer(message, bytes: said.bytes) {
-        drop(PeerFault(.slow, "it takes too long to take what it is sent"))
-      }
-    } catch {
-      drop(PeerFault(.unavailable, "the authority cannot sign"))
+  /// Queues blocks. When too much waits for this follower already, the stream ends (`peer.slow`).
+  func send(_ blocks: SentBlocks) {
+    offer(.append(blocks), bytes: blocks.blocks.reduce(128) { $0 + $1.count + 4 })
+  }
+
+  /// Queues any other message.
+  func send(_ message: AuthorityMessage) throws {
+    switch message {
+    case .openEpoch(let open):
+      let wire = try open.wire(nonce: nonce, follower: node, from: identity)
+      offer(.with { $0.openEpoch = wire })
+    case .append(let append):
+      send(SentBlocks(epoch: append.epoch, previous: append.previous, blocks: [], acknowledged: append.acknowledged))
+    case .acknowledged(let acknowledged): offer(.acknowledged(acknowledged))
+    case .admission(let admission): offer(.admission(admission))
+    case .refusal(let refusal): offer(.refusal(refusal))
     }
   }
 
-  /// Ends the stream; the follower is told why.
-  func drop(_ fault: PeerFault) { end.now(fault) }
+  private func offer(_ message: Goud_Peer_V1_AuthorityMessage, bytes: Int = 256) {
+    if !outbox.offer(message, bytes: bytes) {
+      end.now(PeerFault(.slow, "it takes too long to take what it is sent"))
+    }
+  }
+
+  /// Ends the stream once what is queued has been sent.
+  func close(_ fault: PeerFault) {
+    end.later(fault)
+    outbox.close()
+  }
+}
+
+extension Connection {
+  private static let count = Atomic<UInt64>(0)
+
+  /// One that this process has not used yet.
+  static func next() -> Connection { Connection(count.add(1, ordering: .relaxed).newValue) }
 }
 
 /// What the authority does with its followers' streams.
 protocol FollowerHost: Sendable {
-  /// A follower has proven who it is. An older stream of the same node is over.
+  /// A follower has proven who it is.
   func followerConnected(_ link: FollowerLink) async throws
   /// Returns when the message has been dealt with: the next one is not read before.
-  func followerSaid(_ said: FollowerSaid, on link: FollowerLink) async throws
+  func followerSaid(_ message: FollowerMessage, on link: FollowerLink) async throws
   func followerGone(_ link: FollowerLink) async
 }
 
@@ -66,27 +93,28 @@ final class FollowerSession: Sendable {
     caller = Mutex(remote)
   }
 
-  /// Returns when the follower has ended the stream.
   /// - Throws: `RPCError`, which ends the call; the fault has been told to the follower and written into the book.
   func run(
     _ messages: RPCAsyncSequence<Goud_Peer_V1_FollowerMessage, any Error>,
     _ writer: RPCWriter<Goud_Peer_V1_AuthorityMessage>
   ) async throws {
+    var fault: PeerFault
     do {
       try await race(
         { try await self.signs.watch() }, { try await self.end.wait() }, { try await self.outbox.drain(to: writer) },
-        { try await self.converse(messages) })
+        { try await self.beat() }, { try await self.converse(messages) })
+      fault = end.reason ?? PeerFault(.unreachable, "it ended the stream")
     } catch {
-      let fault = PeerFault(error)
-      book.dropped(caller.withLock { $0 }, fault)
+      fault = PeerFault(error)
       // What the peer does not take now it never will: the call ends either way.
-      try? await writer.write(.with { $0.refusal = PeerRefusal(fault).wire })
-      throw RPCError(code: .aborted, message: fault.description)
+      try? await writer.write(.with { $0.refusal = fault.wire })
     }
+    book.dropped(caller.withLock { $0 }, fault)
+    throw RPCError(code: .aborted, message: fault.description)
   }
 
   private func converse(_ messages: RPCAsyncSequence<Goud_Peer_V1_FollowerMessage, any Error>) async throws {
-    let challenge = Handshake.nonce()
+    let challenge = Greeting.random()
     _ = outbox.offer(.with { $0.challenge.nonce = Data(challenge) })
     var iterator = messages.makeAsyncIterator()
     guard case .introduction(let wire)? = try await iterator.next()?.kind else {
@@ -94,20 +122,27 @@ final class FollowerSession: Sendable {
     }
     let introduction = try Introduction(wire: wire, challenge: challenge, to: identity)
     caller.withLock { $0 = introduction.node }
-    book.met(introduction.node, clock: introduction.clock)
+    book.met(introduction.node, clock: wire.clock)
     signs.established()
-    let link = FollowerLink(introduction, identity, outbox, end)
-    try await host.followerConnected(link)
+    let link = FollowerLink(introduction, nonce: [UInt8](wire.nonce), identity, outbox, end)
     do {
+      try await host.followerConnected(link)
       while let message = try await iterator.next() {
         signs.heard()
-        book.heard(link.node)
-        try await host.followerSaid(try FollowerSaid(wire: message), on: link)
+        if case .heartbeat(let heartbeat) = message.kind { book.heard(link.node, clock: heartbeat.clock) }
+        if let message = try FollowerMessage(wire: message) { try await host.followerSaid(message, on: link) }
       }
     } catch {
       await host.followerGone(link)
       throw error
     }
     await host.followerGone(link)
+  }
+
+  private func beat() async throws {
+    while true {
+      try await Task.sleep(for: PeerLimits.heartbeat)
+      guard outbox.offer(.heartbeat()) else { throw PeerFault(.slow, "it takes too long to take what it is sent") }
+    }
   }
 }

@@ -34,13 +34,23 @@ final class LifeSigns: Sendable {
 final class EndOfStream: Sendable {
   private let faults: AsyncStream<PeerFault>
   private let input: AsyncStream<PeerFault>.Continuation
+  private let first = Mutex<PeerFault?>(nil)
 
   init() { (faults, input) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1)) }
 
-  /// The first fault counts.
-  func now(_ fault: PeerFault) { input.yield(fault) }
+  /// Why this side has ended the stream. The first reason counts.
+  var reason: PeerFault? { first.withLock { $0 } }
 
-  /// - Throws: the fault, once there is one.
+  /// Ends the stream, whatever is still queued.
+  func now(_ fault: PeerFault) {
+    later(fault)
+    input.yield(fault)
+  }
+
+  /// The stream is going to end, once what is queued has been sent.
+  func later(_ fault: PeerFault) { first.withLock { $0 = $0 ?? fault } }
+
+  /// - Throws: the fault of `now`.
   func wait() async throws {
     for await fault in faults { throw fault }
     throw CancellationError()

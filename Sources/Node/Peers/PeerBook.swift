@@ -50,7 +50,12 @@ public final class PeerBook: Sendable {
     }
   }
 
-  func heard(_ name: String) { change(name) { $0.lastContact = Date() } }
+  func heard(_ name: String, clock: UInt64) {
+    change(name) {
+      $0.lastContact = Date()
+      $0.clockOffset = (Double(clock) - Double(PeerClock.now())) / 1000
+    }
+  }
 
   func stands(_ name: String, at position: Position, clock: UInt64? = nil) {
     change(name) {
@@ -67,7 +72,7 @@ public final class PeerBook: Sendable {
       $0.connected = false
       $0.fault = fault
       $0.faultTime = Date()
-      if ![.unreachable, .silent, .unavailable].contains(fault.code) { $0.refusals += 1 }
+      if !fault.code.isAbsence { $0.refusals += 1 }
     }
   }
 

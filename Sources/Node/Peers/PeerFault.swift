@@ -1,34 +1,47 @@
 import GRPCCore
+import Replication
 
 /// Why a peer was dropped. It goes to that peer as a `Refusal`, and into `/peers` and `/health` of this node.
 public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
   /// Stable names; docs/replication.md lists them.
-  public enum Code: String, Sendable, CaseIterable {
-    /// It follows, or was founded as, another chain.
-    case otherChain = "peer.other-chain"
-    case otherSchema = "peer.other-schema"
-    /// Its name is not among genesis' validators.
-    case unknownNode = "peer.unknown-node"
-    /// A signature of the handshake is not that validator's.
-    case notAuthentic = "peer.not-authentic"
+  public enum Code: Hashable, Sendable {
+    /// What the protocol's decisions, or a check of the handshake, refuse.
+    case refused(Refusal.Code)
     /// A message that no correct node sends.
-    case malformed = "peer.malformed"
-    case tooLarge = "peer.too-large"
-    /// Blocks that do not stand on each other, or on what this node has.
-    case outOfOrder = "peer.out-of-order"
-    case badBlock = "peer.bad-block"
+    case malformed
     /// Nothing came for longer than it may.
-    case silent = "peer.silent"
+    case silent
     /// It did not take what it was sent for longer than it may.
-    case slow = "peer.slow"
-    /// Asked to lead what it does not lead, or to serve what it does not have.
-    case wrongRole = "peer.wrong-role"
+    case slow
     /// No connection, or it broke.
-    case unreachable = "peer.unreachable"
-    /// The protocol's own decisions (docs/replication.md): another beginning, a lower epoch, acknowledged blocks that differ.
-    case refused = "peer.refused"
+    case unreachable
     /// This node cannot answer now: it is stopping, or its database has failed.
-    case unavailable = "peer.unavailable"
+    case unavailable
+
+    public var name: String {
+      switch self {
+      case .refused(let code): code.rawValue
+      case .malformed: "peer.malformed"
+      case .silent: "peer.silent"
+      case .slow: "peer.slow"
+      case .unreachable: "peer.unreachable"
+      case .unavailable: "peer.unavailable"
+      }
+    }
+
+    init?(name: String) {
+      if let code = Refusal.Code(rawValue: name) {
+        self = .refused(code)
+      } else if let code = [Self.malformed, .silent, .slow, .unreachable, .unavailable].first(where: { $0.name == name }
+      ) {
+        self = code
+      } else {
+        return nil
+      }
+    }
+
+    /// Nothing is wrong there that anybody would have to put right: it was not running, or the network was not there.
+    var isAbsence: Bool { self == .silent || self == .unreachable || self == .unavailable }
   }
 
   public let code: Code
@@ -40,21 +53,17 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
     self.reason = reason
   }
 
-  public var description: String { "\(code.rawValue): \(reason)" }
+  init(_ code: Refusal.Code, _ reason: String) { self.init(.refused(code), reason) }
 
-  /// What the other side said when it ended a stream.
-  init(refusedBy refusal: PeerRefusal) {
-    self.init(Code(rawValue: refusal.code) ?? .refused, "refused by it: \(refusal.reason)")
-  }
+  public var description: String { "\(code.name): \(reason)" }
 
   /// What a failed call says. The transport's codes decide, never its words.
   init(_ error: any Error) {
     switch error {
     case let fault as PeerFault: self = fault
-    case let error as RPCError where error.code == .resourceExhausted: self.init(.tooLarge, error.message.firstLine)
     case let error as RPCError where error.code == .deadlineExceeded: self.init(.silent, "no answer in time")
     // What the transport says of a message that is too long, or no message at all.
-    case let error as RPCError where error.code == .internalError || error.code == .invalidArgument:
+    case let error as RPCError where [.resourceExhausted, .internalError, .invalidArgument].contains(error.code):
       self.init(.malformed, "a message that cannot be read, or is longer than \(PeerLimits.messageBytes >> 20) MiB")
     case let error as RPCError: self.init(.unreachable, error.message.firstLine)
     case is CancellationError: self.init(.unavailable, "stopped")

@@ -80,7 +80,7 @@ struct PeerService: Goud_Peer_V1_Peer.SimpleServiceProtocol {
       try identity.checkChain(request.chain)
       let entry = [UInt8](request.entry)
       try identity.check(
-        request.signature, over: Handshake.submission(chain: identity.chain, entry: entry, node: request.node),
+        request.signature, over: Submission.preimage(chain: identity.chain, entry: entry, node: request.node),
         by: request.node)
       let place = try await host.submit(entry, from: request.node)
       return .with {

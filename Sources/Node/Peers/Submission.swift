@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import GRPCCore
 import GoudCore
@@ -6,9 +7,14 @@ import Replication
 
 /// An entry on its way from a follower to the authority.
 enum Submission {
+  /// What the follower signs: `goud submit v1`, 0, chain (32), SHA-256 of the entry (32), its name.
+  static func preimage(chain: [UInt8], entry: some Sequence<UInt8>, node: String) -> [UInt8] {
+    Array("goud submit v1".utf8) + [0] + chain + Array(SHA256.hash(data: Array(entry))) + Array(node.utf8)
+  }
+
   static func request(_ entry: [UInt8], from identity: NodeIdentity) throws -> Goud_Peer_V1_SubmitRequest {
     let signature = try identity.sign(
-      Handshake.submission(chain: identity.chain, entry: entry, node: identity.name))
+      preimage(chain: identity.chain, entry: entry, node: identity.name))
     return .with {
       $0.chain = Data(identity.chain)
       $0.entry = Data(entry)

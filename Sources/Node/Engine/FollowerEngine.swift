@@ -1,0 +1,186 @@
+import Chain
+import Foundation
+import GoudCore
+import Logging
+import Replication
+import Synchronization
+
+/// Carries out a follower's decisions (`FollowerMachine`), one event after the other on a thread of its own. Blocks are
+/// checked before they come here, and the device is waited for elsewhere (`Disk`).
+actor FollowerEngine: AuthorityHost {
+  private nonisolated let executor = ThreadExecutor(name: "goud engine")
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  nonisolated let shown: Mutex<Shown>
+  private var machine: FollowerMachine
+  private let core: EngineCore
+  private let disk: Disk
+  private let checker: BlockChecker
+  private var link: AuthorityLink?
+  /// The newest block that was checked on this stream: the next ones usually stand on it.
+  private var newest: BlockReference?
+  private var events: [FollowerMachine.Event] = []
+  /// The blocks of the message that is being handled.
+  private var received: [NamedBlock] = []
+  private var syncing = false
+  private var failure: NodeFailure?
+
+  /// What everybody may see at any time.
+  struct Shown: Sendable {
+    var status: FollowerStatus?
+    var position: Position?
+    /// The stream to the authority, for calls beside it.
+    var link: AuthorityLink?
+    var failure: NodeFailure?
+  }
+
+  init(node: String, ledger: Ledger, volume: any DurableVolume, checker: BlockChecker, log: Logger) {
+    machine = FollowerMachine(node: node)
+    core = EngineCore(ledger, volume, log)
+    disk = Disk(ledger)
+    self.checker = checker
+    shown = Mutex(Shown())
+  }
+
+  func start() throws {
+    handle(.started(try core.durableState()))
+    if let failure { throw failure.error }
+  }
+
+  // MARK: - What happens
+
+  func authorityConnected(_ link: AuthorityLink) throws {
+    guard failure == nil else { throw PeerFault(.unavailable, "this node's database has failed") }
+    self.link = link
+    newest = nil
+    handle(.connected(link.connection))
+  }
+
+  func authoritySaid(_ message: AuthorityMessage, on link: AuthorityLink) {
+    guard isCurrent(link) else { return }
+    handle(.received(message, from: link.connection))
+  }
+
+  nonisolated func authoritySent(_ sent: SentBlocks, on link: AuthorityLink) async throws {
+    let before = try await reference(for: sent.previous)
+    let blocks = try await checker.check(sent.blocks, after: sent.previous, before: before)
+    await take(sent, blocks, on: link)
+  }
+
+  /// The block that others are said to stand on, as far as it is known here.
+  private func reference(for id: BlockID) throws -> BlockReference? {
+    if let newest, newest.id == id { return newest }
+    let known = try core.store.ledger.reference(at: id.height)
+    return known?.id == id ? known : nil
+  }
+
+  private func take(_ sent: SentBlocks, _ blocks: [NamedBlock], on link: AuthorityLink) {
+    guard isCurrent(link) else { return }
+    if let last = blocks.last { newest = last.block.reference }
+    received = blocks
+    let append = Append(
+      epoch: sent.epoch, previous: sent.previous, blocks: blocks.map(\.id), acknowledged: sent.acknowledged)
+    handle(.received(.append(append), from: link.connection))
+    received = []
+  }
+
+  func authorityGone(_ link: AuthorityLink) {
+    guard isCurrent(link) else { return }
+    self.link = nil
+    handle(.disconnected(link.connection))
+  }
+
+  /// Settles `ticket` once this node knows the block of `place` to be acknowledged.
+  func settle(_ ticket: EntryTicket, at place: EntryPlace) {
+    if let failure { return ticket.settle(.failure(failure.refusal)) }
+    do {
+      let waiter = EntryWaiter(ticket: ticket, block: place.block, index: place.index)
+      try core.wait(for: waiter, at: place.block.height)
+    } catch {
+      fail(NodeFailure(error), report: true)
+    }
+  }
+
+  func stop() { fail(NodeFailure(GoudError(.nodeNotReady, "the node is stopping")), report: false) }
+
+  private func isCurrent(_ link: AuthorityLink) -> Bool { failure == nil && self.link === link }
+
+  private func handle(_ event: FollowerMachine.Event) {
+    events.append(event)
+    while failure == nil, !events.isEmpty {
+      do {
+        let actions = machine.handle(events.removeFirst(), chain: core.store)
+        if let fault = core.store.fault { throw fault }
+        for action in actions { try perform(action) }
+      } catch {
+        fail(NodeFailure(error), report: true)
+      }
+    }
+    show()
+  }
+
+  private func show() {
+    let (status, position) = (machine.status, machine.position(core.store))
+    shown.withLock { $0 = Shown(status: status, position: position, link: link, failure: failure) }
+  }
+
+  // MARK: - What is done about it
+
+  private func perform(_ action: Action) throws {
+    switch action {
+    case .persistPromise(let epoch): try core.persist(epoch)
+    case .persistStanding(let standing, let reason): try core.persist(standing, reason)
+    case .append(let ids):
+      let wanted = Set(ids)
+      try core.store.append(received.filter { wanted.contains($0.id) })
+      synchronize()
+    case .truncate(let height):
+      try core.store.truncate(above: height)
+      core.truncated(above: height)
+    case .acknowledge(let height): try core.acknowledge(height)
+    case .reply(let message, let connection):
+      if link?.connection == connection { try link?.send(message) }
+    case .drop(let connection, let code):
+      guard link?.connection == connection else { return }
+      link?.close(PeerFault(code, Refusal(code).reason))
+      link = nil
+    case .report(let report): core.log.report(report)
+    case .produce, .fetch, .send, .accept, .refuse: break
+    }
+  }
+
+  /// Has the disk take what is appended, and tells the machine what it has taken. One at a time: what is appended
+  /// meanwhile is taken by the next.
+  private func synchronize() {
+    guard !syncing else { return }
+    syncing = true
+    let (head, generation) = (core.store.head, core.store.generation)
+    Task {
+      do {
+        try await disk.synchronize()
+        synchronized(head, generation)
+      } catch {
+        fail(NodeFailure(error), report: true)
+      }
+    }
+  }
+
+  private func synchronized(_ head: BlockID, _ generation: Int) {
+    syncing = false
+    guard failure == nil else { return }
+    if core.store.head != head || core.store.generation != generation { synchronize() }
+    if generation == core.store.generation { handle(.stored(head)) }
+  }
+
+  /// The end, until the ledger is opened anew: nobody is told that anything is stored which may not be.
+  private func fail(_ failure: NodeFailure, report: Bool) {
+    guard self.failure == nil else { return }
+    self.failure = failure
+    if report { core.log.critical("the engine stops", metadata: ["why": "\(failure.error)"]) }
+    events = []
+    core.giveUp(EntryTicket.unknown)
+    link?.close(PeerFault(.unavailable, failure.error.message.firstLine))
+    link = nil
+    show()
+  }
+}
