@@ -146,6 +146,8 @@ public struct Refusal: Hashable, Sendable {
     case acknowledgedBlock = "peer.acknowledged-block"
     /// Either: a message that the protocol does not allow here.
     case protocolViolation = "peer.protocol"
+    /// Authority: the same node has connected again.
+    case replaced = "peer.replaced"
     /// Authority: no validator of that name follows here.
     case unknownNode = "peer.unknown-node"
     // Found by the environment before the machine hears of the peer.
