@@ -37,7 +37,7 @@ import Testing
     let host = StubHost(meeting)
     try await withPeerServer(meeting.identity("node1"), host) { [meeting] address, _ in
       let refusal = try await refusal(at: address) {
-        try await $0.write(FollowerSaid.stored(epoch: 1, head: meeting.genesis, .member).wire)
+        try await $0.write(.with { $0.stored.head = meeting.origin.wire })
       }
       #expect(refusal == "peer.malformed")
     }
@@ -60,11 +60,11 @@ import Testing
     #expect(throws: PeerFault.self) { try Locator.parse([]) }
     #expect(throws: PeerFault.self) { try Locator.parse([id]) }
     #expect(throws: PeerFault.self) {
-      try Locator.parse([BlockID](repeating: self.meeting.genesis, count: 67).map(\.wire))
+      try Locator.parse([BlockID](repeating: self.meeting.origin, count: 67).map(\.wire))
     }
-    #expect(throws: PeerFault.self) { try FollowerSaid(wire: .init()) }
-    #expect(throws: PeerFault.self) { try FollowerSaid(wire: .with { $0.introduction = .init() }) }
-    #expect(throws: PeerFault.self) { try FollowerSaid(wire: .with { $0.promise.epoch = 1 }) }
+    #expect(throws: PeerFault.self) { try FollowerMessage(wire: .init()) }
+    #expect(throws: PeerFault.self) { try FollowerMessage(wire: .with { $0.introduction = .init() }) }
+    #expect(throws: PeerFault.self) { try FollowerMessage(wire: .with { $0.promise.epoch = 1 }) }
     var position = meeting.position.wire
     position.acknowledged = 9
     #expect(throws: PeerFault.self) { try Position(wire: position) }

@@ -1,4 +1,4 @@
-import Crypto
+import Chain
 import Foundation
 import GRPCCore
 import GoudCore
@@ -46,7 +46,8 @@ import Testing
         },
         {
           try await waitUntil("the authority to be heard") { follower.record.withLock { $0.heard.count == 1 } }
-          follower.record.withLock { $0.authority }?.send(.stored(epoch: 3, head: meeting.genesis, .member))
+          let stored = Stored(epoch: 3, head: meeting.origin, standing: .member)
+            try follower.record.withLock { $0.authority }?.send(.stored(stored))
           try await waitUntil("the follower to be heard") { host.record.withLock { $0.said.count == 1 } }
         })
       #expect(authorityBook["node2"]?.lastContact != nil)
@@ -58,33 +59,32 @@ import Testing
 
   @Test func aFollowerOfAnotherChainIsRefusedAndTold() async throws {
     try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { [meeting] address, book in
-      let stranger = meeting.identity("node2", chain: [UInt8](repeating: 8, count: 32))
+      let stranger = meeting.identity("node2", chain: .zero)
       let fault = try await fault(of: stranger, at: address, StubHost(meeting))
-      #expect(fault?.code == .otherChain)
-      #expect(fault?.reason.contains("07070707") == true)
-      #expect(book.strangers.map(\.fault?.code) == [.otherChain])
+      #expect(fault?.code == .refused(.otherChain))
+      #expect(fault?.reason.contains("of chain 00000000") == true)
+      #expect(book.strangers.map(\.fault?.code) == [.refused(.otherChain)])
       #expect(book["node2"]?.fault == nil)
     }
   }
 
   @Test func aFollowerOfAnotherSchemaIsRefused() async throws {
     try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { [meeting] address, _ in
-      try await expect(.otherSchema, of: meeting.identity("node2", schema: 2), at: address, StubHost(meeting))
+      let newer = try Genesis(
+        network: "test", validators: meeting.genesis.validators, schemaVersion: 2, nonce: meeting.genesis.nonce)
+      try await expect(.refused(.schema), of: meeting.identity("node2", genesis: newer), at: address, StubHost(meeting))
     }
   }
 
   @Test func nobodyCanCallItselfAValidatorWithoutItsKey() async throws {
     let host = StubHost(meeting)
     try await withPeerServer(meeting.identity("node1"), host) { [meeting] address, book in
-      let impostor = meeting.identity("node2", key: Curve25519.Signing.PrivateKey())
-      try await expect(.notAuthentic, of: impostor, at: address, StubHost(meeting))
-      let other = Meeting(["node1", "mallory"])
-      let unknown = NodeIdentity(
-        name: "mallory", chain: meeting.chain, schemaVersion: 1, validators: meeting.identity("node1").validators,
-        key: other.keys["mallory"]!)
-      try await expect(.unknownNode, of: unknown, at: address, StubHost(meeting))
+      let impostor = meeting.identity("node2", key: ValidatorKey.generate())
+      try await expect(.refused(.signature), of: impostor, at: address, StubHost(meeting))
+      let unknown = meeting.identity("mallory", key: ValidatorKey.generate())
+      try await expect(.refused(.unknownNode), of: unknown, at: address, StubHost(meeting, "mallory"))
       let mirror = meeting.identity("node1")
-      try await expect(.notAuthentic, of: mirror, at: address, StubHost(meeting))
+      try await expect(.refused(.signature), of: mirror, at: address, StubHost(meeting, "node1"))
       // What an impostor does is not blamed on the node whose name it used.
       #expect(book["node2"]?.refusals == 0)
     }
@@ -92,10 +92,10 @@ import Testing
   }
 
   @Test func anImpostorOfTheAuthorityIsNotFollowed() async throws {
-    let impostor = meeting.identity("node1", key: Curve25519.Signing.PrivateKey())
+    let impostor = meeting.identity("node1", key: ValidatorKey.generate())
     let follower = StubHost(meeting)
     try await withPeerServer(impostor, StubHost(meeting)) { [meeting] address, _ in
-      try await expect(.notAuthentic, of: meeting.identity("node2"), at: address, follower)
+      try await expect(.refused(.signature), of: meeting.identity("node2"), at: address, follower)
     }
     #expect(follower.record.withLock { $0.heard.isEmpty && $0.authority == nil })
   }
@@ -120,12 +120,12 @@ import Testing
         {
           try await waitUntil("the follower") { host.record.withLock { $0.followers.count == 1 } }
           let huge = [UInt8](repeating: 1, count: 9 << 20)
-          let append = Appending(epoch: 3, previous: meeting.genesis, blocks: [huge], acknowledged: 0)
-          host.record.withLock { $0.followers[0] }.send(.append(append))
+          let sent = SentBlocks(epoch: 3, previous: meeting.origin, blocks: [huge], acknowledged: 0)
+          host.record.withLock { $0.followers[0] }.send(sent)
           try await Task.sleep(for: .seconds(60))
         })
     }
-    #expect(follower.record.withLock { $0.heard.count } == 1)
+    #expect(follower.record.withLock { ($0.heard.count, $0.blocks.count) } == (1, 0))
   }
 
   @Test func whoeverTakesNothingIsDroppedInsteadOfKeepingTheAuthorityWaiting() async throws {

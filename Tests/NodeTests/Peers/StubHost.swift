@@ -1,4 +1,4 @@
-import Crypto
+import Chain
 import GoudCore
 import Replication
 import Synchronization
@@ -7,28 +7,31 @@ import Synchronization
 
 /// A network of validators that only know how to meet each other.
 struct Meeting {
-  let keys: [String: Curve25519.Signing.PrivateKey]
-  let chain: [UInt8]
-  let names: [String]
+  let keys: [String: ValidatorKey]
+  let genesis: Genesis
+  let block: Block
 
-  init(_ names: [String] = ["node1", "node2", "node3"], chain: UInt8 = 7) {
-    self.names = names
-    self.chain = [UInt8](repeating: chain, count: 32)
-    keys = Dictionary(uniqueKeysWithValues: names.map { ($0, Curve25519.Signing.PrivateKey()) })
+  init(_ names: [String] = ["node1", "node2", "node3"], keys known: [String: ValidatorKey] = [:]) {
+    let keys = Dictionary(uniqueKeysWithValues: names.map { ($0, known[$0] ?? ValidatorKey.generate()) })
+    self.keys = keys
+    // What a test lays out itself is known to be right.
+    genesis = try! Genesis(
+      network: "test", validators: names.map { .init(name: $0, publicKey: keys[$0]!.publicKey) })
+    block = try! genesis.block(key: keys[names[0]]!, time: 1)
   }
 
-  func identity(
-    _ name: String, schema: UInt32 = 1, chain: [UInt8]? = nil, key: Curve25519.Signing.PrivateKey? = nil
-  ) -> NodeIdentity {
+  var chain: [UInt8] { block.hash.bytes }
+
+  func identity(_ name: String, genesis: Genesis? = nil, chain: BlockHash? = nil, key: ValidatorKey? = nil)
+    -> NodeIdentity
+  {
     NodeIdentity(
-      name: name, chain: chain ?? self.chain, schemaVersion: schema,
-      validators: names.map { .init(name: $0, publicKey: Array(keys[$0]!.publicKey.rawRepresentation)) },
-      key: key ?? keys[name]!)
+      name: name, genesis: genesis ?? self.genesis, chain: chain ?? block.hash, key: key ?? keys[name]!)
   }
 
-  var genesis: BlockID { BlockID(height: 0, epoch: 0, hash: chain) }
+  var origin: BlockID { block.reference.id }
   var position: Position {
-    Position(head: genesis, acknowledged: 0, standing: .member, beginning: [], promised: 0)
+    Position(head: origin, acknowledged: 0, standing: .member, beginning: [], promised: 0)
   }
 }
 
@@ -36,42 +39,58 @@ struct Meeting {
 final class StubHost: PeerHost, AuthorityHost {
   struct Record {
     var followers: [FollowerLink] = []
-    var said: [FollowerSaid] = []
-    var heard: [AuthoritySaid] = []
+    var said: [FollowerMessage] = []
+    var heard: [AuthorityMessage] = []
+    var blocks: [SentBlocks] = []
     var authority: AuthorityLink?
     var gone = 0
   }
 
   let record = Mutex(Record())
   let meeting: Meeting
+  let name: String
   let blocks: [[UInt8]]
   let answer: @Sendable ([UInt8], String) throws -> EntryPlace
 
   init(
-    _ meeting: Meeting, blocks: [[UInt8]] = [],
+    _ meeting: Meeting, _ name: String = "node2", blocks: [[UInt8]] = [],
     answer: @escaping @Sendable ([UInt8], String) throws -> EntryPlace = { _, _ in
       throw GoudError(.nodeNoMajority, "nobody is here", hint: "start node2")
     }
   ) {
     self.meeting = meeting
+    self.name = name
     self.blocks = blocks
     self.answer = answer
   }
 
-  func followerConnected(_ link: FollowerLink) {
+  func followerConnected(_ link: FollowerLink) throws {
     record.withLock { $0.followers.append(link) }
-    link.send(.openEpoch(Epoch(number: 3, nonce: [UInt8](repeating: 9, count: 16))))
+    let nonce = [UInt8](repeating: 9, count: 16)
+    try link.send(
+      .openEpoch(
+        OpenEpoch(
+          epoch: Epoch(number: 3, nonce: nonce), reign: nonce, round: 1, standing: .member, beginning: [])))
   }
 
-  func followerSaid(_ said: FollowerSaid, on link: FollowerLink) { record.withLock { $0.said.append(said) } }
+  func followerSaid(_ message: FollowerMessage, on link: FollowerLink) {
+    record.withLock { $0.said.append(message) }
+  }
   func followerGone(_ link: FollowerLink) { record.withLock { $0.gone += 1 } }
-  func inspect(_ heights: [UInt64]) -> (Position, [BlockID]) { (meeting.position, [meeting.genesis]) }
+  func inspect(_ heights: [UInt64]) -> (Position, [BlockID]) { (meeting.position, [meeting.origin]) }
   func blocks(from height: UInt64, limit: Int) -> [[UInt8]] { Array(blocks.dropFirst(Int(height)).prefix(limit)) }
   func submit(_ entry: [UInt8], from node: String) throws -> EntryPlace { try answer(entry, node) }
 
-  func introduction() -> (Position, locator: [BlockID]) { (meeting.position, [meeting.genesis]) }
-  func authorityConnected(_ link: AuthorityLink) { record.withLock { $0.authority = link } }
-  func authoritySaid(_ said: AuthoritySaid, on link: AuthorityLink) { record.withLock { $0.heard.append(said) } }
+  func authorityConnected(_ link: AuthorityLink) throws {
+    record.withLock { $0.authority = link }
+    try link.send(
+      .introduction(Introduction(node: name, position: meeting.position, locator: [meeting.origin])))
+  }
+
+  func authoritySaid(_ message: AuthorityMessage, on link: AuthorityLink) {
+    record.withLock { $0.heard.append(message) }
+  }
+  func authoritySent(_ blocks: SentBlocks, on link: AuthorityLink) { record.withLock { $0.blocks.append(blocks) } }
   func authorityGone(_ link: AuthorityLink) { record.withLock { $0.gone += 1 } }
 }
 
@@ -80,7 +99,7 @@ func withPeerServer(
   _ identity: NodeIdentity, _ host: StubHost,
   _ body: @Sendable @escaping (HostPort, PeerBook) async throws -> Void
 ) async throws {
-  let book = PeerBook(peers: identity.validators.map(\.name).filter { $0 != identity.name })
+  let book = PeerBook(peers: identity.validators.filter { $0 != identity.name })
   let socket = try ListeningSocket(HostPort(host: "127.0.0.1", port: 0))
   let address = socket.address
   let server = PeerServer(PeerService(identity: identity, host: host, book: book), on: socket)
