@@ -166,7 +166,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ChainTests",
-      dependencies: ["Chain", "RocksDB", "GoudCore", "TestSupport", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: [
+        "Chain", "RocksDB", "GoudCore", "TestSupport", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
       swiftSettings: strict),
     .testTarget(name: "ReplicationTests", dependencies: ["Replication"], swiftSettings: strict),
     .testTarget(

@@ -45,6 +45,7 @@ public struct Block: Sendable, Equatable {
     guard message.entries.count <= BlockLimits.entries,
       message.entries.allSatisfy({ $0.count <= BlockLimits.entryBytes })
     else { throw ChainFault(.tooLarge, at: message.height, "too many entries, or an entry that is too large") }
+    try Self.refuseOtherEncodings(message, encoded)
     let header = BlockHeader(
       chain: message.height == 0 ? .zero : chain ?? .zero, height: message.height, epoch: message.epoch,
       time: message.time, previous: previous, merkleRoot: root, entryCount: UInt32(message.entries.count),
@@ -52,6 +53,14 @@ public struct Block: Sendable, Equatable {
     self.init(
       header, signature: Array(message.signature), entries: message.entries.map { Array($0) }, encoded: encoded,
       chain: chain)
+  }
+
+  /// Two nodes that hold one block hold the same bytes: fields in the order of their numbers, none twice, none that is
+  /// zero or empty.
+  private static func refuseOtherEncodings(_ message: Goud_Chain_V1_Block, _ encoded: [UInt8]) throws(ChainFault) {
+    guard let canonical: [UInt8] = try? message.serializedBytes(), canonical == encoded else {
+      throw ChainFault(.malformed, at: message.height, "not the canonical encoding")
+    }
   }
 
   private init(

@@ -15,6 +15,12 @@ public struct BlockRules: Sendable {
     guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: genesis.authority.publicKey) else {
       throw ChainFault(.genesis, at: 0, "the authority's key is not one")
     }
+    guard genesis.schemaVersion == Ledger.schemaVersion else {
+      throw ChainFault(
+        .genesis, at: 0,
+        "founded with schema version \(genesis.schemaVersion); this version of goud reads "
+          + "\(Ledger.schemaVersion)")
+    }
     authority = key
     chain = block.hash
     guard block.epoch == 0, block.previous == .zero, block.chain == block.hash else {

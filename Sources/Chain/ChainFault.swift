@@ -26,6 +26,12 @@ public struct ChainFault: Error, Hashable, Sendable, CustomStringConvertible {
     case entry
     /// Block 0 is not a genesis block.
     case genesis
+    /// Not there, or something else in its place.
+    case missing
+    /// Not what the ledger says its head is.
+    case head
+    /// What finds entries does not fit them.
+    case index
   }
 
   public let kind: Kind

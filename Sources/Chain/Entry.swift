@@ -8,10 +8,11 @@ public enum Entry: Sendable, Equatable {
   case account(Account)
   case data(SealedData)
 
-  /// - Throws: `entry` when it cannot be read, has a field of the wrong length, or one that this version does not know.
+  /// - Throws: `entry` when it cannot be read, has a field of the wrong length, one that this version does not know, or
+  ///   is encoded otherwise than canonically.
   public init(decoding bytes: [UInt8], height: UInt64? = nil) throws(ChainFault) {
     guard let message = try? Goud_Chain_V1_Entry(serializedBytes: bytes), message.unknownFields.data.isEmpty,
-      let entry = Self.read(message)
+      let entry = Self.read(message), entry.encoded == bytes
     else { throw ChainFault(.entry, at: height, "an entry cannot be read") }
     self = entry
   }

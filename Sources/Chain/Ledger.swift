@@ -26,6 +26,7 @@ public final class Ledger: Sendable {
   public let directory: String
   public let genesisBlock: Block
   public let rules: BlockRules
+  private let door: LedgerDoor
   let database: Database
   let state: Mutex<State>
   /// Held by whoever changes the database.
@@ -62,6 +63,7 @@ public final class Ledger: Sendable {
 
   private init(_ opening: LedgerOpening) throws {
     directory = opening.directory
+    door = opening.door
     database = opening.database
     genesisBlock = opening.genesis
     rules = opening.rules

@@ -9,6 +9,7 @@ import RocksDB
 /// Opens or founds a ledger. Looks first, with nothing written, and refuses before anything is changed.
 struct LedgerOpening {
   let directory: String
+  let door: LedgerDoor
   let database: Database
   let genesis: Block
   let rules: BlockRules
@@ -17,6 +18,8 @@ struct LedgerOpening {
   init(directory: String, expected: Block?) throws {
     let expectedRules = try expected.map(Self.rules)
     self.directory = directory
+    if expected != nil { try Self.makeDirectory(directory) }
+    door = try LedgerDoor(directory)
     let founded = try Self.look(directory, expected: expectedRules)
     if !founded && expected == nil { throw LedgerFault.notALedger(directory, "holds no ledger yet") }
     database = try LedgerFault.translate(directory) {
@@ -60,6 +63,11 @@ struct LedgerOpening {
     return options
   }
 
+  private static func makeDirectory(_ directory: String) throws {
+    guard mkdir(directory, 0o700) != 0 else { return }
+    guard errno == EEXIST else { throw GoudError.system("create", directory) }
+  }
+
   /// Whether there is a ledger that may be opened; false: nothing is there, or a founding that was cut short.
   private static func look(_ directory: String, expected: BlockRules?) throws -> Bool {
     guard try FileSystem.status("\(directory)/CURRENT") != nil else {
@@ -86,6 +94,9 @@ struct LedgerOpening {
       let missing = LedgerFormat.families.filter { !families.contains($0) }
       guard missing.isEmpty else {
         throw LedgerFault.corrupt(directory, "column families are missing: \(missing.joined(separator: ", "))")
+      }
+      if let stranger = families.first(where: { !LedgerFormat.families.contains($0) }) {
+        throw LedgerFault.notALedger(directory, "has a column family that no ledger has, \(stranger)")
       }
       return true
     }

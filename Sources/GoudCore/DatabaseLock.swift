@@ -1,5 +1,4 @@
 import CGoudLinux
-import GoudCore
 
 #if canImport(Glibc)
   import Glibc

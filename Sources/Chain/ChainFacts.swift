@@ -1,0 +1,39 @@
+import GoudCore
+import RocksDB
+
+/// What a volume's chain is, in a few reads: for a backup's notes, and for refusing what does not belong together.
+public struct ChainFacts: Sendable, Hashable {
+  public let chain: BlockHash
+  public let schemaVersion: UInt32
+  public let head: BlockReference
+  public let acknowledged: UInt64
+  public let genesis: Genesis
+
+  public var height: UInt64 { head.height }
+  public var network: String { genesis.network }
+  /// Names, the authority first.
+  public var validators: [String] { genesis.validators.map(\.name) }
+
+  /// Reads them from a database that no process has open, or from a snapshot's view of one. Nothing is written.
+  ///
+  /// - Returns: nil when the database is not a ledger.
+  /// - Throws: `chain.newer-schema`; `database.corrupt` when a ledger's head or genesis block is not whole.
+  public static func read(directory: String) throws -> ChainFacts? {
+    try LedgerFault.translate(directory) {
+      let families = try DatabaseView.families(in: directory)
+      guard families.contains(LedgerFormat.blocks) else { return nil }
+      let database = try Database(
+        directory: directory, families: [LedgerFormat.meta, LedgerFormat.blocks],
+        options: LedgerOpening.readingOptions, readOnly: true)
+      guard let meta = try LedgerMeta(database, directory) else { return nil }
+      try meta.refuseNewerSchema(directory)
+      let stored = StoredLedger(directory: directory, database: database)
+      let genesis = try stored.genesis()
+      let rules = try stored.rules(genesis)
+      let state = try stored.state(rules.chain)
+      return ChainFacts(
+        chain: rules.chain, schemaVersion: meta.schemaVersion, head: state.head, acknowledged: state.acknowledged,
+        genesis: rules.genesis)
+    }
+  }
+}
