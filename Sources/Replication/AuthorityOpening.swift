@@ -1,0 +1,233 @@
+// From the start of an epoch to the moment the authority leads.
+
+extension AuthorityMachine {
+  /// How many blocks are asked for at a time.
+  static let fetchLimit = 1024
+
+  /// Opens an epoch above everything heard of.
+  mutating func open(_ chain: some ChainReader) {
+    epoch.number = max(epoch.number, heard) + 1
+    round = 1
+    phase = .gathering
+    producing = false
+    actions.append(.persistPromise(epoch))
+    actions.append(.report(.opened(epoch)))
+    for index in followers.indices {
+      followers[index].reset()
+      ask(index)
+    }
+    gather(chain)
+  }
+
+  /// A volume that never led, or rejoins, begins a new reign.
+  var reign: Epoch { record.standing == .member && record.reign != .none ? record.reign : epoch }
+
+  mutating func meet(_ introduction: Introduction, _ connection: Connection, _ chain: some ChainReader) {
+    guard let index = followers.firstIndex(where: { $0.node == introduction.node }) else {
+      actions.append(.send(.refusal(Refusal(.unknownNode)), to: connection))
+      actions.append(.drop(connection, .unknownNode))
+      return
+    }
+    if let old = followers[index].connection {
+      actions.append(.drop(old, .replaced))
+      lose(index, chain)
+    }
+    let known = followers[index].position
+    followers[index].connect(connection)
+    followers[index].position = introduction.position
+    followers[index].locator = introduction.locator
+    if known?.head != introduction.position.head { followers[index].setApart = nil }
+    ask(index)
+    judge(index, chain)
+  }
+
+  mutating func lose(_ index: Int, _ chain: some ChainReader) {
+    let connection = followers[index].connection
+    followers[index].connect(nil)
+    switch phase {
+    case .confirming: confirm(chain)
+    case .fetching(let fetch, _) where fetch.connection == connection: regather(chain)
+    default: break
+    }
+  }
+
+  /// A member of another beginning than this member's.
+  func isForeign(_ follower: FollowerProgress) -> Bool {
+    guard rules.contains(.beginnings), record.standing == .member, let position = follower.position else {
+      return false
+    }
+    return position.standing == .member && position.beginning != record.beginning
+  }
+
+  /// Asks for a promise, unless the follower's beginning is another one: `judge` decides about those, when the
+  /// authority leads.
+  mutating func ask(_ index: Int, demand: OpenEpoch.Demand = .none) {
+    let follower = followers[index]
+    guard let connection = follower.connection, demand == .rejoin || !isForeign(follower) else { return }
+    let beginning = record.standing == .member ? record.beginning : []
+    let open = OpenEpoch(
+      epoch: epoch, reign: reign, round: round, standing: record.standing, beginning: beginning, demand: demand)
+    actions.append(.send(.openEpoch(open), to: connection))
+  }
+
+  mutating func hear(_ promise: Promise, _ index: Int, _ chain: some ChainReader) {
+    guard promise.epoch == epoch else { return }
+    followers[index].promised = true
+    followers[index].confirmed = promise.round == round
+    followers[index].position = promise.position
+    followers[index].locator = promise.locator
+    followers[index].refusal = nil
+    switch phase {
+    case .gathering: gather(chain)
+    case .confirming: confirm(chain)
+    case .leading: feed(index, chain)
+    default: break
+    }
+  }
+
+  mutating func hear(_ refusal: Refusal, _ index: Int, _ chain: some ChainReader) {
+    followers[index].refusal = refusal
+    switch refusal.code {
+    case .promised where refusal.promised >= epoch.number && !isForeign(followers[index]):
+      heard = max(heard, refusal.promised)
+      if case .halted = phase { return }
+      open(chain)
+    case .otherReign: actions.append(.report(.replaced(by: followers[index].node)))
+    case .acknowledgedBlock:
+      let position = followers[index].position
+      let acknowledged = max(position?.acknowledged ?? 0, refusal.height)
+      let head = max(position?.head.height ?? 0, acknowledged)
+      setApart(index, from: refusal.height, acknowledged: acknowledged, head: head)
+    default: break
+    }
+  }
+
+  // MARK: - Quorum
+
+  /// Whose disk counts, among those that are connected.
+  func counts(_ follower: FollowerProgress) -> Bool {
+    guard let position = follower.position, follower.setApart == nil else { return false }
+    guard rules.contains(.rejoining) else { return true }
+    return position.standing == .member && !isForeign(follower)
+  }
+
+  var ownDiskCounts: Bool { record.standing == .member || !rules.contains(.rejoining) }
+
+  /// Whom the authority could lead with at present; perhaps not enough.
+  var candidates: Ballot {
+    let promised = followers.indices.filter { followers[$0].promised }
+    let members = promised.filter { counts(followers[$0]) }
+    if ownDiskCounts {
+      let beginning = record.standing == .member ? record.beginning : members.first.flatMap(beginning(of:)) ?? []
+      return Ballot(followers: members, need: network.membersToLead - 1, beginning: beginning)
+    }
+    var best = Ballot(followers: [], need: network.othersToLead, beginning: [])
+    for beginning in members.compactMap(beginning(of:)) {
+      let same = members.filter { self.beginning(of: $0) == beginning }
+      if same.count > best.followers.count { (best.followers, best.beginning) = (same, beginning) }
+    }
+    guard let override, best.followers.count < best.need else { return best }
+    return Ballot(followers: promised, need: override.others, beginning: override.beginning, overriding: true)
+  }
+
+  private func beginning(of index: Int) -> [UInt8]? { followers[index].position?.beginning }
+
+  /// Enough have promised: ask them all once more. Until the second answers are there, one of the first may come from
+  /// a disk that was lost since, and whose node has promised nothing to anyone.
+  mutating func gather(_ chain: some ChainReader) {
+    guard phase == .gathering, candidates.followers.count >= candidates.need else { return }
+    ballot = candidates
+    phase = .confirming
+    round += 1
+    for index in ballot.followers {
+      followers[index].confirmed = !rules.contains(.confirmation)
+      let demand = ballot.overriding ? OpenEpoch.Demand.join(beginning: ballot.beginning) : .none
+      if rules.contains(.confirmation) { ask(index, demand: demand) }
+    }
+    confirm(chain)
+  }
+
+  mutating func confirm(_ chain: some ChainReader) {
+    guard phase == .confirming else { return }
+    let present = ballot.followers.filter { followers[$0].promised }
+    guard present.count >= ballot.need else { return regather(chain) }
+    let confirmed = present.filter { followers[$0].confirmed }
+    // Who was told to join a new beginning is not left behind with blocks of its own.
+    let need = ballot.overriding ? present.count : ballot.need
+    if confirmed.count >= need { adopt(from: confirmed, chain) }
+  }
+
+  mutating func regather(_ chain: some ChainReader) {
+    phase = .gathering
+    gather(chain)
+  }
+
+  // MARK: - Catching up
+
+  /// Takes on the greatest chain among those who promised.
+  private mutating func adopt(from confirmed: [Int], _ chain: some ChainReader) {
+    let heads = confirmed.compactMap { followers[$0].position?.head }
+    guard rules.contains(.catchUp), let best = heads.max() else { return settle(on: chain.head, chain) }
+    if best.epoch >= epoch.number {
+      heard = max(heard, best.epoch)
+      return open(chain)
+    }
+    if chain.block(at: best.height) == best || (ownDiskCounts || ballot.overriding) && !(chain.head < best) {
+      return settle(on: chain.head, chain)
+    }
+    guard let source = confirmed.first(where: { followers[$0].position?.head == best }),
+      let connection = followers[source].connection
+    else { return regather(chain) }
+    guard let common = chain.common(with: followers[source].locator) else {
+      actions.append(.drop(connection, .otherChain))
+      return lose(source, chain)
+    }
+    let fetch = Fetch(
+      connection: connection, node: followers[source].node, after: common, through: best.height,
+      limit: Self.fetchLimit)
+    phase = .fetching(fetch, target: best)
+    actions.append(.fetch(fetch))
+  }
+
+  mutating func take(_ blocks: [BlockID], _ fetch: Fetch, _ chain: some ChainReader) {
+    guard case .fetching(fetch, let target) = phase else { return }
+    guard let last = blocks.last, blocks.follow(fetch.after, upTo: target.epoch), last.height <= target.height,
+      last.height < target.height || last == target
+    else { return abandon(fetch, chain) }
+    if case .new(let first, let keep) = Extension(blocks, on: chain) {
+      if keep < acknowledged { return halt(at: keep + 1) }
+      if keep < chain.head.height {
+        synced = min(synced, keep)
+        actions.append(.truncate(above: keep))
+      }
+      actions.append(.append(Array(blocks[first...])))
+    }
+    guard last != target else { return settle(on: target, chain) }
+    var next = fetch
+    next.after = last
+    phase = .fetching(next, target: target)
+    actions.append(.fetch(next))
+  }
+
+  /// The follower that was to give its blocks did not: it is let go, and comes back when it can.
+  mutating func abandon(_ fetch: Fetch, _ chain: some ChainReader) {
+    guard case .fetching(fetch, _) = phase, let index = index(of: fetch.connection) else { return }
+    actions.append(.drop(fetch.connection, .badBlock))
+    lose(index, chain)
+  }
+
+  private mutating func halt(at height: UInt64) {
+    let fault = Fault.acknowledgedBlock(height: height, acknowledged: acknowledged)
+    phase = .halted(fault)
+    actions.append(.report(.fault(fault)))
+  }
+
+  private mutating func settle(on block: BlockID, _ chain: some ChainReader) {
+    phase = .settling(block)
+    settle(chain)
+  }
+
+  mutating func settle(_ chain: some ChainReader) {
+    if case .settling(let block) = phase, synced >= block.height { lead(chain) }
+  }
+}

@@ -1,0 +1,62 @@
+/// What the authority knows of one follower.
+struct FollowerProgress: Sendable {
+  /// Blocks in one `Append`, and blocks sent that are not known to be stored.
+  static let batch: UInt64 = 256
+  static let window: UInt64 = 1024
+
+  let node: String
+  /// nil: not connected. What stands below belongs to the connection; `position` and `setApart` are kept for people.
+  var connection: Connection?
+  var position: Position?
+  var setApart: SetApart?
+  var refusal: Refusal?
+  var locator: [BlockID] = []
+  /// Has promised the present epoch, on this connection.
+  var promised = false
+  /// Has answered the present round.
+  var confirmed = false
+  /// The last block that was sent; nil before it is fed.
+  var sent: BlockID?
+  /// Height from which the window is counted: the common block, later what is stored.
+  var floor: UInt64 = 0
+  /// Height up to which it has what was sent, on disk; nil before it said so.
+  var stored: UInt64?
+  /// A rejoining follower: height of the block, produced after its return, that it needs before it counts.
+  var admission: UInt64?
+  var admitted = false
+
+  init(node: String) { self.node = node }
+
+  /// Takes note of a new connection, or of its end.
+  mutating func connect(_ connection: Connection?) {
+    let known = (position, setApart)
+    self = FollowerProgress(node: node)
+    self.connection = connection
+    (position, setApart) = known
+  }
+
+  /// A new epoch: everything is asked and sent anew.
+  mutating func reset() {
+    let (last, refused) = (locator, refusal)
+    connect(connection)
+    (locator, refusal) = (last, refused)
+  }
+
+  var view: FollowerView {
+    FollowerView(
+      node: node, connected: connection != nil, position: position, stored: stored, setApart: setApart,
+      refusal: refusal)
+  }
+}
+
+/// A follower as the authority sees it. Those that never introduced themselves are listed too.
+public struct FollowerView: Hashable, Sendable {
+  public var node: String
+  public var connected: Bool
+  /// As it last said; nil when it never connected.
+  public var position: Position?
+  /// Height up to which it has what the authority sent, on disk; nil before it is fed.
+  public var stored: UInt64?
+  public var setApart: SetApart?
+  public var refusal: Refusal?
+}

@@ -1,0 +1,26 @@
+/// The rules that the canaries switch off one by one. Everywhere else all of them hold.
+package struct Rules: OptionSet, Sendable {
+  package var rawValue: Int
+  package init(rawValue: Int) { self.rawValue = rawValue }
+
+  /// A block is acknowledged when enough disks have it.
+  package static let majority = Rules(rawValue: 1 << 0)
+  /// A follower promises only what is higher than what it promised.
+  package static let promises = Rules(rawValue: 1 << 1)
+  /// The authority holds everything of its quorum before it produces.
+  package static let catchUp = Rules(rawValue: 1 << 2)
+  /// A rejoining disk counts for nothing.
+  package static let rejoining = Rules(rawValue: 1 << 3)
+  /// Only blocks of the current epoch are counted.
+  package static let currentEpoch = Rules(rawValue: 1 << 4)
+  /// Members of another beginning are not counted, not fed.
+  package static let beginnings = Rules(rawValue: 1 << 5)
+  /// An epoch is opened twice.
+  package static let confirmation = Rules(rawValue: 1 << 6)
+  /// Members obey no volume of the authority that was replaced.
+  package static let reigns = Rules(rawValue: 1 << 7)
+  /// A node counts again only with a block that was acknowledged without it after its return.
+  package static let admission = Rules(rawValue: 1 << 8)
+
+  package static let all: Rules = Rules(rawValue: (1 << 9) - 1)
+}

@@ -1,0 +1,60 @@
+import Replication
+
+/// A volume: what is written, and how much of it survives a crash. Writes are in order, so what survives is a prefix.
+final class Disk: ChainReader {
+  private(set) var blocks: [BlockID]
+  private(set) var acknowledged: UInt64
+  /// How many of `blocks` are synced.
+  private(set) var durable: Int
+  private var durableAcknowledged: UInt64
+  var promise: Epoch
+  var record: StandingRecord
+  /// Holds blocks of a beginning that the network has left behind.
+  var leftOut = false
+
+  init(blocks: [BlockID], acknowledged: UInt64 = 0, promise: Epoch = .none, record: StandingRecord = .absent) {
+    self.blocks = blocks
+    self.acknowledged = acknowledged
+    self.promise = promise
+    self.record = record
+    durable = blocks.count
+    durableAcknowledged = acknowledged
+  }
+
+  var head: BlockID { blocks[blocks.count - 1] }
+  func block(at height: UInt64) -> BlockID? { height < UInt64(blocks.count) ? blocks[Int(height)] : nil }
+
+  func append(_ block: BlockID) { blocks.append(block) }
+
+  /// Synced, as `Action` demands.
+  func truncate(above height: UInt64) {
+    blocks.removeLast(blocks.count - Int(height) - 1)
+    durable = blocks.count
+    durableAcknowledged = acknowledged
+  }
+
+  func acknowledge(_ height: UInt64) { acknowledged = height }
+
+  var isSynced: Bool { durable == blocks.count }
+
+  /// Syncs some of what is written.
+  func sync(_ random: inout Random) -> BlockID {
+    durable += 1 + random.below(blocks.count - durable)
+    if random.chance(500) { durableAcknowledged = min(acknowledged, UInt64(durable - 1)) }
+    return blocks[durable - 1]
+  }
+
+  /// Some of what was not synced may have reached the disk nevertheless.
+  func crash(_ random: inout Random) {
+    blocks.removeLast(random.below(blocks.count - durable + 1))
+    if random.chance(500) { acknowledged = durableAcknowledged }
+    acknowledged = min(acknowledged, UInt64(blocks.count - 1))
+    durable = blocks.count
+    durableAcknowledged = acknowledged
+  }
+
+  /// As a backup sees it while the node runs: without the record.
+  func copy() -> Disk { Disk(blocks: blocks, acknowledged: acknowledged, promise: promise) }
+
+  var state: DurableState { DurableState(promise: promise, standing: record, acknowledged: acknowledged) }
+}

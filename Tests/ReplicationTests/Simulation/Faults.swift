@@ -1,0 +1,204 @@
+@testable import Replication
+
+/// How much of what happens, in permille of the steps or of the occasions.
+struct Profile {
+  var nodes = 3
+  /// nil: a majority.
+  var acknowledgements: Int?
+  var steps = 300
+  var submit = 80
+  var crash = 10
+  /// Before each action.
+  var crashInside = 2
+  var restart = 80
+  var breakOff = 15
+  var cutOff = 6
+  var heal = 30
+  /// Of a volume: gone, or replaced by an old copy.
+  var loss = 5
+  /// Of the volumes of an authority that were lost: how many go on running somewhere.
+  var zombies = 200
+  /// Of the losses: how many may leave the network unable to go on by itself.
+  var reckless = 50
+  var copy = 20
+  var restore = 2
+  /// Of the sync steps of a node: how many do nothing. One per node, missing: 0.
+  var slow: [Int] = []
+}
+
+/// Copies of all volumes, taken one after the other while the nodes run.
+struct Backup {
+  /// What was acknowledged when the first was taken.
+  var height: UInt64
+  var copies: [Disk?]
+  /// Whether the volume was a member's.
+  var members: [Bool]
+
+  /// The lowest acknowledged height that a copy knows: a restore goes back to it.
+  var acknowledged: UInt64 { copies.compactMap { $0?.acknowledged }.min() ?? 0 }
+}
+
+extension World {
+  /// Something happens.
+  func step() throws {
+    let roll = random.below(1000)
+    if !calm {
+      var bound = 0
+      func falls(_ share: Int) -> Bool {
+        bound += share
+        return roll < bound
+      }
+      if falls(profile.crash) { return random.pick(live).map(kill) ?? () }
+      if falls(profile.breakOff) { return random.pick(wires)?.breakOff(&random) ?? () }
+      if falls(profile.cutOff) {
+        cutOff = [random.below(profile.nodes)]
+        return
+      }
+      if falls(profile.heal) {
+        cutOff = []
+        return
+      }
+      if falls(profile.loss) { return lose() }
+      if falls(profile.copy) { return copy() }
+      if falls(profile.restore) { return restore() }
+      if falls(profile.restart) { return try restart() }
+    }
+    switch random.below(100) {
+    case ..<50: try deliver()
+    case ..<70: try sync()
+    case ..<80: try connect()
+    case ..<88: try fetch()
+    default: try submit()
+    }
+  }
+
+  private func deliver() throws {
+    let ready = wires.filter { isReachable($0) && !($0.toFollower.isEmpty && $0.toAuthority.isEmpty) }
+    guard let wire = random.pick(ready) else { return }
+    let toFollower = wire.toAuthority.isEmpty || !wire.toFollower.isEmpty && random.chance(500)
+    try deliver(wire, toFollower: toFollower)
+  }
+
+  private func sync() throws {
+    guard let process = random.pick(live.filter { !$0.disk.isSynced }) else { return }
+    if !calm, process.node < profile.slow.count, random.chance(profile.slow[process.node]) { return }
+    let block = process.disk.sync(&random)
+    if process.isAuthority {
+      try tell(authority: process, .stored(block))
+    } else {
+      try tell(follower: process, .stored(block))
+    }
+  }
+
+  private func connect() throws {
+    let candidates = live.filter { !$0.isAuthority && !cutOff.contains($0.node) }
+    guard let follower = random.pick(candidates) else { return }
+    if follower.wire?.followerOpen == true, calm || !random.chance(30) { return }
+    let authorities = live.filter { $0.isAuthority && !(cutOff.contains(0) && $0 === processes[0]) }
+    if let authority = random.pick(authorities) { try connect(follower, to: authority) }
+  }
+
+  private func fetch() throws {
+    guard let process = random.pick(live.filter { $0.fetch != nil }), let fetch = process.fetch else { return }
+    process.fetch = nil
+    let source = processes.compactMap { $0 }.first { $0.name == fetch.node }
+    guard let source, !cutOff.contains(source.node), calm || random.chance(900),
+      source.disk.block(at: fetch.after.height) == fetch.after, source.disk.head.height > fetch.after.height
+    else { return try tell(authority: process, .fetchFailed(fetch)) }
+    let end = min(fetch.through, source.disk.head.height, fetch.after.height + 1 + UInt64(random.below(4)))
+    let blocks = (fetch.after.height + 1...end).compactMap(source.disk.block(at:))
+    try tell(authority: process, .fetched(fetch, blocks))
+  }
+
+  private func submit() throws {
+    guard let process = random.pick(live.filter { $0.accepting != nil }), let epoch = process.accepting,
+      process.disk.head.height < enough
+    else { return }
+    try tell(authority: process, .appended(produce(process, epoch)))
+  }
+
+  func restart() throws {
+    if zombieDisk != nil, zombie == nil, random.chance(500) { return try bootZombie() }
+    if let node = random.pick(processes.indices.filter { processes[$0] == nil }) { try boot(node) }
+  }
+
+  // MARK: - Volumes
+
+  /// Whether the network can go on without an operator once every node is up again.
+  var isRecoverable: Bool {
+    let others = disks.dropFirst().filter { $0.record.standing == .member }
+    if disks[0].record.standing == .member {
+      return others.count { $0.record.beginning == disks[0].record.beginning } >= network.membersToLead - 1
+    }
+    return others.contains { one in
+      others.count { $0.record.beginning == one.record.beginning } >= network.othersToLead
+    }
+  }
+
+  private func lose() {
+    let node = random.below(profile.nodes)
+    // Two nodes cannot tell a replaced authority that still runs from one whose follower lost its volume.
+    if profile.nodes == 2, zombieDisk != nil { return }
+    let old = disks[node]
+    var fresh = Disk(blocks: [genesis])
+    if let copy = backup?.copies[node], random.chance(500) {
+      fresh = Disk(blocks: copy.blocks, acknowledged: min(copy.acknowledged, backup?.acknowledged ?? 0))
+      fresh.promise = copy.promise
+    }
+    disks[node] = fresh
+    guard isRecoverable || random.chance(profile.reckless) else {
+      disks[node] = old
+      return
+    }
+    let process = processes[node]
+    note("\(network.nodes[node]) loses its volume")
+    if node == 0, zombieDisk == nil, !network.needsOwnDisk, random.chance(profile.zombies) {
+      note("and the old one goes on")
+      zombieDisk = old
+      zombie = process
+      processes[0] = nil
+    } else if let process {
+      kill(process)
+    }
+  }
+
+  private func copy() {
+    var backup =
+      unfinished
+      ?? Backup(
+        height: oracle.height, copies: disks.map { _ in nil }, members: disks.map { _ in false })
+    let missing = disks.indices.filter { backup.copies[$0] == nil }
+    if let node = random.pick(missing) {
+      backup.copies[node] = disks[node].copy()
+      backup.members[node] = disks[node].record.standing == .member
+    }
+    unfinished = backup
+    if missing.count <= 1 { (self.backup, unfinished) = (backup, nil) }
+  }
+
+  /// The whole network goes back to a backup, perhaps but for one follower, which turns up later.
+  private func restore() {
+    guard let backup else { return }
+    let left = profile.nodes > 2 && random.chance(500) ? 1 + random.below(profile.nodes - 1) : 0
+    let beginning = random.bytes16()
+    var restored = disks
+    for (node, copy) in backup.copies.enumerated() where left == 0 || node != left {
+      guard let copy else { return }
+      restored[node] = Disk(blocks: copy.blocks, acknowledged: backup.acknowledged, promise: copy.promise)
+      guard backup.members[node] else { continue }
+      restored[node].record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
+    }
+    let before = disks
+    disks = restored
+    guard isRecoverable else {
+      disks = before
+      return
+    }
+    note("restore of the whole network to \(backup.height)" + (left > 0 ? " without \(network.nodes[left])" : ""))
+    live.forEach(kill)
+    (zombieDisk, unfinished) = (nil, nil)
+    disks.forEach { $0.leftOut = false }
+    if left > 0 { disks[left].leftOut = true }
+    oracle.forget(above: backup.height)
+  }
+}

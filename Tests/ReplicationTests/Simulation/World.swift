@@ -1,0 +1,210 @@
+@testable import Replication
+
+/// One run: nodes, their disks and connections, and everything that happens to them, in an order drawn from the seed.
+final class World {
+  let profile: Profile
+  let network: Network
+  let rules: Rules
+  let oracle: Oracle
+  let genesis: BlockID
+  var random: Random
+  var disks: [Disk]
+  /// The node's process; nil while it is down.
+  var processes: [Process?]
+  /// An authority whose volume was replaced while it went on running.
+  var zombie: Process?
+  var zombieDisk: Disk?
+  var wires: [Wire] = []
+  /// Nodes that nobody reaches.
+  var cutOff: Set<Int> = []
+  var backup: Backup?
+  var unfinished: Backup?
+  var calm = false
+  /// No entries are submitted beyond this height.
+  var enough = UInt64.max
+  var trace: ((String) -> Void)?
+  private var serial: UInt64 = 0
+  private var lastConnection: UInt64 = 0
+
+  init(profile: Profile, rules: Rules, seed: UInt64) {
+    self.profile = profile
+    self.rules = rules
+    network = Network(nodes: (1...profile.nodes).map { "node\($0)" }, acknowledgements: profile.acknowledgements)
+    random = Random(seed: seed)
+    genesis = BlockID(height: 0, epoch: 0, hash: World.hash(0))
+    oracle = Oracle(genesis: genesis)
+    let record = StandingRecord(standing: .member, beginning: random.bytes16(), reign: .none)
+    disks = (0..<profile.nodes).map { [genesis] _ in Disk(blocks: [genesis], record: record) }
+    processes = Array(repeating: nil, count: profile.nodes)
+  }
+
+  static func hash(_ serial: UInt64) -> [UInt8] { withUnsafeBytes(of: serial.bigEndian) { Array($0) } }
+
+  func note(_ text: @autoclosure () -> String) { trace?(text()) }
+
+  var live: [Process] { processes.compactMap { $0 } + (zombie.map { [$0] } ?? []) }
+
+  // MARK: - Processes
+
+  func boot(_ node: Int) throws {
+    let process = Process(node: node, disk: disks[node], machine: machine(node), name: network.nodes[node])
+    processes[node] = process
+    try begin(process)
+  }
+
+  func bootZombie() throws {
+    guard let disk = zombieDisk else { return }
+    let process = Process(node: 0, disk: disk, machine: machine(0), name: "zombie")
+    zombie = process
+    try begin(process)
+  }
+
+  private func machine(_ node: Int) -> Process.Machine {
+    node == 0
+      ? .authority(AuthorityMachine(network: network, rules: rules))
+      : .follower(FollowerMachine(node: network.nodes[node], rules: rules))
+  }
+
+  private func begin(_ process: Process) throws {
+    note("\(process.name) starts: \(process.disk.summary)")
+    let state = process.disk.state
+    if process.isAuthority {
+      try tell(authority: process, .started(state, nonce: random.bytes16()))
+    } else {
+      try tell(follower: process, .started(state))
+    }
+  }
+
+  func kill(_ process: Process) {
+    guard process.alive else { return }
+    process.alive = false
+    process.disk.crash(&random)
+    note("\(process.name) crashes: \(process.disk.summary)")
+    for wire in wires where wire.follower === process || wire.authority === process {
+      wire.close(by: process, orderly: false, &random)
+    }
+    if process === zombie { zombie = nil } else { processes[process.node] = nil }
+  }
+
+  // MARK: - Events and actions
+
+  func tell(authority process: Process, _ event: AuthorityMachine.Event) throws {
+    guard case .authority(var machine) = process.machine else { return }
+    let actions = machine.handle(event, chain: process.disk)
+    process.machine = .authority(machine)
+    if trace != nil { note("  \(process.name): \(event.short)") }
+    try perform(actions, process)
+  }
+
+  func tell(follower process: Process, _ event: FollowerMachine.Event) throws {
+    guard case .follower(var machine) = process.machine else { return }
+    let actions = machine.handle(event, chain: process.disk)
+    process.machine = .follower(machine)
+    if trace != nil { note("  \(process.name): \(event.short)") }
+    try perform(actions, process)
+  }
+
+  private func perform(_ actions: [Action], _ process: Process) throws {
+    var appended: [BlockID] = []
+    for action in actions {
+      if !calm, random.chance(profile.crashInside) { return kill(process) }
+      if trace != nil { note("    → \(action.short)") }
+      try perform(action, process, &appended)
+    }
+    for block in appended where process.alive { try tell(authority: process, .appended(block)) }
+  }
+
+  private func perform(_ action: Action, _ process: Process, _ appended: inout [BlockID]) throws {
+    let disk = process.disk
+    switch action {
+    case .persistPromise(let epoch): disk.promise = epoch
+    case .persistStanding(let record, _): disk.record = record
+    case .append(let blocks):
+      guard oracle.links(blocks, after: disk.head) else {
+        throw Violation(description: "\(process.name) appends what does not stand on its head")
+      }
+      blocks.forEach(disk.append)
+    case .truncate(let height):
+      guard height >= disk.acknowledged, height < disk.head.height else {
+        throw Violation(description: "\(process.name) truncates to \(height), acknowledged \(disk.acknowledged)")
+      }
+      disk.truncate(above: height)
+    case .produce(let epoch): appended.append(produce(process, epoch))
+    case .acknowledge(let height):
+      guard height > disk.acknowledged else {
+        throw Violation(
+          description: "\(process.name) takes back what was acknowledged: \(disk.acknowledged), \(height)")
+      }
+      try oracle.acknowledge(
+        disk, from: process.checked, to: height, by: process.name, authority: process.isAuthority)
+      disk.acknowledge(height)
+      process.checked = height
+    case .fetch(let fetch): process.fetch = fetch
+    case .send(let message, let connection):
+      wires.first { $0.connection == connection && $0.authorityOpen }?.toFollower.append(.message(message))
+    case .reply(let message, let connection):
+      wires.first { $0.connection == connection && $0.followerOpen }?.toAuthority.append(.message(message))
+    case .drop(let connection, _):
+      wires.first { $0.connection == connection }?.close(by: process, orderly: true, &random)
+    case .accept(let epoch): process.accepting = epoch
+    case .refuse: process.accepting = nil
+    case .report(.overridden): oracle.forget(above: oracle.common(with: disk))
+    case .report: break
+    }
+  }
+
+  func produce(_ process: Process, _ epoch: UInt64) -> BlockID {
+    serial += 1
+    let parent = process.disk.head
+    let block = BlockID(height: parent.height + 1, epoch: epoch, hash: World.hash(serial))
+    oracle.produced(block, on: parent)
+    process.disk.append(block)
+    return block
+  }
+
+  // MARK: - Connections
+
+  func connect(_ follower: Process, to authority: Process) throws {
+    follower.wire?.close(by: follower, orderly: false, &random)
+    lastConnection += 1
+    let wire = Wire(Connection(lastConnection), follower: follower, authority: authority)
+    follower.wire = wire
+    wires.append(wire)
+    try tell(follower: follower, .connected(wire.connection))
+  }
+
+  func isReachable(_ wire: Wire) -> Bool {
+    !cutOff.contains(wire.follower.node) && !(cutOff.contains(0) && wire.authority === processes[0])
+  }
+
+  /// The next message of one direction arrives.
+  func deliver(_ wire: Wire, toFollower: Bool) throws {
+    if toFollower {
+      let item = wire.toFollower.removeFirst()
+      guard wire.followerOpen else { return }
+      switch item {
+      case .message(let message): try tell(follower: wire.follower, .received(message, from: wire.connection))
+      case .closed:
+        wire.followerOpen = false
+        try tell(follower: wire.follower, .disconnected(wire.connection))
+      }
+    } else {
+      let item = wire.toAuthority.removeFirst()
+      guard wire.authorityOpen else { return }
+      switch item {
+      case .message(let message): try tell(authority: wire.authority, .received(message, from: wire.connection))
+      case .closed:
+        wire.authorityOpen = false
+        try tell(authority: wire.authority, .disconnected(wire.connection))
+      }
+    }
+    if wire.isDone { wires.removeAll { $0 === wire } }
+  }
+}
+
+extension Disk {
+  var summary: String {
+    "\(record.standing) \(record.beginning.first ?? 0)/\(record.reign.number), head \(head.short), "
+      + "acknowledged \(acknowledged), promised \(promise.number)"
+  }
+}

@@ -1,0 +1,46 @@
+import Foundation
+import Testing
+
+@testable import Replication
+
+/// `GOUD_SIMULATION_SEED=n` runs one seed and prints what happened; `GOUD_SIMULATION_RUNS=n` runs that many.
+@Suite struct SimulationTests {
+  @Test func noAcknowledgedBlockIsLostAndNodesNeverDisagree() throws {
+    let environment = ProcessInfo.processInfo.environment
+    if let seed = environment["GOUD_SIMULATION_SEED"].flatMap(UInt64.init) {
+      return try run(seed: seed, trace: true)
+    }
+    let runs = environment["GOUD_SIMULATION_RUNS"].flatMap(UInt64.init) ?? 1000
+    for seed in 0..<runs { try run(seed: seed) }
+  }
+
+  private func run(seed: UInt64, trace: Bool = false) throws {
+    let world = World(profile: .drawn(from: seed), rules: .all, seed: seed)
+    if trace { world.trace = { print($0) } }
+    do {
+      _ = try world.run()
+    } catch {
+      Issue.record("seed \(seed), \(world.profile.nodes) nodes: \(error)")
+      throw error
+    }
+  }
+}
+
+extension Profile {
+  /// Networks of 1, 2, 3 and 5 nodes, from quiet to wild.
+  static func drawn(from seed: UInt64) -> Profile {
+    var random = Random(seed: seed ^ 0x5eed)
+    var profile = Profile()
+    profile.nodes = random.pick([1, 2, 2, 3, 3, 3, 3, 5, 5]) ?? 3
+    if profile.nodes == 2, random.chance(400) { profile.acknowledgements = 1 }
+    profile.steps = 100 + random.below(400)
+    profile.crash = random.below(30)
+    profile.crashInside = random.below(8)
+    profile.breakOff = random.below(40)
+    profile.cutOff = random.below(12)
+    profile.loss = random.below(12)
+    profile.restore = random.below(6)
+    profile.slow = (0..<profile.nodes).map { _ in random.chance(500) ? 0 : random.below(1000) }
+    return profile
+  }
+}
