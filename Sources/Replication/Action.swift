@@ -33,7 +33,7 @@ public enum Action: Hashable, Sendable {
 
 /// Why `.goud-standing.json` was written.
 public enum StandingReason: String, Hashable, Sendable, Codable {
-  /// The authority's volume leads, or the follower promises, for the first time under this reign.
+  /// The authority's volume leads for the first time, or the follower confirms a promise to such a volume.
   case reign
   /// The volume holds everything again and counts.
   case rejoined

@@ -2,7 +2,12 @@
 
 extension AuthorityMachine {
   mutating func lead(_ chain: some ChainReader) {
-    if record.standing == .rejoining { rejoin() }
+    if record.standing == .rejoining {
+      rejoin()
+    } else if record.reign == .none {
+      record.reign = epoch
+      actions.append(.persistStanding(record, reason: .reign))
+    }
     let start = chain.head.height + 1
     phase = .leading(start: start)
     actions.append(.report(.leading(epoch: epoch.number, start: start)))

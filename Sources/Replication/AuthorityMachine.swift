@@ -5,8 +5,8 @@
 /// AuthorityOpening.swift, AuthorityLeading.swift.
 public struct AuthorityMachine: Sendable {
   public enum Event: Hashable, Sendable {
-    /// First, once. Both are 16 random bytes, fresh in every process.
-    case started(DurableState, nonce: [UInt8], reign: [UInt8])
+    /// First, once. The nonce: 16 random bytes, fresh in every process.
+    case started(DurableState, nonce: [UInt8])
     case received(FollowerMessage, from: Connection)
     case disconnected(Connection)
     /// A block of its own, asked for by `produce` or allowed by `accept`, is written.
@@ -55,7 +55,6 @@ public struct AuthorityMachine: Sendable {
   var epoch = Epoch.none
   /// The highest epoch number heard of.
   var heard: UInt64 = 0
-  var reign: [UInt8] = []
   var round: UInt32 = 0
   var phase = Phase.gathering
   /// With whom the authority confirms, catches up, leads.
@@ -81,7 +80,7 @@ public struct AuthorityMachine: Sendable {
 
   public mutating func handle(_ event: Event, chain: some ChainReader) -> [Action] {
     switch event {
-    case .started(let state, let nonce, let reign): start(state, nonce, reign, chain)
+    case .started(let state, let nonce): start(state, nonce, chain)
     case .received(let message, let connection): receive(message, connection, chain)
     case .disconnected(let connection):
       if let index = index(of: connection) { lose(index, chain) }
@@ -115,18 +114,12 @@ public struct AuthorityMachine: Sendable {
       followers: followers.map(\.view))
   }
 
-  private mutating func start(_ state: DurableState, _ nonce: [UInt8], _ fresh: [UInt8], _ chain: some ChainReader) {
+  private mutating func start(_ state: DurableState, _ nonce: [UInt8], _ chain: some ChainReader) {
     record = state.standing
     acknowledged = min(state.acknowledged, chain.head.height)
     synced = chain.head.height
     epoch = Epoch(number: state.promise.number, nonce: nonce)
     heard = chain.head.epoch
-    // A rejoining volume begins a new reign when it leads, whatever it once answered to.
-    reign = record.standing == .member && !record.reign.isEmpty ? record.reign : fresh
-    if record.standing == .member, record.reign != reign {
-      record.reign = reign
-      actions.append(.persistStanding(record, reason: .reign))
-    }
     open(chain)
   }
 

@@ -19,6 +19,9 @@ extension AuthorityMachine {
     gather(chain)
   }
 
+  /// A volume that never led, or rejoins, begins a new reign.
+  var reign: Epoch { record.standing == .member && record.reign != .none ? record.reign : epoch }
+
   mutating func meet(_ introduction: Introduction, _ connection: Connection, _ chain: some ChainReader) {
     guard let index = followers.firstIndex(where: { $0.node == introduction.node }) else {
       actions.append(.send(.refusal(Refusal(.unknownNode)), to: connection))
@@ -149,7 +152,9 @@ extension AuthorityMachine {
     let present = ballot.followers.filter { followers[$0].promised }
     guard present.count >= ballot.need else { return regather(chain) }
     let confirmed = present.filter { followers[$0].confirmed }
-    if confirmed.count >= ballot.need { adopt(from: confirmed, chain) }
+    // Who was told to join a new beginning is not left behind with blocks of its own.
+    let need = ballot.overriding ? present.count : ballot.need
+    if confirmed.count >= need { adopt(from: confirmed, chain) }
   }
 
   mutating func regather(_ chain: some ChainReader) {

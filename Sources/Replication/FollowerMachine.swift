@@ -18,7 +18,7 @@ public struct FollowerMachine: Sendable {
     var connection: Connection
     /// Promised here; nil: not asked yet, or refused.
     var epoch: Epoch?
-    var reign: [UInt8] = []
+    var reign = Epoch.none
     /// Height up to which the chain is what the authority sent; nil before it sent anything in this epoch.
     var matched: UInt64?
     /// The highest acknowledged height the authority told.
@@ -114,7 +114,8 @@ public struct FollowerMachine: Sendable {
       next = StandingRecord(standing: .member, beginning: beginning, reign: open.reign)
       reason = .overridden
     }
-    if next.standing == .member { next.reign = open.reign }
+    // Not with the first promise: an authority that never gets enough of them leaves no trace.
+    if next.standing == .member, open.round > 1 { next.reign = open.reign }
     if next != record {
       record = next
       actions.append(.persistStanding(record, reason: reason))
@@ -132,13 +133,14 @@ public struct FollowerMachine: Sendable {
 
   /// Why a member does not promise. A rejoining node always does: what it once promised is as lost as its disk.
   private func objection(to open: OpenEpoch) -> Refusal? {
-    let obeysAny = open.standing == .rejoining
-    if rules.contains(.beginnings), !obeysAny, open.beginning != record.beginning { return Refusal(.otherBeginning) }
-    if rules.contains(.reigns), !obeysAny, !record.reign.isEmpty, open.reign != record.reign {
-      return Refusal(.otherReign)
+    if rules.contains(.beginnings), open.standing == .member, open.beginning != record.beginning {
+      return Refusal(.otherBeginning)
     }
     if rules.contains(.promises), open.epoch != promise, open.epoch.number <= promise.number {
       return Refusal(.promised, promised: promise.number)
+    }
+    if rules.contains(.reigns), open.reign != record.reign, open.reign.number <= record.reign.number {
+      return Refusal(.otherReign)
     }
     return nil
   }

@@ -42,16 +42,17 @@ public struct OpenEpoch: Hashable, Sendable {
   }
 
   public var epoch: Epoch
-  public var reign: [UInt8]
+  /// The epoch in which the authority's volume first led; this one, if it never did.
+  public var reign: Epoch
   /// Asked again with the next number once enough have promised: the answers prove that all of them still hold.
   public var round: UInt32
-  /// The authority's own. A rejoining authority has no beginning, and any reign obeys it.
+  /// The authority's own. A rejoining authority has no beginning, and members of any obey it.
   public var standing: Standing
   public var beginning: [UInt8]
   public var demand: Demand
 
   public init(
-    epoch: Epoch, reign: [UInt8], round: UInt32, standing: Standing, beginning: [UInt8], demand: Demand = .none
+    epoch: Epoch, reign: Epoch, round: UInt32, standing: Standing, beginning: [UInt8], demand: Demand = .none
   ) {
     self.epoch = epoch
     self.reign = reign
@@ -137,7 +138,7 @@ public struct Refusal: Hashable, Sendable {
   public enum Code: String, Sendable, CaseIterable {
     /// Follower: has promised `promised`, which is not lower than what was asked.
     case promised = "peer.promised"
-    /// Follower: answers to a newer volume of the authority.
+    /// Follower: answers to another volume of the authority, which led later.
     case otherReign = "peer.other-reign"
     /// Either: its data comes from another founding or restore, and it holds blocks from `height` on that the
     /// authority does not.

@@ -57,18 +57,19 @@ public struct StandingRecord: Hashable, Sendable {
   public var standing: Standing
   /// See `Position.beginning`.
   public var beginning: [UInt8]
-  /// The life of the authority's volume that this node answers to: 16 random bytes, chosen when a volume of the
-  /// authority first leads, so that an old volume of the authority that turns up again leads nobody. Empty: none yet.
-  public var reign: [UInt8]
+  /// The reign that this node answers to: the epoch in which the authority's present volume first led. A reign that
+  /// began later takes its place, an earlier one never again: an old volume of the authority that turns up when
+  /// another has led leads nobody.
+  public var reign: Epoch
 
-  public init(standing: Standing, beginning: [UInt8], reign: [UInt8]) {
+  public init(standing: Standing, beginning: [UInt8], reign: Epoch) {
     self.standing = standing
     self.beginning = beginning
     self.reign = reign
   }
 
   /// A volume without a record: new, or unpacked by hand.
-  public static let absent = StandingRecord(standing: .rejoining, beginning: [], reign: [])
+  public static let absent = StandingRecord(standing: .rejoining, beginning: [], reign: .none)
 }
 
 /// What a machine starts from, all read from the volume.

@@ -378,8 +378,8 @@ package nonisolated struct Goud_Peer_V1_OpenEpoch: Sendable {
   /// the authority's, over the preimage of docs/replication.md
   package var signature: Data = Data()
 
-  /// 16 random bytes: tells two volumes of the authority apart
-  package var reign: Data = Data()
+  /// the epoch in which the authority's volume first led; this one, if it never did
+  package var reign: UInt64 = 0
 
   /// asked again with the next number before the authority leads
   package var round: UInt32 = 0
@@ -392,6 +392,9 @@ package nonisolated struct Goud_Peer_V1_OpenEpoch: Sendable {
 
   /// give up being a member until you have rejoined
   package var rejoin: Bool = false
+
+  /// that epoch's
+  package var reignNonce: Data = Data()
 
   /// 16 bytes: the operator's override, be a member of this beginning; else empty
   package var joinBeginning: Data = Data()
@@ -1222,7 +1225,7 @@ nonisolated extension Goud_Peer_V1_Challenge: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Goud_Peer_V1_OpenEpoch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".OpenEpoch"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}nonce\0\u{1}signature\0\u{1}reign\0\u{1}round\0\u{1}member\0\u{1}beginning\0\u{1}rejoin\0\u{3}join_beginning\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}nonce\0\u{1}signature\0\u{1}reign\0\u{1}round\0\u{1}member\0\u{1}beginning\0\u{1}rejoin\0\u{3}join_beginning\0\u{3}reign_nonce\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1233,12 +1236,13 @@ nonisolated extension Goud_Peer_V1_OpenEpoch: SwiftProtobuf.Message, SwiftProtob
       case 1: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.nonce) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
-      case 4: try { try decoder.decodeSingularBytesField(value: &self.reign) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.reign) }()
       case 5: try { try decoder.decodeSingularUInt32Field(value: &self.round) }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.member) }()
       case 7: try { try decoder.decodeSingularBytesField(value: &self.beginning) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.rejoin) }()
       case 9: try { try decoder.decodeSingularBytesField(value: &self.joinBeginning) }()
+      case 10: try { try decoder.decodeSingularBytesField(value: &self.reignNonce) }()
       default: break
       }
     }
@@ -1254,8 +1258,8 @@ nonisolated extension Goud_Peer_V1_OpenEpoch: SwiftProtobuf.Message, SwiftProtob
     if !self.signature.isEmpty {
       try visitor.visitSingularBytesField(value: self.signature, fieldNumber: 3)
     }
-    if !self.reign.isEmpty {
-      try visitor.visitSingularBytesField(value: self.reign, fieldNumber: 4)
+    if self.reign != 0 {
+      try visitor.visitSingularUInt64Field(value: self.reign, fieldNumber: 4)
     }
     if self.round != 0 {
       try visitor.visitSingularUInt32Field(value: self.round, fieldNumber: 5)
@@ -1272,6 +1276,9 @@ nonisolated extension Goud_Peer_V1_OpenEpoch: SwiftProtobuf.Message, SwiftProtob
     if !self.joinBeginning.isEmpty {
       try visitor.visitSingularBytesField(value: self.joinBeginning, fieldNumber: 9)
     }
+    if !self.reignNonce.isEmpty {
+      try visitor.visitSingularBytesField(value: self.reignNonce, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1284,6 +1291,7 @@ nonisolated extension Goud_Peer_V1_OpenEpoch: SwiftProtobuf.Message, SwiftProtob
     if lhs.member != rhs.member {return false}
     if lhs.beginning != rhs.beginning {return false}
     if lhs.rejoin != rhs.rejoin {return false}
+    if lhs.reignNonce != rhs.reignNonce {return false}
     if lhs.joinBeginning != rhs.joinBeginning {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

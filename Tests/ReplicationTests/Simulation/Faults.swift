@@ -111,7 +111,9 @@ extension World {
   }
 
   private func submit() throws {
-    guard let process = random.pick(live.filter { $0.accepting != nil }), let epoch = process.accepting else { return }
+    guard let process = random.pick(live.filter { $0.accepting != nil }), let epoch = process.accepting,
+      process.disk.head.height < enough
+    else { return }
     try tell(authority: process, .appended(produce(process, epoch)))
   }
 
@@ -184,7 +186,7 @@ extension World {
       guard let copy else { return }
       restored[node] = Disk(blocks: copy.blocks, acknowledged: backup.acknowledged, promise: copy.promise)
       guard backup.members[node] else { continue }
-      restored[node].record = StandingRecord(standing: .member, beginning: beginning, reign: [])
+      restored[node].record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
     }
     let before = disks
     disks = restored

@@ -29,9 +29,11 @@ extension World {
       outcome.overridden = 1
     }
     let goal = oracle.height + 3
+    enough = max(goal, disks.map(\.head.height).max() ?? 0) + 2
     var left = 1500 * profile.nodes
     while !(oracle.height >= goal && isSettled) {
       try step()
+      if isReplaced { try rejoin() }
       left -= 1
       guard left > 0 else { throw Violation(description: "no progress: \(summary)") }
     }
@@ -53,6 +55,20 @@ extension World {
     note("override")
     try tell(authority: authority, .overridden(others: network.acknowledgements - 1, beginning: random.bytes16()))
     return true
+  }
+
+  /// A follower answers to a volume of the authority that led later, or was about to, and is no more.
+  private var isReplaced: Bool {
+    guard case .authority(let machine) = processes[0]?.machine else { return false }
+    return machine.status.followers.contains { $0.refusal?.code == .otherReign }
+  }
+
+  /// An operator has the authority's volume rejoin.
+  private func rejoin() throws {
+    processes[0].map(kill)
+    disks[0].record = .absent
+    try boot(0)
+    if !isRecoverable { _ = try overridden() }
   }
 
   /// Every node that belongs to the network has everything, counts, and knows what is acknowledged.

@@ -20,6 +20,8 @@ final class World {
   var backup: Backup?
   var unfinished: Backup?
   var calm = false
+  /// No entries are submitted beyond this height.
+  var enough = UInt64.max
   var trace: ((String) -> Void)?
   private var serial: UInt64 = 0
   private var lastConnection: UInt64 = 0
@@ -31,7 +33,7 @@ final class World {
     random = Random(seed: seed)
     genesis = BlockID(height: 0, epoch: 0, hash: World.hash(0))
     oracle = Oracle(genesis: genesis)
-    let record = StandingRecord(standing: .member, beginning: random.bytes16(), reign: [])
+    let record = StandingRecord(standing: .member, beginning: random.bytes16(), reign: .none)
     disks = (0..<profile.nodes).map { [genesis] _ in Disk(blocks: [genesis], record: record) }
     processes = Array(repeating: nil, count: profile.nodes)
   }
@@ -67,7 +69,7 @@ final class World {
     note("\(process.name) starts: \(process.disk.summary)")
     let state = process.disk.state
     if process.isAuthority {
-      try tell(authority: process, .started(state, nonce: random.bytes16(), reign: random.bytes16()))
+      try tell(authority: process, .started(state, nonce: random.bytes16()))
     } else {
       try tell(follower: process, .started(state))
     }
@@ -202,7 +204,7 @@ final class World {
 
 extension Disk {
   var summary: String {
-    "\(record.standing) \(record.beginning.first ?? 0)/\(record.reign.first ?? 0), head \(head.short), "
+    "\(record.standing) \(record.beginning.first ?? 0)/\(record.reign.number), head \(head.short), "
       + "acknowledged \(acknowledged), promised \(promise.number)"
   }
 }
