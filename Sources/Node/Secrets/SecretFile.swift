@@ -38,7 +38,9 @@ struct SecretFile {
       throw invalid("is a symbolic link", hint: "put the file itself there")
     }
     let status = try file.status()
-    guard status.isRegular else { throw invalid("is not a regular file", hint: "move it away; a new one is made") }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw invalid("is not a regular file", hint: "move it away; a new one is made")
+    }
     guard status.st_mode & 0o077 == 0 else {
       throw invalid(
         "may be read or written by others (mode \(String(status.st_mode & 0o777, radix: 8)))",
