@@ -52,3 +52,16 @@ private struct ErrorBody: Encodable {
   }
   let error: Fields
 }
+
+extension Response {
+  /// The same answer, which keeps its share of the budget until it has been handed over or dropped.
+  func holding(_ share: BodyBudget.Share) -> Response {
+    var response = self
+    let body = response.body
+    response.body = ResponseBody(contentLength: body.contentLength) { writer in
+      try await body.write(writer)
+      withExtendedLifetime(share) {}
+    }
+    return response
+  }
+}

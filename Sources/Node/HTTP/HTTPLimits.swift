@@ -1,10 +1,10 @@
-import GoudCore
+import Chain
 
 /// What one node takes on at most. Whatever goes beyond is refused with the status beside it; nothing queues without
 /// bound.
 public struct HTTPLimits: Sendable {
-  /// The `data` of an entry, in bytes of UTF-8: 413.
-  public var dataBytes = 1 << 20
+  /// The `data` of an entry, in bytes of UTF-8: 413. 1 MiB, less 1 KiB for the label, the ids and the seals.
+  public var dataBytes = BlockLimits.entryBytes - 1024
   /// The `label` of an entry, in bytes of UTF-8: 422.
   public var labelBytes = 256
   /// The body of a request that carries no data: 413.
@@ -23,8 +23,8 @@ public struct HTTPLimits: Sendable {
   /// Encoded bytes of the blocks of one page; a page always holds one block.
   public var chainPageBytes = 1 << 20
   /// Entries of one page of `/data/list`, and how many are given unasked.
-  public var listPage = 200
-  public var listPageDefault = 50
+  public var listPage = 100
+  public var listPageDefault = 20
 
   /// From the first byte of a request to its last: 408, and the connection ends.
   public var requestTime: Duration = .seconds(10)

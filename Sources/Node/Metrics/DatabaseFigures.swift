@@ -1,4 +1,4 @@
-import RocksDB
+import Chain
 
 /// RocksDB's own figures, by name of the metric.
 enum DatabaseFigures {
@@ -37,28 +37,28 @@ enum DatabaseFigures {
   private static let levels = 0..<7
 
   /// Asks the database for some sixty numbers; none of them reads a disk.
-  static func write(of database: Database, families: [String], to exposition: inout Exposition) {
+  static func write(of ledger: Ledger, to exposition: inout Exposition) {
     for figure in whole {
-      exposition.gauge("goud_rocksdb_\(figure.metric)", figure.help, value(figure.property, of: database, "default"))
+      exposition.gauge("goud_rocksdb_\(figure.metric)", figure.help, value(figure.property, of: ledger, "default"))
     }
     for figure in each {
       exposition.family("goud_rocksdb_\(figure.metric)", .gauge, figure.help) { samples in
-        for family in families {
-          value(figure.property, of: database, family).map { samples.sample($0, ["family": family]) }
+        for family in Ledger.families {
+          value(figure.property, of: ledger, family).map { samples.sample($0, ["family": family]) }
         }
       }
     }
     exposition.family("goud_rocksdb_level_files", .gauge, "Table files on each level.") { samples in
-      for family in families {
+      for family in Ledger.families {
         for level in levels {
-          value("num-files-at-level\(level)", of: database, family)
+          value("num-files-at-level\(level)", of: ledger, family)
             .map { samples.sample($0, ["family": family, "level": "\(level)"]) }
         }
       }
     }
   }
 
-  private static func value(_ property: String, of database: Database, _ family: String) -> Double? {
-    database.property("rocksdb.\(property)", family: family).flatMap { Double($0) }
+  private static func value(_ property: String, of ledger: Ledger, _ family: String) -> Double? {
+    ledger.property("rocksdb.\(property)", family: family).flatMap { Double($0) }
   }
 }

@@ -44,9 +44,9 @@ struct VolumeUsage: Sendable, Encodable {
     for name in names {
       let path = "\(directory)/\(name)"
       guard let status = try FileSystem.status(path) else { continue }
-      if status.isDirectory {
+      if status.st_mode & S_IFMT == S_IFDIR {
         try walk(path, visit)
-      } else if status.isRegular {
+      } else if status.st_mode & S_IFMT == S_IFREG {
         visit(path, Int64(status.st_size))
       }
     }

@@ -1,0 +1,133 @@
+import Chain
+import GoudCore
+import Hummingbird
+
+extension NodeHTTP {
+  var dataRoutes: [Route] {
+    [
+      Route("/data/submit", [.post]) { request, _ in try await submit(request) },
+      Route("/data/list", [.get, .post]) { request, _ in try await list(request) },
+      Route("/data/decrypt/{id}", [.get, .post]) { try await decrypt($0, $1) },
+    ]
+  }
+
+  /// Seals an entry, and answers once a majority has it on disk.
+  private func submit(_ request: Request) async throws -> Response {
+    struct Submission: Decodable {
+      let label: String
+      let data: String
+    }
+    let session = try await session(of: request)
+    let (submission, share) = try await reader.json(Submission.self, of: request, limit: limits.submissionBytes)
+    try check(label: submission.label, data: submission.data)
+    let id = Identifier.random()
+    let created = Timestamp.now()
+    let sealed = SealedData(
+      id: id, account: session.account, label: try session.key.seal(submission.label.utf8, .label, entry: id),
+      payload: try session.key.seal(submission.data.utf8, .payload, entry: id), created: created)!
+    let place = try await service.submit(Entry.data(sealed).encoded, before: .now + limits.submitTime)
+    return try withExtendedLifetime(share) {
+      try Answer.json(SubmittedBody(id, place, created: created), status: .created)
+    }
+  }
+
+  private func check(label: String, data: String) throws {
+    let length = label.utf8.count
+    guard (1...limits.labelBytes).contains(length) else {
+      throw GoudError(
+        .requestInvalid, "the label has \(length) bytes; it must have 1 to \(limits.labelBytes)",
+        hint: "put what is longer into the data")
+    }
+    guard data.utf8.count <= limits.dataBytes else {
+      throw GoudError(
+        .requestTooLarge, "the data has \(data.utf8.count) bytes; an entry holds \(limits.dataBytes)",
+        hint: "split it over several entries")
+    }
+  }
+
+  /// The account's entries, newest first, with their labels opened.
+  private func list(_ request: Request) async throws -> Response {
+    let session = try await session(of: request)
+    let limit = try reader.number("limit", of: request, in: 1...limits.listPage, default: limits.listPageDefault)
+    let cursor = try request.uri.queryParameters["cursor"].map { try Cursor.read($0) }
+    // One more than asked for tells whether there is a next page.
+    let found = try await read { try $0.newestEntries(of: session.account, before: cursor, limit: limit + 1) }
+    let page = found.prefix(limit)
+    return try Answer.json(
+      ListBody(
+        entries: try page.map { stored in
+          let entry = stored.content
+          return ListBody.Entry(
+            entryId: Hex.text(entry.id),
+            label: String(decoding: try session.key.open(entry.label, .label, entry: entry.id), as: UTF8.self),
+            createdAt: Timestamp.text(milliseconds: entry.created), blockNumber: stored.position.height)
+        },
+        nextCursor: found.count > limit ? page.last.map { Cursor.text($0.position) } : nil))
+  }
+
+  /// One entry of the account, opened. Another account's is as unknown as one that never was.
+  private func decrypt(_ request: Request, _ context: NodeContext) async throws -> Response {
+    let session = try await session(of: request)
+    guard let id = context.parameters.get("id").flatMap({ Hex.bytes($0) }), id.count == Identifier.count,
+      let stored = try await read({ try $0.entry(id) }), stored.content.account == session.account
+    else {
+      throw GoudError(.entryNotFound, "this account has no such entry", hint: "GET /data/list lists its entries")
+    }
+    let entry = stored.content
+    let share = try reader.budget.take(2 * entry.payload.count)
+    let data = try session.key.open(entry.payload, .payload, entry: id)
+    let label = try session.key.open(entry.label, .label, entry: id)
+    return try Answer.json(
+      EntryBody(
+        entryId: Hex.text(id), label: String(decoding: label, as: UTF8.self),
+        data: String(decoding: data, as: UTF8.self), createdAt: Timestamp.text(milliseconds: entry.created),
+        blockNumber: stored.position.height)
+    ).holding(share)
+  }
+}
+
+/// Where a page of a list goes on: after the entry at this place. `HEIGHT-INDEX`.
+private enum Cursor {
+  static func text(_ place: EntryPosition) -> String { "\(place.height)-\(place.index)" }
+
+  static func read(_ text: Substring) throws -> EntryPosition {
+    let numbers = text.split(separator: "-", omittingEmptySubsequences: false)
+    guard numbers.count == 2, let height = UInt64(numbers[0]), let index = UInt32(numbers[1]) else {
+      throw GoudError(.requestInvalid, "this is not a cursor", hint: "take next_cursor of the page before")
+    }
+    return EntryPosition(height: height, index: index)
+  }
+}
+
+private struct SubmittedBody: Encodable {
+  let entryId: String
+  let blockNumber: UInt64
+  let index: Int
+  let createdAt: String
+
+  init(_ id: [UInt8], _ place: EntryPlace, created: UInt64) {
+    entryId = Hex.text(id)
+    blockNumber = place.block.height
+    index = place.index
+    createdAt = Timestamp.text(milliseconds: created)
+  }
+}
+
+private struct ListBody: Encodable {
+  struct Entry: Encodable {
+    let entryId: String
+    let label: String
+    let createdAt: String
+    let blockNumber: UInt64
+  }
+  let entries: [Entry]
+  let nextCursor: String?
+}
+
+private struct EntryBody: Encodable {
+  let entryId: String
+  let label: String
+  let data: String
+  let createdAt: String
+  let blockNumber: UInt64
+}

@@ -1,0 +1,62 @@
+import GoudCore
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+
+/// The HTTP side of a node (docs/api.md): routes, limits, metrics, and the server that carries them.
+public struct NodeHTTP: Sendable {
+  let service: any ChainService
+  let volume: String
+  let limits: HTTPLimits
+  let reader: RequestReader
+  let sessions: Sessions
+  let accountRate: RateLimit
+  let pool: ReaderPool
+  let requests = RequestMetrics()
+  let connections: ConnectionTable
+  let usage: Cached<VolumeUsage>
+
+  /// - Parameter volume: the root of the node's volume, for its metrics.
+  public init(
+    service: any ChainService, volume: String, secrets: NodeSecrets, limits: HTTPLimits = HTTPLimits()
+  ) async {
+    self.service = service
+    self.volume = volume
+    self.limits = limits
+    reader = RequestReader(limits: limits, budget: BodyBudget(bytes: limits.bodiesBytes))
+    sessions = await Sessions(secrets, lifetime: limits.sessionSeconds)
+    accountRate = RateLimit(burst: limits.accountBurst, perSecond: limits.accountsPerSecond)
+    let pool = ReaderPool(threads: limits.readers, waiting: limits.waitingReads)
+    self.pool = pool
+    connections = ConnectionTable(limit: limits.connections)
+    usage = Cached(for: .seconds(5)) { try await pool.run { try VolumeUsage(volume: volume) } }
+  }
+
+  /// A service that listens until it is asked to stop; then no connection is accepted, and requests under way end.
+  public func application(
+    address: BindAddress, logger: Logger, onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
+  ) -> some ApplicationProtocol {
+    let limits = limits
+    let connections = connections
+    let channel = HTTP1Channel.Configuration(
+      additionalChannelHandlers: [ConnectionGuard(limits, table: connections)],
+      httpDecoderConfiguration: .init(
+        maxHeaderFieldSize: limits.headBytes, maxHeaderListSize: limits.headBytes,
+        maxHeaderFieldCount: limits.headFields))
+    return Application(
+      router: router(), server: .http1(configuration: channel),
+      configuration: ApplicationConfiguration(address: address, backlog: limits.connections), services: [pool],
+      onServerRunning: onServerRunning, logger: logger)
+  }
+
+  private func router() -> Router<NodeContext> {
+    let routes = healthRoutes + metricsRoutes + chainRoutes + accountRoutes + dataRoutes
+    let router = Router(context: NodeContext.self, options: .autoGenerateHeadEndpoints)
+    router.add(middleware: Answering(routes: routes, metrics: requests))
+    for route in routes {
+      for method in route.methods { router.on(RouterPath(route.path), method: method, use: route.handler) }
+    }
+    return router
+  }
+}
