@@ -57,6 +57,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case volumeBusy = "volume.database-open"
   case volumeAmbiguous = "volume.ambiguous"
   case volumeFileChanged = "volume.file-changed"
+  case volumeStandingInvalid = "volume.invalid-standing"
 
   // Snapshot and database
   case snapshotUnstable = "snapshot.unstable"
@@ -89,6 +90,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case restoreNotAVolume = "restore.not-a-volume"
   case restoreCrossesFileSystems = "restore.crosses-file-systems"
   case restoreUnproven = "restore.unproven"
+  case restorePending = "restore.pending"
   case restoreNothingToRollBack = "restore.nothing-to-roll-back"
   case restoreConfirmation = "restore.confirmation-needed"
   case someFailed = "run.some-items-failed"
@@ -130,7 +132,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .usage: .usage
     case .someFailed: .someItemsFailed
     case .environmentUnknown, .volumeNotFound, .archiveNotFound, .restoreNothingToRollBack: .notFound
-    case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous: .refused
+    case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous, .volumeStandingInvalid: .refused
     case .volumeLocked: .locked
     case .volumeBusy: .refused
     case .snapshotUnstable: .failed
@@ -142,7 +144,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .archiveCorrupt, .archiveChecksumMismatch, .archiveUnsafe: .corrupt
     case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven: .refused
     case .restoreForeign, .restoreWrongEnvironment, .restoreNotAVolume, .restoreCrossesFileSystems,
-      .restoreUnproven, .restoreConfirmation:
+      .restoreUnproven, .restorePending, .restoreConfirmation:
       .refused
     case .requestMalformed, .requestInvalid, .requestMethod, .requestTooLarge, .requestHeadTooLarge, .requestMediaType:
       .usage
