@@ -14,6 +14,8 @@ final class ArchiveOutput: @unchecked Sendable {
     var digest = Digest()
     var bytes: Int64 = 0
     private var started: Int64 = 0
+    /// Bytes between two beginnings of write-back.
+    private static let stride: Int64 = 8 << 20
 
     init(_ file: Descriptor) { self.file = file }
 
@@ -21,9 +23,12 @@ final class ArchiveOutput: @unchecked Sendable {
       try file.write(block.content)
       digest.update(block.content)
       bytes += Int64(block.count)
-      // Begin to write back early, so that the final fsync finds little left.
-      if bytes - started >= 32 << 20 {
+      // Write back steadily, two strides at most on their way: a flood at the end would make the syncs of a node on the
+      // same device wait.
+      if bytes - started >= Self.stride {
         goud_start_writeback(file.fd, started, bytes - started)
+        let behind = started - Self.stride
+        if behind >= 0 { goud_await_writeback(file.fd, behind, Self.stride) }
         started = bytes
       }
     }

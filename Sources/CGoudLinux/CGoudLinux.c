@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -31,6 +33,16 @@ long goud_copy_file_range(int from, long long *offset, int to, unsigned long cou
 
 void goud_start_writeback(int fd, long long offset, long long count) {
   sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE);
+}
+
+void goud_await_writeback(int fd, long long offset, long long count) {
+  sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
+void goud_yield_to_others(int nice) {
+  enum { who_process = 1, class_shift = 13, class_best_effort = 2, lowest = 7 }; /* linux/ioprio.h */
+  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + nice);
+  syscall(SYS_ioprio_set, who_process, 0, class_best_effort << class_shift | lowest);
 }
 
 int goud_reserve(int fd, long long size) { return fallocate(fd, 0, 0, size); }

@@ -1,5 +1,6 @@
 import Archive
 import ArgumentParser
+import CGoudLinux
 import Foundation
 import GoudCore
 import Recovery
@@ -35,6 +36,8 @@ struct BackupCreate: ParsableCommand {
     flags[.backupDirectory] = directory
     flags[.backupCompression] = compression
     let configuration = try GoudConfiguration.load(flags: flags)
+    // The nodes come first: before the first thread of the pipeline starts, since threads inherit it.
+    if configuration.backupNice > 0 { goud_yield_to_others(Int32(configuration.backupNice)) }
     var request = BackupRequest(
       environment: configuration.environment, volumes: try volumes(configuration),
       directory: configuration.backupDirectory, compression: configuration.backupCompression, toolVersion: Goud.version)

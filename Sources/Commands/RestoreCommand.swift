@@ -145,6 +145,7 @@ struct RestoreCommand: ParsableCommand {
         return "  \($0.name): \($0.path)\(kept)"
       }
       lines += report.notes.map { "  NOT PROVEN: \($0)" }
+      lines += report.warnings.map { "  not restored: \($0)" }
       if report.volumes.contains(where: { $0.safetyCopy != nil }) { lines.append("undo with: goud restore --rollback") }
       Output.write(Output.printable(lines: lines))
     }

@@ -13,6 +13,7 @@
 /// | `BACKUP_DIR` | path | `$GOUD_HOME/backups` | |
 /// | `BACKUP_RETENTION_DAYS` | integer, days | `30` | 1…36500 |
 /// | `BACKUP_COMPRESSION` | word | `gzip` | `gzip`, `pigz`, `zstd`, `none` |
+/// | `BACKUP_NICE` | integer | `10` | 0…19 |
 /// | `SAFETY_COPY_RETENTION_DAYS` | integer, days | `7` | 1…36500 |
 /// | `VOLUME_WARNING_PERCENT` | integer, percent | `70` | 1…99, below the next |
 /// | `VOLUME_CRITICAL_PERCENT` | integer, percent | `85` | 1…99 |
@@ -26,6 +27,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case backupDirectory = "BACKUP_DIR"
   case backupRetentionDays = "BACKUP_RETENTION_DAYS"
   case backupCompression = "BACKUP_COMPRESSION"
+  case backupNice = "BACKUP_NICE"
   case safetyCopyRetentionDays = "SAFETY_COPY_RETENTION_DAYS"
   case volumeWarningPercent = "VOLUME_WARNING_PERCENT"
   case volumeCriticalPercent = "VOLUME_CRITICAL_PERCENT"
@@ -50,6 +52,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .backupEnabled: "false"
     case .backupRetentionDays: "30"
     case .backupCompression: "gzip"
+    case .backupNice: "10"
     case .safetyCopyRetentionDays: "7"
     case .volumeWarningPercent: "70"
     case .volumeCriticalPercent: "85"
@@ -67,6 +70,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .backupEnabled: .boolean
     case .backupCompression: .word(["gzip", "pigz", "zstd", "none"])
     case .backupRetentionDays, .safetyCopyRetentionDays: .integer(1...36500)
+    case .backupNice: .integer(0...19)
     case .volumeWarningPercent, .volumeCriticalPercent: .integer(1...99)
     }
   }

@@ -118,6 +118,7 @@ extension GoudConfiguration {
   public var volumeDriver: String { self[.volumeDriver].text }
   public var backupEnabled: Bool { self[.backupEnabled].text == "true" }
   public var backupDirectory: String { self[.backupDirectory].text }
+  public var backupNice: Int { Int(self[.backupNice].text)! }
   public var backupRetentionDays: Int { Int(self[.backupRetentionDays].text)! }
   public var safetyCopyRetentionDays: Int { Int(self[.safetyCopyRetentionDays].text)! }
   public var volumeWarningPercent: Int { Int(self[.volumeWarningPercent].text)! }

@@ -68,6 +68,7 @@ struct RestoreFixture {
           try FileManager.default.copyItem(atPath: "\(stored)/\(name)/\(file)", toPath: "\(directory)/\(file)")
         }
       }
+      return []
     }
   }
 

@@ -78,9 +78,10 @@ import Testing
       var source = try fixture.source(["node1_data"])
       let build = source.build
       source.build = {
-        try build($0, $1, $2)
+        let warnings = try build($0, $1, $2)
         let root = try Descriptor.open($0["node1_data"]!, O_RDONLY)
         try root.setModified(timespec(tv_sec: 1_000_000_000, tv_nsec: 7))
+        return warnings
       }
       _ = try fixture.restore(source).run()
       let time = try #require(try FileSystem.status(fixture.path("node1_data"))).st_mtim
@@ -96,15 +97,17 @@ import Testing
       let source = try fixture.source(["node1_data", "node2_data"])
       var cut = source
       cut.build = { directories, cancellation, progress in
-        try source.build(directories, cancellation, progress)
+        let warnings = try source.build(directories, cancellation, progress)
         let database = "\(directories["node2_data"]!)/rocksdb"
         let table = try FileSystem.names(in: database).first { $0.hasSuffix(".sst") }!
         truncate("\(database)/\(table)", 100)
+        return warnings
       }
       var smuggled = source
       smuggled.build = {
-        try source.build($0, $1, $2)
+        let warnings = try source.build($0, $1, $2)
         try Data("{}".utf8).write(to: URL(fileURLWithPath: "\($0["node1_data"]!)/\(RestoreMarker.fileName)"))
+        return warnings
       }
       let stopped = fixture.restore(source)
       stopped.cancellation.cancel(signal: SIGINT)
@@ -129,6 +132,7 @@ import Testing
       source.build = { directories, _, _ in
         let file = try Descriptor.open("\(directories["node1_data"]!)/further", O_WRONLY | O_CREAT)
         for _ in 0..<64 { try file.write([UInt8](repeating: 1, count: 1 << 20)) }
+        return []
       }
       try await Mounts.ext4(megabytes: 16, at: "\(root)/small") { small in
         let restore = fixture.restore(source) { $0.target = .directory(small) }
@@ -243,7 +247,7 @@ import Testing
     let restore = fixture.restore(try fixture.source(names))
     let stage = try RestoreStage(try restore.plan(), sha256: nil, renames: Renames())
     try stage.begin()
-    try restore.source.build(stage.directories, Cancellation(), NoProgress())
+    _ = try restore.source.build(stage.directories, Cancellation(), NoProgress())
     try stage.finish()
     return stage
   }

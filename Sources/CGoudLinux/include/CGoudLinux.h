@@ -22,6 +22,13 @@ long goud_copy_file_range(int from, long long *offset, int to, unsigned long cou
 /* Asks the kernel to begin writing a range of a file to its device, without waiting for it. */
 void goud_start_writeback(int fd, long long offset, long long count);
 
+/* Waits until a range of a file whose write-back was begun is on its device. No replacement for fsync(2). */
+void goud_await_writeback(int fd, long long offset, long long count);
+
+/* Lowers the calling thread's CPU priority by `nice` (1 to 19) and its I/O priority to the lowest of the best-effort
+   class; threads that it starts later inherit both. Whatever the kernel refuses stays as it was. */
+void goud_yield_to_others(int nice);
+
 /* fallocate(2): room for a file of `size` bytes, or -1 with errno set. Unlike posix_fallocate(3) it writes nothing where
    the file system cannot do it. */
 int goud_reserve(int fd, long long size);

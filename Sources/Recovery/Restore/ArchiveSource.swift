@@ -35,7 +35,7 @@ extension RestoreSource {
 
   private static func nested(
     _ report: ArchiveReport,
-    build: @escaping @Sendable ([String: String], Cancellation, any ProgressSink) throws -> Void
+    build: @escaping @Sendable ([String: String], Cancellation, any ProgressSink) throws -> [String]
   ) -> RestoreSource {
     let name = FileSystem.name(of: report.path)
     let volumes = report.volumes.sorted { $0.key < $1.key }.map {
@@ -58,7 +58,7 @@ extension RestoreSource {
 
   private static func build(
     _ path: String, _ options: ArchiveReadOptions
-  ) -> @Sendable ([String: String], Cancellation, any ProgressSink) throws -> Void {
+  ) -> @Sendable ([String: String], Cancellation, any ProgressSink) throws -> [String] {
     { directories, cancellation, progress in
       var options = options
       options.cancellation = cancellation
@@ -68,6 +68,7 @@ extension RestoreSource {
       for name in directories.keys.sorted() where report.volumes[name] == nil {
         throw GoudError(.archiveCorrupt, "\(path) changed while it was read: it no longer holds \(name)")
       }
+      return report.warnings
     }
   }
 }

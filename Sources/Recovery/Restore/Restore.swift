@@ -72,13 +72,20 @@ public struct Restore: Sendable {
     }
   }
 
-  private func execute(_ plan: RestorePlan, _ locks: VolumeLocks) throws -> (kept: [VolumePlace: String], [String]) {
+  struct Outcome {
+    /// Safety copies.
+    var kept: [VolumePlace: String]
+    var notes: [String] = []
+    var warnings: [String] = []
+  }
+
+  private func execute(_ plan: RestorePlan, _ locks: VolumeLocks) throws -> Outcome {
     let stage = try RestoreStage(plan, sha256: source.sha256, renames: renames)
     do {
       try stage.begin()
       for step in plan.steps { try locks.take(directory: stage.path(of: step)) }
       try cancellation.check()
-      try source.build(stage.directories, cancellation, progress)
+      let warnings = try source.build(stage.directories, cancellation, progress)
       KillPoint.reached("restore.built")
       let notes = try plan.steps.flatMap { try prove($0, at: stage.path(of: $0)) }
       let holds = try plan.steps.map { try DatabaseHold(stage.path(of: $0)) }
@@ -89,7 +96,7 @@ public struct Restore: Sendable {
       let unproven = Set(notes.map(\.place))
       let kept = try stage.swap.run { if !unproven.contains($0) { try proof.quick($0) } }
       withExtendedLifetime(holds) {}
-      return (kept, notes.map(\.text))
+      return Outcome(kept: kept, notes: notes.map(\.text), warnings: warnings)
     } catch {
       // What cannot be discarded now is found by its marker and discarded by the next run; the first error counts.
       try? stage.discard()
@@ -147,13 +154,16 @@ public struct RestoreReport: Sendable, Codable {
   public let settled: [String]
   /// What the user must know: data that is in place unproven.
   public let notes: [String]
+  /// What of the backup could not be put on the files, by kind and number of entries.
+  public let warnings: [String]
 
-  init(_ plan: RestorePlan, _ result: (kept: [VolumePlace: String], notes: [String]), settled: [PendingRestore]) {
+  init(_ plan: RestorePlan, _ result: Restore.Outcome, settled: [PendingRestore]) {
     backup = plan.backup
     volumes = plan.steps.map {
       Volume(name: $0.volume, path: $0.place.path, bytes: $0.bytes, safetyCopy: result.kept[$0.place])
     }
     self.settled = settled.map(\.summary)
     notes = result.notes
+    warnings = result.warnings
   }
 }

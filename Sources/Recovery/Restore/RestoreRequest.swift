@@ -14,13 +14,14 @@ public struct RestoreSource: Sendable {
   /// Whether `volumes` says how large each volume is and what databases it holds.
   public var isDescribed: Bool
   /// Builds volumes, each into an empty directory that exists: volume name → absolute path. Verifies every byte against
-  /// the backup's checksums, and throws unless everything asked for is there, agrees, and is on the device.
-  public var build: @Sendable (_ directories: [String: String], Cancellation, any ProgressSink) throws -> Void
+  /// the backup's checksums, and throws unless everything asked for is there, agrees, and is on the device. Returns
+  /// what could not be put on the files: the owner and some attributes, unless run by root.
+  public var build: @Sendable (_ directories: [String: String], Cancellation, any ProgressSink) throws -> [String]
 
   public init(
     name: String, environment: String?, sha256: String? = nil, volumes: [BackupMetadata.Volume],
     isDescribed: Bool = true,
-    build: @escaping @Sendable (_ directories: [String: String], Cancellation, any ProgressSink) throws -> Void
+    build: @escaping @Sendable (_ directories: [String: String], Cancellation, any ProgressSink) throws -> [String]
   ) {
     self.name = name
     self.environment = environment

@@ -135,5 +135,6 @@ extension RestoreReport {
     }
     self.settled = settled.map(\.summary)
     notes = []
+    warnings = []
   }
 }
