@@ -90,7 +90,7 @@ let package = Package(
     .target(
       name: "Volumes",
       dependencies: [
-        "CGoudLinux", "RocksDB", "GoudCore", "VolumeSnapshot", "Archive",
+        "CGoudLinux", "RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Chain",
         .product(name: "Configuration", package: "swift-configuration"),
       ],
       swiftSettings: strict),

@@ -57,6 +57,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case volumeBusy = "volume.database-open"
   case volumeAmbiguous = "volume.ambiguous"
   case volumeFileChanged = "volume.file-changed"
+  case volumeStandingInvalid = "volume.invalid-standing"
 
   // Snapshot and database
   case snapshotUnstable = "snapshot.unstable"
@@ -131,7 +132,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .usage: .usage
     case .someFailed: .someItemsFailed
     case .environmentUnknown, .volumeNotFound, .archiveNotFound, .restoreNothingToRollBack: .notFound
-    case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous: .refused
+    case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous, .volumeStandingInvalid: .refused
     case .volumeLocked: .locked
     case .volumeBusy: .refused
     case .snapshotUnstable: .failed

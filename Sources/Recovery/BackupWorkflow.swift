@@ -156,8 +156,11 @@ enum ArchiveName {
 }
 
 extension VolumeSnapshot {
-  /// Without the marker of a restore that was swapped in and not confirmed: it is Goud's, not the volume's.
-  fileprivate var stored: [Item] { items.filter { $0.entry.path != RestoreMarker.fileName } }
+  /// Without what is Goud's own in the volume's root (`.goud-…`): the marker of a restore that was not confirmed, and the
+  /// standing, which says that this very disk forgot nothing and would be a lie in any copy.
+  fileprivate var stored: [Item] {
+    items.filter { !$0.entry.path.hasPrefix(".goud-") || $0.entry.path.contains("/") }
+  }
 
   fileprivate func archiveVolume(named name: String) -> ArchiveVolume {
     ArchiveVolume(name: name, items: stored.map { .init(entry: $0.entry, content: $0.content, prove: $0.prove) })

@@ -1,3 +1,4 @@
+import Chain
 import GoudCore
 
 /// What Goud puts beside a volume's directory, hidden: `.NAME.<kind>-…`. `Recovery` makes these names; here they are
@@ -15,7 +16,7 @@ enum VolumeNeighbour: String, CaseIterable {
 
 extension Volume {
   /// In the volume itself: a restore has swapped it in and has not confirmed it yet.
-  static let restoreMarker = ".goud-restore.json"
+  static let restoreMarker = RestoreGate.markerName
 
   private var prefix: String { ".\(FileSystem.name(of: path))" }
   private var directory: String { FileSystem.parent(of: path) }

@@ -33,6 +33,19 @@ import WriterOracle
     }
   }
 
+  @Test func goudsOwnFilesInAVolumesRootAreNotStored() async throws {
+    try await Fixture.with { fixture in
+      let volume = try await fixture.makeVolume()
+      try FileManager.default.createDirectory(atPath: "\(volume)/notes", withIntermediateDirectories: true)
+      for name in [".goud-standing.json", ".goud-restore.json", ".goud-later", "notes/.goud-kept", ".goudmine"] {
+        try AtomicFile.write(Array("{}".utf8), to: "\(volume)/\(name)")
+      }
+      let listed = try await Programs.run("tar", ["-tf", try await fixture.backUp()]).output
+      #expect(!listed.contains("node1_data/.goud-"), "\(listed)")
+      #expect(listed.contains("node1_data/notes/.goud-kept") && listed.contains("node1_data/.goudmine"))
+    }
+  }
+
   @Test func aBackupOfARunningNodeHoldsEverythingItPromised() async throws {
     try await Fixture.with { fixture in
       let volume = "\(fixture.volumes)/node1_data"

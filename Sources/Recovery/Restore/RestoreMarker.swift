@@ -1,3 +1,4 @@
+import Chain
 import Foundation
 import GoudCore
 
@@ -9,7 +10,7 @@ import GoudCore
 /// is found says how far the swap has come: in the staging directory, not swapped; in the volume, swapped and not
 /// confirmed. Written before the first byte of data, removed when all is confirmed.
 struct RestoreMarker: Codable, Equatable {
-  static let fileName = ".goud-restore.json"
+  static let fileName = RestoreGate.markerName
 
   enum State: String, Codable {
     /// The data beside it may be incomplete.

@@ -1,0 +1,98 @@
+import Foundation
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// `.goud-standing.json` in a volume's root: whether what this disk says it has acknowledged may be relied on.
+///
+/// A volume without the file has lost its memory (it is new, or was unpacked by hand): it rejoins. So no backup may carry
+/// the file, and everything that replaces a volume's database writes it anew. Mode 0600.
+public struct VolumeStanding: Sendable, Hashable {
+  public enum Standing: String, Sendable, Codable {
+    /// The disk holds everything it ever acknowledged: it counts.
+    case member
+    /// It may have forgotten something: until it has rejoined it neither promises nor acknowledges.
+    case rejoining
+  }
+
+  public static let fileName = ".goud-standing.json"
+  /// Bytes of a beginning and of a reign.
+  public static let identifierCount = 16
+
+  public var standing: Standing
+  /// The founding, or the restore of the whole network, that the data comes from; 16 bytes, empty when there is none yet.
+  public var beginning: [UInt8]
+  /// The life of the authority's volume that this node answers to; 16 bytes, empty when there is none yet.
+  public var reign: [UInt8]
+  /// Why it was written, for people: `founded`, `restored`, `rejoined`, …
+  public var reason: String
+
+  public init(_ standing: Standing, beginning: [UInt8] = [], reign: [UInt8] = [], reason: String) {
+    self.standing = standing
+    self.beginning = beginning
+    self.reign = reign
+    self.reason = reason
+  }
+
+  /// What a volume without the file has.
+  public static let absent = VolumeStanding(.rejoining, reason: "empty volume")
+
+  /// 16 random bytes: the mark of a founding, or of a restore of the whole network.
+  public static func newBeginning() -> [UInt8] { (0..<identifierCount).map { _ in UInt8.random(in: .min ... .max) } }
+}
+
+extension VolumeStanding {
+  /// - Parameter volume: the volume's directory.
+  /// - Returns: `absent` when there is no file.
+  /// - Throws: `volume.invalid-standing` when it cannot be understood: nothing is decided by guessing.
+  public static func read(in volume: String) throws -> VolumeStanding {
+    let path = "\(volume)/\(fileName)"
+    guard let status = try FileSystem.status(path) else { return absent }
+    guard status.isRegular else { throw fault(path, "is not a file") }
+    let bytes = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW).readAll(limit: 1 << 16)
+    guard let record = try? JSONDecoder().decode(Record.self, from: Data(bytes)) else {
+      throw fault(path, "cannot be read")
+    }
+    guard let standing = Standing(rawValue: record.standing) else {
+      throw fault(path, "names no standing that is known here")
+    }
+    let beginning = try identifier(record.beginning, path)
+    guard standing == .rejoining || !beginning.isEmpty else { throw fault(path, "is a member's, without a beginning") }
+    return VolumeStanding(
+      standing, beginning: beginning, reign: try identifier(record.reign, path), reason: record.reason ?? "")
+  }
+
+  /// Durable when it returns; whoever reads meanwhile sees the old one or the new one.
+  public func write(in volume: String) throws {
+    let record = Record(
+      standing: standing.rawValue, beginning: beginning.isEmpty ? nil : Hex.text(beginning),
+      reign: reign.isEmpty ? nil : Hex.text(reign), reason: reason)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    try AtomicFile.write(Array(try encoder.encode(record)) + [10], to: "\(volume)/\(Self.fileName)")
+    KillPoint.reached("standing.written")
+  }
+
+  private struct Record: Codable {
+    let standing: String
+    let beginning: String?
+    let reign: String?
+    let reason: String?
+  }
+
+  private static func identifier(_ text: String?, _ path: String) throws -> [UInt8] {
+    guard let text else { return [] }
+    guard let bytes = Hex.bytes(text), bytes.count == identifierCount else {
+      throw fault(path, "has a beginning or a reign that is not \(identifierCount * 2) hexadecimal digits")
+    }
+    return bytes
+  }
+
+  private static func fault(_ path: String, _ what: String) -> GoudError {
+    GoudError(
+      .volumeStandingInvalid, "\(path) \(what)",
+      hint: "remove the file, and the volume rejoins the network before it counts", context: ["path": path])
+  }
+}
