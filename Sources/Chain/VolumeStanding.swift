@@ -18,18 +18,19 @@ public struct VolumeStanding: Sendable, Hashable {
   }
 
   public static let fileName = ".goud-standing.json"
-  /// Bytes of a beginning and of a reign.
+  /// Bytes of a beginning, and of the nonce of a reign.
   public static let identifierCount = 16
 
   public var standing: Standing
   /// The founding, or the restore of the whole network, that the data comes from; 16 bytes, empty when there is none yet.
   public var beginning: [UInt8]
-  /// The life of the authority's volume that this node answers to; 16 bytes, empty when there is none yet.
-  public var reign: [UInt8]
+  /// The reign that this node answers to: the epoch in which the authority's present volume first led; nil when there is
+  /// none yet.
+  public var reign: EpochPromise?
   /// Why it was written, for people: `founded`, `restored`, `rejoined`, …
   public var reason: String
 
-  public init(_ standing: Standing, beginning: [UInt8] = [], reign: [UInt8] = [], reason: String) {
+  public init(_ standing: Standing, beginning: [UInt8] = [], reign: EpochPromise? = nil, reason: String) {
     self.standing = standing
     self.beginning = beginning
     self.reign = reign
@@ -61,14 +62,15 @@ extension VolumeStanding {
     let beginning = try identifier(record.beginning, path)
     guard standing == .rejoining || !beginning.isEmpty else { throw fault(path, "is a member's, without a beginning") }
     return VolumeStanding(
-      standing, beginning: beginning, reign: try identifier(record.reign, path), reason: record.reason ?? "")
+      standing, beginning: beginning, reign: try record.reign.map { EpochPromise(epoch: $0.epoch, nonce: try identifier($0.nonce, path)) },
+      reason: record.reason ?? "")
   }
 
   /// Durable when it returns; whoever reads meanwhile sees the old one or the new one.
   public func write(in volume: String) throws {
     let record = Record(
       standing: standing.rawValue, beginning: beginning.isEmpty ? nil : Hex.text(beginning),
-      reign: reign.isEmpty ? nil : Hex.text(reign), reason: reason)
+      reign: reign.map { Record.Reign(epoch: $0.epoch, nonce: Hex.text($0.nonce)) }, reason: reason)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     try AtomicFile.write(Array(try encoder.encode(record)) + [10], to: "\(volume)/\(Self.fileName)")
@@ -78,8 +80,13 @@ extension VolumeStanding {
   private struct Record: Codable {
     let standing: String
     let beginning: String?
-    let reign: String?
+    let reign: Reign?
     let reason: String?
+
+    struct Reign: Codable {
+      let epoch: UInt64
+      let nonce: String
+    }
   }
 
   private static func identifier(_ text: String?, _ path: String) throws -> [UInt8] {

@@ -9,9 +9,6 @@ public struct NodeVolume: DurableVolume {
   public var database: String { "\(path)/rocksdb" }
   var keyFile: String { "\(path)/validator_key" }
 
-  /// What a restore leaves in the root of a volume that it has not finished with.
-  static let restoreMarker = ".goud-restore.json"
-
   public init(_ path: String) { self.path = path }
 
   /// Refuses what a node must not open; nothing is changed.
@@ -21,11 +18,7 @@ public struct NodeVolume: DurableVolume {
       throw GoudError(.volumeNotFound, "there is no volume at \(path)", hint: "found a network, or name its volume")
     }
     guard status.isDirectory else { throw GoudError(.volumeNotDirectory, "\(path) is not a directory") }
-    guard try FileSystem.status("\(path)/\(Self.restoreMarker)") == nil else {
-      throw GoudError(
-        .restorePending, "a restore of \(path) has not been finished",
-        hint: "run goud restore again, or goud restore --rollback", context: ["path": path])
-    }
+    try RestoreGate.check(path)
   }
 
   func validatorKey() throws -> ValidatorKey {
@@ -38,15 +31,17 @@ public struct NodeVolume: DurableVolume {
   }
 
   func standing() throws -> StandingRecord {
-    guard let file = try StandingFile.read(volume: path) else { return .absent }
+    let standing = try VolumeStanding.read(in: path)
     return StandingRecord(
-      standing: file.isMember ? .member : .rejoining, beginning: file.beginning, reign: file.reign)
+      standing: standing.standing == .member ? .member : .rejoining, beginning: standing.beginning,
+      reign: standing.reign.map { Epoch(number: $0.epoch, nonce: $0.nonce) } ?? .none)
   }
 
-  func write(_ standing: StandingRecord, reason: StandingReason) throws {
-    let file = StandingFile(
-      isMember: standing.standing == .member, beginning: standing.beginning, reign: standing.reign,
+  func write(_ record: StandingRecord, reason: StandingReason) throws {
+    let reign = record.reign == .none ? nil : EpochPromise(epoch: record.reign.number, nonce: record.reign.nonce)
+    let standing = VolumeStanding(
+      record.standing == .member ? .member : .rejoining, beginning: record.beginning, reign: reign,
       reason: reason.rawValue)
-    try file.write(volume: path)
+    try standing.write(in: path)
   }
 }

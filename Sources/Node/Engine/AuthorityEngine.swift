@@ -54,8 +54,8 @@ actor AuthorityEngine: FollowerHost {
   }
 
   func start() throws {
-    let random = { (0..<16).map { _ in UInt8.random(in: .min ... .max) } }
-    handle(.started(try core.durableState(), nonce: random(), reign: random()))
+    let nonce = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
+    handle(.started(try core.durableState(), nonce: nonce))
     if let failure { throw failure.error }
   }
 

@@ -60,7 +60,8 @@ extension OpenEpoch {
     let join = try wire.joinBeginning.bytes(0, 16, "a beginning")
     guard join.isEmpty || !wire.rejoin else { throw PeerFault(.malformed, "two demands at once") }
     self.init(
-      epoch: try Epoch(number: wire.epoch, wireNonce: wire.nonce), reign: try wire.reign.bytes(16, "a reign"),
+      epoch: try Epoch(number: wire.epoch, wireNonce: wire.nonce), 
+      reign: try Epoch(number: wire.reign, wireNonce: wire.reignNonce),
       round: wire.round, standing: wire.member ? .member : .rejoining,
       beginning: try wire.beginning.bytes(0, 16, "a beginning"),
       demand: wire.rejoin ? .rejoin : join.isEmpty ? .none : .join(beginning: join))
@@ -74,7 +75,8 @@ extension OpenEpoch {
     return .with {
       $0.epoch = epoch.number
       $0.nonce = Data(epoch.nonce)
-      $0.reign = Data(reign)
+      $0.reign = reign.number
+      $0.reignNonce = Data(reign.nonce)
       $0.round = round
       $0.member = standing == .member
       $0.beginning = Data(beginning)

@@ -43,7 +43,7 @@ actor Cluster {
   ) async throws {
     try await withTemporaryDirectory { root in
       let cluster = try Cluster(root, count, writeAcks: writeAcks)
-      let beginning = StandingFile.newBeginning()
+      let beginning = VolumeStanding.newBeginning()
       for name in cluster.names { try cluster.found(name, beginning: beginning) }
       do {
         try await body(cluster)
@@ -64,7 +64,7 @@ actor Cluster {
     try FileManager.default.createDirectory(atPath: volume(name), withIntermediateDirectories: true)
     try keys[name]!.write(to: "\(volume(name))/validator_key")
     if let beginning {
-      try StandingFile(isMember: true, beginning: beginning, reason: "founded").write(volume: volume(name))
+      try VolumeStanding(.member, beginning: beginning, reason: "founded").write(in: volume(name))
     }
   }
 

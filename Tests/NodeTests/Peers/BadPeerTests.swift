@@ -90,8 +90,8 @@ import Testing
 
   @Test func bytesThatAreNoHTTP2DoNotKeepOthersWaiting() async throws {
     try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { address, _ in
-      let garbage = try RawConnection(port: address.port)
-      let silent = try RawConnection(port: address.port)
+      let garbage = try RawPeer(port: address.port)
+      let silent = try RawPeer(port: address.port)
       garbage.send([UInt8](repeating: 0xff, count: 100_000))
       let reply = try await PeerConnection.with(address) { try await $0.inspect(.init()) }
       #expect(reply.node == "node1")
@@ -101,8 +101,8 @@ import Testing
 
   @Test func aThousandConnectionsDoNotExhaustTheNode() async throws {
     try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { address, _ in
-      var held: [RawConnection] = []
-      for _ in 0..<PeerLimits.connections + 20 { held.append(try RawConnection(port: address.port)) }
+      var held: [RawPeer] = []
+      for _ in 0..<PeerLimits.connections + 20 { held.append(try RawPeer(port: address.port)) }
       try await waitUntil("those beyond the bound to be closed") { held.count(where: \.closed) == 20 }
       held.removeAll()
       let deadline = ContinuousClock.now + .seconds(30)
@@ -170,7 +170,7 @@ import Testing
 }
 
 /// A TCP connection to 127.0.0.1 that speaks nothing.
-final class RawConnection {
+final class RawPeer {
   private let fd: Int32
 
   init(port: Int) throws {
