@@ -12,7 +12,7 @@ public struct Goud: ParsableCommand {
     discussion:
       "Exit codes and JSON: docs/scripting.md. Shell completion: goud --generate-completion-script bash|zsh|fish.",
     version: version,
-    subcommands: [VolumeGroup.self, Backup.self, RestoreCommand.self, ConfigGroup.self])
+    subcommands: [VolumeGroup.self, Backup.self, RestoreCommand.self, ConfigGroup.self, NodeGroup.self])
 
   public init() {}
 
