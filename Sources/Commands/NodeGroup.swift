@@ -30,6 +30,7 @@ struct NodeRun: ParsableCommand {
   @Option(
     help: "Accept what is lost without the absent: an authority that is rejoining goes on with so many other nodes.")
   var overrideRejoin: Int?
+  @Option(help: ArgumentHelp("Write the log there, and open it anew on SIGHUP.", valueName: "file")) var logFile: String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
 
   func run() throws {
@@ -42,6 +43,7 @@ struct NodeRun: ParsableCommand {
     let arguments = NodeArguments(
       settings: settings, volume: data, http: try HostPort(parsing: http), listen: try HostPort(parsing: listen),
       genesis: try genesis.map { try Descriptor.open($0, O_RDONLY).readAll(limit: 4 << 20) })
+    if let logFile { try ProcessLog.follow(logFile) }
     let log = ProcessLog.start(name, level: try .parse(logLevel))
     try awaitResult { try await NodeProcess(arguments, log: log).run() }
   }
