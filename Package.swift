@@ -142,6 +142,18 @@ let package = Package(
       path: "Tests/TortureWriter",
       swiftSettings: strict),
 
+    // Clients of a network that remember every acknowledgement: load, oracle and benchmark.
+    .executableTarget(
+      name: "goud-load",
+      dependencies: [
+        "GoudCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+      ],
+      path: "Tests/NetworkLoad",
+      swiftSettings: strict),
+
     // Tests mirror Sources; the last two run the real binary.
     .target(
       name: "TestSupport",
