@@ -196,7 +196,11 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "RuntimeTests", dependencies: ["Runtime", "Agent", "Volumes", "GoudCore", "TestSupport"],
+      name: "RuntimeTests",
+      dependencies: [
+        "Runtime", "Agent", "Chain", "Volumes", "GoudCore", "TestSupport",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: strict),
     .testTarget(

@@ -15,7 +15,7 @@ actor Supervisor {
   /// Between the end of a node and its next start: doubling, unless it ran for `steady`.
   static let firstWait = Duration.seconds(1)
   static let longestWait = Duration.seconds(30)
-  static let steady = Duration.seconds(30)
+  static let steady = Duration.seconds(10)
 
   private let launcher: any NodeLauncher
   private let log: Logger

@@ -68,3 +68,16 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
     return "http://\(host):\(port)\(path)"
   }
 }
+
+extension NetworkPlan {
+  /// The default ports, for tests.
+  init(environment: String, nodes: [String]) {
+    self.environment = environment
+    address = "127.0.0.1"
+    managerPort = 8080
+    writeAcks = nil
+    self.nodes = nodes.enumerated().map {
+      Node(name: $1, httpPort: 8081 + $0, peerPort: 9001 + $0, volume: "/\($1)_data")
+    }
+  }
+}
