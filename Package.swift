@@ -205,7 +205,7 @@ let package = Package(
     .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
-      dependencies: ["GoudCore", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-writer"],
+      dependencies: ["GoudCore", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-load", "goud-writer"],
       swiftSettings: strict),
     .testTarget(
       name: "TortureTests",

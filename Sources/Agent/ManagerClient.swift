@@ -41,7 +41,7 @@ public struct ManagerClient: Sendable {
     let body: ByteBuffer
     let status: Int
     do {
-      let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+      let response = try await HTTPClient.impatient.execute(request, timeout: .seconds(60))
       body = try await response.body.collect(upTo: 4 << 20)
       status = Int(response.status.code)
     } catch {

@@ -10,7 +10,7 @@ public struct NodeClient: Sendable {
 
   private let http: HTTPClient
 
-  public init(_ http: HTTPClient = .shared) { self.http = http }
+  public init(_ http: HTTPClient = .impatient) { self.http = http }
 
   /// - Returns: nil when nobody answers.
   public func health(_ url: String) async -> NodeHealth? {
@@ -25,4 +25,14 @@ public struct NodeClient: Sendable {
     let body = try await response.body.collect(upTo: Self.most)
     return (Int(response.status.code), Data(body.readableBytesView))
   }
+}
+
+extension HTTPClient {
+  /// Lives as long as the process. Whoever is not there is not waited for: a connection that is refused fails at once.
+  public static let impatient: HTTPClient = {
+    var configuration = HTTPClient.Configuration()
+    configuration.connectionPool.retryConnectionEstablishment = false
+    configuration.timeout.connect = .seconds(2)
+    return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+  }()
 }
