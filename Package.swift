@@ -169,6 +169,7 @@ let package = Package(
       dependencies: [
         "Chain", "RocksDB", "GoudCore", "TestSupport", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
+      exclude: ["Vectors"],
       swiftSettings: strict),
     .testTarget(name: "ReplicationTests", dependencies: ["Replication"], swiftSettings: strict),
     .testTarget(
