@@ -141,6 +141,13 @@ let package = Package(
       path: "Tests/TortureWriter",
       swiftSettings: strict),
 
+    // Makes and measures ledgers: `./run bench network`.
+    .executableTarget(
+      name: "goud-ledger-bench",
+      dependencies: ["Chain", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Benchmarks/ledger",
+      swiftSettings: strict),
+
     // Tests mirror Sources; the last two run the real binary.
     .target(
       name: "TestSupport",
