@@ -12,9 +12,14 @@ struct Make: ParsableCommand {
   @Option(help: "Bytes of each entry's payload.") var bytes = 1024
   @Option(help: "Accounts that take turns; block 1 holds them.") var accounts = 100
 
+  @Option(help: "Blocks of one write.") var batch = 1000
+  @Flag(help: "Wait for the device after every write, as a node does.") var sync = false
+
   func validate() throws {
-    guard blocks > 0, (0...1000).contains(entries), (0...1 << 20).contains(bytes), (1...1000).contains(accounts) else {
-      throw ValidationError("blocks from 1, entries to 1000, bytes to 1 MiB, accounts from 1 to 1000")
+    guard blocks > 0, batch > 0, (0...1000).contains(entries), (0...1 << 20).contains(bytes),
+      (1...1000).contains(accounts)
+    else {
+      throw ValidationError("blocks and batch from 1, entries to 1000, bytes to 1 MiB, accounts from 1 to 1000")
     }
   }
 
@@ -25,19 +30,19 @@ struct Make: ParsableCommand {
     let owners = (0..<accounts).map { _ in Account(id: .random(16), keyHash: .random(32), created: 1)! }
     var head = ledger.head
     var made = 0
-    var batch: [Block] = []
+    var pending: [Block] = []
     var waiting = 0
     while made < blocks {
       let content = made == 0 ? owners.map { Entry.account($0) } : data(of: owners, turn: made)
       let block = try Block(
         after: head, chain: ledger.chain, epoch: 1, time: head.time + 1, entries: content.map(\.encoded), key: key)
       head = block.reference
-      batch.append(block)
+      pending.append(block)
       made += 1
       waiting += block.encoded.count
-      if batch.count == 1000 || waiting > 4 << 20 || made == blocks {
-        try ledger.append(batch, acknowledged: head.height, sync: made == blocks)
-        batch.removeAll(keepingCapacity: true)
+      if pending.count == batch || waiting > 4 << 20 || made == blocks {
+        try ledger.append(pending, acknowledged: head.height, sync: sync || made == blocks)
+        pending.removeAll(keepingCapacity: true)
         waiting = 0
       }
     }
