@@ -119,7 +119,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "RocksDB", "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "Volumes", "Recovery", "Chain", "Node", "Runtime", "Agent",
+        "RocksDB", "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "Volumes", "Recovery", "Chain", "Node",
+        "Runtime", "Agent",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -162,7 +163,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "RecoveryTests",
-      dependencies: ["Recovery", "Volumes", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
+      dependencies: [
+        "Recovery", "Archive", "Chain", "Volumes", "RocksDB", "TestSupport", "WriterOracle", "goud-writer",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ChainTests",
