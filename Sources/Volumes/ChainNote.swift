@@ -10,6 +10,14 @@ extension BackupMetadata.Chain {
       schemaVersion: Int(facts.schemaVersion), height: Int64(clamping: facts.height), head: facts.head.hash.hex,
       acknowledged: Int64(clamping: facts.acknowledged))
   }
+
+  /// What a proof found.
+  public init(_ ledger: VerifiedLedger) {
+    self.init(
+      id: ledger.chain.hex, network: ledger.network, validators: ledger.validators,
+      schemaVersion: Int(ledger.schemaVersion), height: Int64(clamping: ledger.head.height), head: ledger.head.hash.hex,
+      acknowledged: Int64(clamping: ledger.acknowledged))
+  }
 }
 
 extension DatabaseSnapshot {
