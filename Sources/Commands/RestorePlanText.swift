@@ -25,6 +25,11 @@ struct RestorePlanText: Encodable {
   let room: [Room]
   /// Interrupted restores that are finished or rolled back first.
   let pending: [String]
+  /// Height of the chain that is restored, and the nodes that are not; absent when the backup says nothing of a chain.
+  let height: Int64?
+  let notRestored: [String]?
+  /// What it means for the network; nil when there is none.
+  let network: String?
 
   init(_ plan: RestorePlan) {
     backup = plan.backup
@@ -34,6 +39,9 @@ struct RestorePlanText: Encodable {
     }
     room = plan.needs.map { Room(directory: $0.directory, needed: $0.bytes, available: $0.available) }
     pending = plan.pending.map { "\($0.backup) (\($0.outcome == .finished ? "to be finished" : "to be rolled back"))" }
+    height = plan.network?.height
+    notRestored = plan.network?.missing
+    network = plan.network?.description
   }
 
   init(_ copies: [SafetyCopy]) throws {
@@ -45,6 +53,9 @@ struct RestorePlanText: Encodable {
     }
     room = []
     pending = []
+    height = nil
+    notRestored = nil
+    network = nil
   }
 
   var lines: [String] {
@@ -55,7 +66,21 @@ struct RestorePlanText: Encodable {
         return "  \($0.name): \($0.path)\(bytes); there now: \($0.present)"
           + ($0.present == "volume" ? ", kept as a safety copy" : "")
       }
+      + [network].compactMap { $0 }.map { "  \($0)" }
       + room.map { "  room in \($0.directory): \($0.needed) needed, \($0.available) available" }
+  }
+}
+
+extension NetworkEffect {
+  fileprivate var description: String {
+    let others = missing.joined(separator: ", ")
+    if !begins {
+      return
+        "\(volumes.joined(separator: ", ")) will rejoin the network (not restored: \(others)), and count for nothing "
+        + "before they have caught up"
+    }
+    let without = missing.isEmpty ? "" : " without \(others), which will be set apart"
+    return "the network begins anew from block \(cut ?? height) of \(height)\(without)"
   }
 }
 

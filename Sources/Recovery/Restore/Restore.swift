@@ -1,7 +1,9 @@
+import Archive
 import CGoudLinux
 import Foundation
 import GoudCore
 import VolumeSnapshot
+import Volumes
 
 #if canImport(Glibc)
   import Glibc
@@ -37,7 +39,7 @@ public struct Restore: Sendable {
   ///   of these volumes have been settled by then.
   /// - Returns: what was done. On disk: the new volumes in place, without a marker, the replaced ones as safety copies.
   /// - Throws: what `RestorePlan.make` throws; `volume.locked`; what the build throws (`archive.…`);
-  ///   `database.corrupt`; `io.no-room`; `run.interrupted`, `run.terminated`; `restore.unproven`. The volumes are then
+  ///   `database.corrupt`; `chain.…`; `io.no-room`; `run.interrupted`, `run.terminated`; `restore.unproven`. The volumes are then
   ///   the old ones.
   public func run(confirm: (RestorePlan) throws -> Void = { _ in }) throws -> RestoreReport {
     let locks = VolumeLocks()
@@ -77,6 +79,7 @@ public struct Restore: Sendable {
     var kept: [VolumePlace: String]
     var notes: [String] = []
     var warnings: [String] = []
+    var chains = RestoredChains()
   }
 
   private func execute(_ plan: RestorePlan, _ locks: VolumeLocks) throws -> Outcome {
@@ -87,7 +90,8 @@ public struct Restore: Sendable {
       try cancellation.check()
       let warnings = try source.build(stage.directories, cancellation, progress)
       KillPoint.reached("restore.built")
-      let notes = try plan.steps.flatMap { try prove($0, at: stage.path(of: $0)) }
+      let (chains, notes) = try prove(plan, stage)
+      KillPoint.reached("restore.chains-settled")
       let holds = try plan.steps.map { try DatabaseHold(stage.path(of: $0)) }
       try stage.finish()
       try cancellation.check()
@@ -96,7 +100,9 @@ public struct Restore: Sendable {
       let unproven = Set(notes.map(\.place))
       let kept = try stage.swap.run { if !unproven.contains($0) { try proof.quick($0) } }
       withExtendedLifetime(holds) {}
-      return Outcome(kept: kept, notes: notes.map(\.text), warnings: warnings)
+      return Outcome(
+        kept: kept, notes: notes.map(\.text), warnings: warnings,
+        chains: chains)
     } catch {
       // What cannot be discarded now is found by its marker and discarded by the next run; the first error counts.
       try? stage.discard()
@@ -104,17 +110,25 @@ public struct Restore: Sendable {
     }
   }
 
-  /// - Returns: why it could not be proven, where the user insists on having it all the same.
-  private func prove(_ step: RestorePlan.Step, at path: String) throws -> [(place: VolumePlace, text: String)] {
-    do {
-      let identities = try proof.full(path, scratch: step.place.directory, cancellation, progress)
-      try step.refuseForeign(identities, request)
-      return []
-    } catch let error as GoudError {
-      let known = error.code == .databaseUnsupported || error.code == .databaseCorrupt && !step.unproven.isEmpty
-      guard request.allowUnproven, known else { throw error.within("\(step.volume) of \(source.name)") }
-      return [(step.place, "\(step.volume) is in place unproven: \(error.message)")]
+  /// Proves the databases of every volume, then the chains in them, and settles what they are to the network.
+  private func prove(
+    _ plan: RestorePlan, _ stage: RestoreStage
+  ) throws -> (RestoredChains, [(place: VolumePlace, text: String)]) {
+    for step in plan.steps { try StandingMark.remove(from: stage.path(of: step)) }
+    var notes: [(place: VolumePlace, text: String)] = []
+    var chains = StagedChains(request, cancellation, progress)
+    for step in plan.steps {
+      do {
+        let path = stage.path(of: step)
+        let identities = try proof.full(path, scratch: step.place.directory, cancellation, progress)
+        try chains.prove(step, at: path, identities: identities)
+      } catch let error as GoudError {
+        let known = error.code == .databaseUnsupported || error.code == .databaseCorrupt && !step.unproven.isEmpty
+        guard request.allowUnproven, known else { throw error.within("\(step.volume) of \(source.name)") }
+        notes.append((step.place, "\(step.volume) is in place unproven: \(error.message)"))
+      }
     }
+    return (try chains.settle(), notes)
   }
 }
 
@@ -146,6 +160,10 @@ public struct RestoreReport: Sendable, Codable {
     public let bytes: ByteCount
     /// Where the replaced data is; nil when there was none.
     public let safetyCopy: String?
+    /// Of a node's volume: the chain that is in place.
+    public let chain: BackupMetadata.Chain?
+    /// Of a node's volume: `member` of a new beginning, or `rejoining`.
+    public let standing: String?
   }
 
   public let backup: String
@@ -160,7 +178,10 @@ public struct RestoreReport: Sendable, Codable {
   init(_ plan: RestorePlan, _ result: Restore.Outcome, settled: [PendingRestore]) {
     backup = plan.backup
     volumes = plan.steps.map {
-      Volume(name: $0.volume, path: $0.place.path, bytes: $0.bytes, safetyCopy: result.kept[$0.place])
+      let chain = result.chains.heads[$0.volume]
+      return Volume(
+        name: $0.volume, path: $0.place.path, bytes: $0.bytes, safetyCopy: result.kept[$0.place], chain: chain,
+        standing: chain.map { _ in result.chains.network?.begins == true ? "member" : "rejoining" })
     }
     self.settled = settled.map(\.summary)
     notes = result.notes

@@ -86,7 +86,8 @@ extension RestorePlan.Step {
         .archiveUnproven, "\(volume) was stored unproven: \(unproven.joined(separator: "; "))",
         hint: "pass --unproven to restore it all the same", context: ["volume": volume])
     }
-    try refuseForeign(identities, request)
+    try refuseNewerSchema()
+    try refuseForeign(identities, chain: chain?.id, request)
     try MountTable.refuseMounts(at: place)
     let directory = try place.nearestDirectory()
     guard faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 else {
@@ -95,12 +96,15 @@ extension RestorePlan.Step {
     if present.isVolume { try DatabaseHold.refuseOpen(place.path) }
   }
 
-  /// Compares RocksDB's identities, which stay with a database through backup and restore. Chain id and schema version
-  /// (`BackupMetadata.Chain`) are compared here too once volumes are chains'.
+  /// Compares chains; where either is unknown, RocksDB's identities, which stay with a database through backup and
+  /// restore.
   ///
-  /// - Parameter restored: by database path; what the backup claims, or what was found in what was built.
-  /// - Throws: `restore.foreign-volume`.
-  func refuseForeign(_ restored: [String: String], _ request: RestoreRequest) throws {
+  /// - Parameters:
+  ///   - restored: by database path; what the backup claims, or what was found in what was built.
+  ///   - chain: of what is restored; nil when it is not known.
+  /// - Throws: `restore.foreign-volume`, `restore.foreign-chain`, `chain.newer-schema`.
+  func refuseForeign(_ restored: [String: String], chain: String?, _ request: RestoreRequest) throws {
+    guard try refuseForeignChain(chain, request) else { return }
     guard case .volume(let present) = present, !request.replaceForeign, !present.isEmpty, !restored.isEmpty else {
       return
     }
