@@ -63,7 +63,7 @@ struct StagedChains {
     try mark(effect)
     return RestoredChains(
       heads: Dictionary(
-        uniqueKeysWithValues: items.map { ($0.step.volume, BackupMetadata.Chain($0.verified)) }),
+        uniqueKeysWithValues: items.map { ($0.step.volume, $0.verified) }),
       network: effect)
   }
 
@@ -80,7 +80,7 @@ struct StagedChains {
 /// What a restore made of the chains it restored.
 struct RestoredChains {
   /// By volume name; none for volumes that hold no chain.
-  var heads: [String: BackupMetadata.Chain] = [:]
+  var heads: [String: VerifiedLedger] = [:]
   /// nil when there is no chain at all.
   var network: NetworkEffect?
 }

@@ -20,6 +20,8 @@ public struct RestorePlan: Sendable {
     public let chain: BackupMetadata.Chain?
     /// The chain that is at the place now.
     public let presentChain: PresentChain
+    /// The node that runs on the volume now: it is stopped just before the swap, and started after it.
+    public let node: String?
   }
 
   /// The room on one file system.
@@ -54,10 +56,13 @@ public enum PresentVolume: Sendable, Equatable {
 extension RestorePlan {
   /// Decides, and refuses. Reads only.
   ///
+  /// - Parameter running: the nodes that run now, and can be stopped.
   /// - Throws: `restore.wrong-environment`, `volume.not-found`, `volume.ambiguous`, `archive.unproven`,
   ///   `restore.not-a-volume`, `restore.foreign-volume`, `restore.foreign-chain`, `chain.newer-schema`, `usage.invalid`, `restore.crosses-file-systems`, `volume.database-open`,
   ///   `io.no-room`, `io.permission-denied`.
-  public static func make(_ request: RestoreRequest, source: RestoreSource) throws -> RestorePlan {
+  public static func make(
+    _ request: RestoreRequest, source: RestoreSource, running: Set<String> = []
+  ) throws -> RestorePlan {
     let chosen = try request.choose(from: source)
     let places = try places(request, source: source)
     let pending = try places.flatMap { try PendingRestore.find(at: $0) }
@@ -67,7 +72,8 @@ extension RestorePlan {
         bytes: ByteCount(volume.bytes), unproven: volume.unproven,
         identities: Dictionary(
           volume.databases.filter { !$0.identity.isEmpty }.map { ($0.path, $0.identity) }, uniquingKeysWith: { $1 }),
-        chain: volume.chain, presentChain: try PresentChain(of: place.path))
+        chain: volume.chain, presentChain: try PresentChain(of: place.path),
+        node: Optional(NodeName.of(volume.name)).flatMap { running.contains($0) ? $0 : nil })
       try step.refuse(request)
       return step
     }

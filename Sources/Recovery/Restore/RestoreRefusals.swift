@@ -93,7 +93,7 @@ extension RestorePlan.Step {
     guard faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 else {
       throw GoudError.system("create a directory in", directory)
     }
-    if present.isVolume { try DatabaseHold.refuseOpen(place.path) }
+    if present.isVolume && node == nil { try DatabaseHold.refuseOpen(place.path) }
   }
 
   /// Compares chains; where either is unknown, RocksDB's identities, which stay with a database through backup and
