@@ -191,7 +191,7 @@ let package = Package(
     .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
-      dependencies: ["GoudCore", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-writer"],
+      dependencies: ["Chain", "GoudCore", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-writer"],
       swiftSettings: strict),
     .testTarget(
       name: "TortureTests",

@@ -21,17 +21,20 @@ public struct LedgerGlance: Sendable {
     }
   }
 
-  /// Where the block of a height stands, by the hash of what is stored.
   /// - Throws: `database.corrupt` when it is missing or is no block.
-  public func reference(at height: UInt64) throws -> BlockReference {
+  public func block(at height: UInt64) throws -> Block {
     let bytes = try LedgerFault.translate(name) {
       try database.value(for: LedgerFormat.key(height), family: LedgerFormat.blocks)
     }
     guard let bytes else { throw LedgerFault.corrupt(name, "block \(height) is missing") }
     do {
-      return try Block(decoding: bytes, chain: height == 0 ? nil : chain).reference
+      return try Block(decoding: bytes, chain: height == 0 ? nil : chain)
     } catch {
       throw LedgerFault.corrupt(name, "block \(height): \(error.message)", cause: error)
     }
   }
+
+  /// Where the block of a height stands, by the hash of what is stored.
+  /// - Throws: what `block(at:)` throws.
+  public func reference(at height: UInt64) throws -> BlockReference { try block(at: height).reference }
 }

@@ -4,10 +4,6 @@ import GoudCore
 import Recovery
 import Volumes
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// `goud restore`
 struct RestoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -129,18 +125,7 @@ struct RestoreCommand: ParsableCommand {
       ?? paths[0]
   }
 
-  private func confirm(_ plan: RestorePlanText) throws {
-    guard !yes else { return }
-    Output.note(Output.printable(lines: plan.lines))
-    guard isatty(STDIN_FILENO) == 1 else {
-      throw GoudError(
-        .restoreConfirmation, "nobody is there to confirm this", hint: "pass --yes, or look first with --dry-run")
-    }
-    FileHandle.standardError.write(Data("go on? [y/N] ".utf8))
-    guard ["y", "yes"].contains(readLine()?.lowercased() ?? "") else {
-      throw GoudError(.restoreConfirmation, "not confirmed; nothing was changed")
-    }
-  }
+  private func confirm(_ plan: RestorePlanText) throws { try Confirmation.ask(plan.lines, yes: yes) }
 
   private func show(_ plan: RestorePlanText) throws {
     switch output.format {

@@ -58,11 +58,15 @@ struct ChainFixture {
     let ledger = try Ledger(directory: "\(path)/rocksdb", genesis: genesis)
     try ledger.append(blocks, acknowledged: acknowledged ?? blocks.last?.height ?? 0)
     for secret in ["jwt_secret", "session_secret"] {
-      try AtomicFile.write(Array("\(secret) of \(name)".utf8), to: "\(path)/\(secret)")
+      try AtomicFile.write(Self.secret(secret, of: name), to: "\(path)/\(secret)")
     }
     if let index = names.firstIndex(of: name) { try keys[index].write(to: "\(path)/validator_key", replacing: true) }
     try (standing ?? Self.founded).write(in: path)
     return path
+  }
+
+  static func secret(_ secret: String, of name: String) -> [UInt8] {
+    Array("\(secret) of \(name), as long as a secret must be".utf8)
   }
 
   static let founded = VolumeStanding(.member, beginning: [UInt8](repeating: 7, count: 16), reason: "founded")

@@ -68,7 +68,8 @@ extension RestorePlan {
     let pending = try places.flatMap { try PendingRestore.find(at: $0) }
     let steps = try zip(chosen, places).map { volume, place in
       let step = Step(
-        volume: volume.name, place: place, present: try PresentVolume(at: place), files: volume.files,
+        volume: volume.name, place: place, present: try PresentVolume(at: place, remains: request.replaceRemains),
+        files: volume.files,
         bytes: ByteCount(volume.bytes), unproven: volume.unproven,
         identities: Dictionary(
           volume.databases.filter { !$0.identity.isEmpty }.map { ($0.path, $0.identity) }, uniquingKeysWith: { $1 }),

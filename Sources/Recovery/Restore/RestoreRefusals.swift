@@ -43,8 +43,9 @@ extension RestoreRequest {
 }
 
 extension PresentVolume {
+  /// - Parameter remains: take a directory without a database for what is left of a volume.
   /// - Throws: `restore.not-a-volume` for anything that is neither a volume nor an empty directory.
-  public init(at place: VolumePlace) throws {
+  public init(at place: VolumePlace, remains: Bool = false) throws {
     guard let status = try FileSystem.status(place.path) else {
       self = .absent
       return
@@ -59,6 +60,8 @@ extension PresentVolume {
       self = .volume(identities: try Self.identities(databases))
     } else if try FileSystem.names(in: place.path).isEmpty {
       self = .emptyDirectory
+    } else if remains {
+      self = .volume(identities: [:])
     } else {
       throw GoudError(
         .restoreNotAVolume, "\(place.path) is not empty and holds no RocksDB, so it is not replaced",

@@ -56,6 +56,8 @@ public struct RestoreRequest: Sendable {
   public var height: UInt64?
   /// `--new-beginning`: let most of the network's nodes begin anew without the others.
   public var newBeginning = false
+  /// Replace also what is left of a volume that has no database any more.
+  var replaceRemains = false
   /// Noted in each volume's standing, for people.
   public var reason = "restored"
 
