@@ -96,7 +96,7 @@ public struct BackupVerification: Sendable {
     }
     let report = try ArchiveExtractor.extract(path: archive, options: options) { try unpacking.directory(for: $0) }
     var databases: [ProvenDatabase] = []
-    var ledgers: [(LedgerProof, BackupMetadata.Chain?)] = []
+    var ledgers: [(ledger: LedgerProof, noted: BackupMetadata.Chain?, isNodes: Bool)] = []
     for name in report.volumes.keys.sorted() {
       let proof = try VolumeProof.check(
         try unpacking.directory(for: name), scratch: parent, cancellation: cancellation, progress: progress)
@@ -108,7 +108,7 @@ public struct BackupVerification: Sendable {
       let noted = report.metadata?.volumes.first { $0.name == name }?.chain
       let found = try proof.databases.compactMap { try LedgerProof($0.location, of: name) }
       if noted != nil, found.isEmpty { throw missing(name) }
-      ledgers += found.enumerated().map { ($1, $0 == 0 ? noted : nil) }
+      ledgers += found.enumerated().map { ($1, $0 == 0 ? noted : nil, $0 == 0) }
     }
     var result = Result(level: level, report: report, databases: databases)
     guard level == .chain else { return result }
@@ -118,9 +118,10 @@ public struct BackupVerification: Sendable {
         "none of the databases in \(archive) is a ledger: \(databases.map(\.path).joined(separator: ", "))",
         hint: "verify at level database")
     }
-    result.ledgers = try ledgers.map { try prove($0, noted: $1) }
-    result.notLedgers = databases.map(\.path).filter { path in !ledgers.contains { $0.0.name == path } }
-    try LedgerProof.refuseDisagreement(ledgers.map(\.0))
+    result.ledgers = try ledgers.map { try prove($0.ledger, noted: $0.noted) }
+    result.notLedgers = databases.map(\.path).filter { path in !ledgers.contains { $0.ledger.name == path } }
+    // A node has one ledger; what else lies in its volume is no part of the network.
+    try LedgerProof.refuseDisagreement(ledgers.filter(\.isNodes).map(\.ledger))
     return result
   }
 

@@ -83,6 +83,18 @@ import Testing
     }
   }
 
+  @Test func aLedgerWithoutItsHeadIsFoundByTheCheck() async throws {
+    try await Fixture.with { fixture in
+      let network = try SampleNetwork(fixture)
+      for node in ["node1", "node2"] { try network.make(node, network.chain) }
+      try network.removeBlock(4, of: "node2")
+      let checked = try await fixture.goud("volume", "check")
+      #expect(checked.status == 21 && checked.output.contains("block 4, the head, is missing"), "\(checked)")
+      let inspected = try await fixture.goud("volume", "inspect", "node2")
+      #expect(inspected.status == 12 && inspected.errors.contains("goud volume repair"), "\(inspected)")
+    }
+  }
+
   @Test func aDamagedVolumeIsRepaired() async throws {
     try await Fixture.with { fixture in
       let network = try SampleNetwork(fixture)

@@ -65,6 +65,18 @@ import Testing
     }
   }
 
+  @Test func aSecondLedgerInAVolumeIsProvenAndNotCompared() throws {
+    try inTemporaryDirectory { root in
+      let fixture = try ChainFixture(root, nodes: 1)
+      let volume = try fixture.make("node1_data", try fixture.blocks(2))
+      let other = try ChainFixture(root, nodes: 1)
+      _ = try Ledger(directory: "\(volume)/second", genesis: other.genesis)
+      let archive = try fixture.backUp().archive
+      #expect(try verify(archive).ledgers?.map(\.blocks) == [3, 1])
+      #expect(try fixture.restore(archive).run().volumes[0].chain?.height == 2)
+    }
+  }
+
   @Test func aBackupWithoutALedgerIsAnError() throws {
     try inTemporaryDirectory { root in
       let fixture = try ChainFixture(root, nodes: 1)

@@ -27,7 +27,7 @@ struct ChainAgreement {
     let reason: String
   }
 
-  /// In the order given.
+  /// In the order given; each volume once.
   private(set) var agreeing: [Member]
   private(set) var dissenting: [Dissent] = []
 

@@ -27,7 +27,7 @@ public struct RepairEstimate: Sendable, Codable, Equatable {
     var basis = "\(backup.bytes) at \(ByteCount(Int64(rate)))/s"
     if let pace = sight.blocksPerSecond {
       let newer = UInt64(max(0, Int64(clamping: sight.height ?? 0) - backup.height))
-      seconds += Double(newer + UInt64(clamping: max(0, backup.height))) / pace
+      seconds += Double(newer + UInt64(backup.height)) / pace
       basis += ", \(backup.height) blocks to prove and \(newer) newer ones from peers at \(Int(pace)) blocks/s"
     }
     return RepairEstimate(seconds: seconds, basis: "\(basis), as measured here")
@@ -64,6 +64,6 @@ struct RepairBackup {
   let path: String
   /// Of the volume, unpacked.
   let bytes: ByteCount
-  /// Of the volume's chain.
+  /// Of the volume's chain; 0 when the backup does not say. Not below 0.
   let height: Int64
 }

@@ -137,7 +137,7 @@ extension VolumeRepair {
           .chainForeign, "\(path) belongs to chain \(own.prefix(12)), the network to chain \(chain.short)",
           hint: "name a backup of this network", context: ["chain": own, "expected": chain.hex])
       }
-      return RepairBackup(path: path, bytes: ByteCount(part.bytes), height: part.chain?.height ?? 0)
+      return RepairBackup(path: path, bytes: ByteCount(part.bytes), height: max(0, part.chain?.height ?? 0))
     case .faster:
       let candidates = try BackupCatalog(directory: backups).list().filter { $0.state == .complete }
       return candidates.lazy.compactMap { candidate -> RepairBackup? in
@@ -145,7 +145,7 @@ extension VolumeRepair {
           let part = candidate.metadata?.volumes.first(where: { $0.name == volume }), let chain = part.chain,
           sight.genesis == nil || sight.genesis?.hash.hex == chain.id
         else { return nil }
-        return RepairBackup(path: candidate.path, bytes: ByteCount(part.bytes), height: chain.height)
+        return RepairBackup(path: candidate.path, bytes: ByteCount(part.bytes), height: max(0, chain.height))
       }.first
     }
   }

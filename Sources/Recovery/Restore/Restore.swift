@@ -92,7 +92,7 @@ public struct Restore: Sendable {
   private func bringUp(_ pause: NodePause, _ plan: RestorePlan, _ outcome: Outcome) throws {
     do {
       let heads = outcome.chains.heads.map { (NodeName.of($0.key), $0.value.head) }
-      try pause.confirm(Dictionary(uniqueKeysWithValues: heads), timeout: confirmationTimeout)
+      try pause.confirm(Dictionary(heads) { first, _ in first }, timeout: confirmationTimeout)
     } catch {
       try cancellation.check()
       let reason = (error as? GoudError)?.message ?? "\(error)"
