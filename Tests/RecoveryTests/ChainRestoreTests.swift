@@ -240,6 +240,25 @@ import Volumes
     }
   }
 
+  /// A node that does not run as root must be able to open what root has cut, levelled, and marked.
+  @Test(.enabled(if: geteuid() == 0)) func everythingStaysTheNodes() async throws {
+    try await withTemporaryDirectory { root in
+      let fixture = try ChainFixture(root, nodes: 2)
+      let blocks = try fixture.blocks(6)
+      try fixture.make("node1_data", blocks)
+      try fixture.make("node2_data", Array(blocks[..<2]))
+      try fixture.found()
+      _ = try await Programs.run("chown", ["-R", "4711:4712", fixture.volumes])
+      let archive = try fixture.backUp().archive
+      let owners = ["-c", "find \"$1\" -not -user 4711 -o -not -group 4712", "sh", fixture.volumes]
+      _ = try fixture.restore(archive) { $0.height = 4 }.run()
+      #expect(try await Programs.run("sh", owners).output == "")
+      try fixture.damage("node2_data")
+      _ = try fixture.repair("node2", from: .peers).run()
+      #expect(try await Programs.run("sh", owners).output == "")
+    }
+  }
+
   // MARK: Rollback
 
   @Test func aWholeRollbackKeepsTheStandings() throws {
