@@ -183,7 +183,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "RecoveryTests",
-      dependencies: ["Recovery", "Volumes", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
+      dependencies: [
+        "Recovery", "Archive", "Chain", "Volumes", "RocksDB", "TestSupport", "WriterOracle", "goud-writer",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ChainTests",
@@ -214,7 +216,10 @@ let package = Package(
     .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
-      dependencies: ["GoudCore", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-load", "goud-writer"],
+      dependencies: [
+        "Chain", "GoudCore", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-load",
+        "goud-writer"
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "TortureTests",

@@ -85,6 +85,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
 
   // Restore
   case restoreForeign = "restore.foreign-volume"
+  case restoreForeignChain = "restore.foreign-chain"
   case restoreWrongEnvironment = "restore.wrong-environment"
   case restoreNotAVolume = "restore.not-a-volume"
   case restoreCrossesFileSystems = "restore.crosses-file-systems"
@@ -151,8 +152,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .chainForeign, .chainNewerSchema, .chainNotALedger, .chainAcknowledged, .chainKeyInvalid: .refused
     case .archiveCorrupt, .archiveChecksumMismatch, .archiveUnsafe: .corrupt
     case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven: .refused
-    case .restoreForeign, .restoreWrongEnvironment, .restoreNotAVolume, .restoreCrossesFileSystems,
-      .restoreUnproven, .restoreConfirmation, .restorePending:
+    case .restoreForeign, .restoreForeignChain, .restoreWrongEnvironment, .restoreNotAVolume,
+      .restoreCrossesFileSystems, .restoreUnproven, .restoreConfirmation, .restorePending:
       .refused
     case .requestMalformed, .requestInvalid, .requestMethod, .requestTooLarge, .requestHeadTooLarge, .requestMediaType:
       .usage
