@@ -218,7 +218,7 @@ let package = Package(
       name: "IntegrationTests",
       dependencies: [
         "Chain", "GoudCore", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-load",
-        "goud-writer"
+        "goud-writer",
       ],
       swiftSettings: strict),
     .testTarget(

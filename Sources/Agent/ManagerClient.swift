@@ -14,21 +14,21 @@ public struct ManagerClient: Sendable {
   public var manager: LockHolder? { DirectoryLock.holder(of: home.run) }
 
   /// - Throws: `network.not-running`.
-  public func status() async throws -> NetworkStatus { try await call(.GET, "/status") }
+  public func status() async throws -> NetworkStatus { try await call(.get, "/status") }
 
   /// Starts a node that was stopped; returns before it is healthy.
   @discardableResult
-  public func start(_ node: String) async throws -> NetworkStatus { try await call(.POST, "/nodes/\(node)/start") }
+  public func start(_ node: String) async throws -> NetworkStatus { try await call(.post, "/nodes/\(node)/start") }
 
   /// Stops a node; its process is gone when this returns. It stays stopped until it is started again.
   @discardableResult
-  public func stop(_ node: String) async throws -> NetworkStatus { try await call(.POST, "/nodes/\(node)/stop") }
+  public func stop(_ node: String) async throws -> NetworkStatus { try await call(.post, "/nodes/\(node)/stop") }
 
   /// Stops every node, then the manager.
   @discardableResult
-  public func stop() async throws -> NetworkStatus { try await call(.POST, "/stop") }
+  public func stop() async throws -> NetworkStatus { try await call(.post, "/stop") }
 
-  private func call(_ method: HTTPMethod, _ path: String) async throws -> NetworkStatus {
+  private func call(_ method: Method, _ path: String) async throws -> NetworkStatus {
     let socket: ControlSocket
     do {
       socket = try ControlSocket(home)
@@ -37,7 +37,7 @@ public struct ManagerClient: Sendable {
     }
     guard let url = URL(httpURLWithSocketPath: socket.path, uri: path) else { throw notRunning(nil) }
     var request = HTTPClientRequest(url: url.absoluteString)
-    request.method = .init(rawValue: method.rawValue)
+    request.method = method == .get ? .GET : .POST
     let body: ByteBuffer
     let status: Int
     do {
@@ -66,5 +66,5 @@ public struct ManagerClient: Sendable {
       context: ["path": home.path], cause: cause)
   }
 
-  private enum HTTPMethod: String { case GET, POST }
+  private enum Method { case get, post }
 }

@@ -11,7 +11,8 @@ extension Manager {
     router.get("/health") { _, _ in
       let status = await status()
       return try ManagerReply.json(
-        OverallHealth(status), status: status.condition == .down || status.condition == .stopped ? .serviceUnavailable : .ok)
+        OverallHealth(status),
+        status: status.condition == .down || status.condition == .stopped ? .serviceUnavailable : .ok)
     }
     router.get("/health/live") { _, _ in try ManagerReply.json(["live": true]) }
     router.get("/status") { _, _ in try ManagerReply.json(await status()) }
@@ -55,7 +56,8 @@ extension Manager {
       throw GoudError(.nodeNotReady, "no node answers", hint: "see goud network status")
     }
     merged["nodes"] = Dictionary(uniqueKeysWithValues: answers)
-    return Array(try JSONSerialization.data(withJSONObject: merged, options: [.sortedKeys, .withoutEscapingSlashes])) + [10]
+    return Array(try JSONSerialization.data(withJSONObject: merged, options: [.sortedKeys, .withoutEscapingSlashes]))
+      + [10]
   }
 
   private func exposition() async -> String {
@@ -74,7 +76,9 @@ extension Manager {
     await withTaskGroup(of: (Int, String, Data)?.self) { group in
       for (index, node) in plan.nodes.enumerated() {
         group.addTask {
-          guard let (status, body) = try? await client.get(plan.url(node.httpPort, path)), status == 200 else { return nil }
+          guard let (status, body) = try? await client.get(plan.url(node.httpPort, path)), status == 200 else {
+            return nil
+          }
           return (index, node.name, body)
         }
       }

@@ -144,7 +144,8 @@ actor Supervisor {
     plan.nodes.map { planned in
       let kept = nodes[planned.name]
       let state: NetworkStatus.Node.State =
-        kept?.process != nil ? (kept?.wanted == true ? .running : .stopping) : kept?.wanted == true ? .waiting : .stopped
+        kept?.process != nil
+        ? (kept?.wanted == true ? .running : .stopping) : kept?.wanted == true ? .waiting : .stopped
       return NetworkStatus.Node(
         name: planned.name, state: state, pid: kept?.process?.pid, since: kept?.since, restarts: kept?.restarts ?? 0,
         lastExit: kept?.lastExit, retryAt: kept?.retryAt, url: plan.url(planned.httpPort, ""), volume: planned.volume,

@@ -19,7 +19,8 @@ struct AgentRun: ParsableCommand {
       + "takes them over. goud network stop ends both.")
 
   @OptionGroup var scope: EnvironmentOptions
-  @Option(help: ArgumentHelp("Write the log there, and open it anew on SIGHUP.", valueName: "file")) var logFile: String?
+  @Option(help: ArgumentHelp("Write the log there, and open it anew on SIGHUP.", valueName: "file")) var logFile:
+    String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
 
   func run() throws {

@@ -21,8 +21,10 @@ struct NetworkContext: Sendable {
   let plan: NetworkPlan
   let client: ManagerClient
 
-  init(_ scope: EnvironmentOptions) throws {
-    configuration = try GoudConfiguration.load(flags: scope.flags)
+  init(_ scope: EnvironmentOptions) throws { try self.init(try GoudConfiguration.load(flags: scope.flags)) }
+
+  init(_ configuration: GoudConfiguration) throws {
+    self.configuration = configuration
     home = NetworkHome(configuration)
     plan = try NetworkPlan(configuration)
     client = ManagerClient(home)

@@ -54,11 +54,14 @@ struct LogTail {
 
   /// The last `count` lines, oldest first; fewer when there are not so many, none when there is no file.
   func lines(_ count: Int) -> [String] {
-    guard let file = try? Descriptor.open(path, O_RDONLY), let size = (try? file.status()).map({ Int64($0.st_size) }) else { return [] }
+    guard let file = try? Descriptor.open(path, O_RDONLY), let size = (try? file.status()).map({ Int64($0.st_size) })
+    else { return [] }
     var bytes = [UInt8](repeating: 0, count: Int(min(size, Self.window)))
     let start = size - Int64(bytes.count)
     guard let read = try? bytes.withUnsafeMutableBytes({ try file.read(into: $0, at: start) }) else { return [] }
-    return bytes[..<read].split(separator: 10).suffix(count).map { Output.printable(String(decoding: $0, as: UTF8.self)) }
+    return bytes[..<read].split(separator: 10).suffix(count).map {
+      Output.printable(String(decoding: $0, as: UTF8.self))
+    }
   }
 }
 

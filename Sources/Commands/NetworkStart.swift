@@ -111,7 +111,8 @@ struct NetworkStarter {
       let status = try awaitResult { try await context.client.status() }
       if status.condition == .healthy || ContinuousClock.now >= deadline { return status }
       for node in status.nodes where node.state == .waiting {
-        let text = "\(node.name): ended (\(node.lastExit ?? "unknown")): \(LogTail(context.home.log(node.name)).last ?? "")"
+        let text =
+          "\(node.name): ended (\(node.lastExit ?? "unknown")): \(LogTail(context.home.log(node.name)).last ?? "")"
         if told.insert(text).inserted { Output.note(text) }
       }
       try Signals.cancellation.check()

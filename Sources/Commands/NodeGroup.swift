@@ -30,7 +30,8 @@ struct NodeRun: ParsableCommand {
   @Option(
     help: "Accept what is lost without the absent: an authority that is rejoining goes on with so many other nodes.")
   var overrideRejoin: Int?
-  @Option(help: ArgumentHelp("Write the log there, and open it anew on SIGHUP.", valueName: "file")) var logFile: String?
+  @Option(help: ArgumentHelp("Write the log there, and open it anew on SIGHUP.", valueName: "file")) var logFile:
+    String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
 
   func run() throws {

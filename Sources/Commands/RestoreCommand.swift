@@ -82,8 +82,14 @@ struct RestoreCommand: ParsableCommand {
     var restore = Restore(try request(source, configuration), from: source)
     restore.cancellation = Signals.cancellation
     restore.progress = progress.sink(output)
+    restore.runner = try to == nil ? ManagedNodes(restored(source, configuration)) : nil
     if dryRun { return try show(RestorePlanText(try restore.plan())) }
     try show(try restore.run { try confirm(RestorePlanText($0)) })
+  }
+
+  /// The network whose volumes are replaced.
+  private func restored(_ source: RestoreSource, _ configuration: GoudConfiguration) throws -> NetworkContext {
+    try NetworkContext(try own(source, configuration))
   }
 
   /// Without `--env`, the volumes go where the backup's own environment keeps them.
@@ -92,12 +98,9 @@ struct RestoreCommand: ParsableCommand {
     if let to {
       request = RestoreRequest(target: .path(to), environment: scope.environment, volume: volume)
     } else {
-      let own = try source.environment.map { environment in
-        environment == configuration.environment || scope.environment != nil
-          ? configuration : try GoudConfiguration.load(flags: [.environment: environment])
-      }
       request = RestoreRequest(
-        target: .directory((own ?? configuration).volumesDirectory), environment: scope.environment, volume: volume)
+        target: .directory(try own(source, configuration).volumesDirectory), environment: scope.environment,
+        volume: volume)
     }
     request.allowUnproven = unproven
     request.replaceForeign = replaceForeign
@@ -105,6 +108,12 @@ struct RestoreCommand: ParsableCommand {
     request.height = height
     request.newBeginning = newBeginning
     return request
+  }
+
+  private func own(_ source: RestoreSource, _ configuration: GoudConfiguration) throws -> GoudConfiguration {
+    guard let environment = source.environment, environment != configuration.environment, scope.environment == nil
+    else { return configuration }
+    return try GoudConfiguration.load(flags: [.environment: environment])
   }
 
   private func rollBack(_ configuration: GoudConfiguration) throws {

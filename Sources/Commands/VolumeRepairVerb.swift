@@ -40,6 +40,7 @@ struct VolumeRepairVerb: ParsableCommand {
     repair.replaceChain = replaceChain
     repair.cancellation = Signals.cancellation
     repair.progress = progress.sink(output)
+    repair.runner = ManagedNodes(try NetworkContext(configuration))
     if dryRun { return try show(try repair.plan()) { Self.lines($0) } }
     try show(try repair.run { try Confirmation.ask(Self.lines($0), yes: yes) }) { Self.lines($0) }
   }

@@ -33,7 +33,8 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
     let ports = [managerPort] + nodes.flatMap { [$0.httpPort, $0.peerPort] }
     guard Set(ports).count == ports.count else {
       throw GoudError(
-        .configInvalid, "two would listen on one port: the manager has \(managerPort), clients "
+        .configInvalid,
+        "two would listen on one port: the manager has \(managerPort), clients "
           + "\(nodes.map { "\($0.httpPort)" }.joined(separator: ", ")), peers "
           + nodes.map { "\($0.peerPort)" }.joined(separator: ", "),
         hint: "set MANAGER_PORT, NODE_HTTP_PORT and NODE_PEER_PORT further apart")
@@ -60,12 +61,17 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
     return arguments
   }
 
-  /// `127.0.0.1:8081`, `[::1]:8081`; what listens everywhere is reached on the loopback interface.
+  /// What listens everywhere is reached on the loopback interface.
   public func endpoint(_ port: Int) -> String { address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)" }
 
-  public func url(_ port: Int, _ path: String) -> String {
+  public func url(_ port: Int, _ path: String) -> String { "http://\(reach(port))\(path)" }
+
+  /// Where a node's peers reach it.
+  public func peer(_ node: Node) -> String { reach(node.peerPort) }
+
+  private func reach(_ port: Int) -> String {
     let host = ["0.0.0.0": "127.0.0.1", "::": "[::1]"][address] ?? (address.contains(":") ? "[\(address)]" : address)
-    return "http://\(host):\(port)\(path)"
+    return "\(host):\(port)"
   }
 }
 

@@ -22,7 +22,9 @@ import Testing
       self.hasty = hasty
     }
 
-    func running(_ node: String) -> ProcessID? { started.withLock { $0[node]?.last }.flatMap { $0.isRunning ? $0 : nil } }
+    func running(_ node: String) -> ProcessID? {
+      started.withLock { $0[node]?.last }.flatMap { $0.isRunning ? $0 : nil }
+    }
 
     func start(_ node: String) throws -> ProcessID {
       let arguments = hasty.contains(node) ? ["-c", "sleep 0.1; exit 13"] : ["-c", "exec sleep 600"]

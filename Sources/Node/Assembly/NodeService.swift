@@ -25,7 +25,7 @@ extension NodeHost: ChainService {
     let role: NodeStatus.Role = identity.isAuthority ? .authority : .follower
     var status = NodeStatus(
       node: identity.name, role: role, condition: .starting, standing: .rejoining, chain: identity.chain,
-      schemaVersion: identity.schemaVersion, peers: knownPeers, 
+      schemaVersion: identity.schemaVersion, peers: knownPeers,
       atRisk: network.acknowledgements < network.majority)
     do {
       let core = try core
