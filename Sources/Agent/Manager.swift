@@ -51,8 +51,8 @@ public struct Manager: Sendable {
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
-          .init(service: Loop { try await supervisor.run() }), .init(service: Loop { try await watchHealth() }),
-          .init(service: Loop { try await watchLogs() }), .init(service: page), .init(service: control),
+          .init(service: Loop { try await supervisor.run() }), .init(service: Loop { try await watchLogs() }),
+          .init(service: page), .init(service: control),
           .init(service: Loop { await end.wait() }, successTerminationBehavior: .gracefullyShutdownGroup),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
     try await group.run()
@@ -66,23 +66,16 @@ public struct Manager: Sendable {
     return logger
   }
 
+  /// Asks every node that runs how it is.
   func status() async -> NetworkStatus {
-    NetworkStatus(
-      plan: plan, chain: network.chain, managerPid: getpid(), nodes: await supervisor.status(plan))
-  }
-
-  private func watchHealth() async throws {
-    while true {
-      await withDiscardingTaskGroup { group in
-        for node in plan.nodes {
-          group.addTask {
-            let health = await client.health(plan.url(node.httpPort, "/health"))
-            await supervisor.saw(health, of: node.name)
-          }
-        }
+    var nodes = await supervisor.status(plan)
+    await withTaskGroup(of: (Int, NodeHealth?).self) { group in
+      for (index, node) in nodes.enumerated() where node.pid != nil {
+        group.addTask { (index, await client.health("\(node.url)/health")) }
       }
-      try await Task.sleep(for: .seconds(1))
+      for await (index, health) in group { nodes[index].health = health }
     }
+    return NetworkStatus(plan: plan, chain: network.chain, managerPid: getpid(), nodes: nodes)
   }
 
   private func watchLogs() async throws {

@@ -35,7 +35,6 @@ actor Supervisor {
     var retryAt: Date?
     var restarts = 0
     var lastExit: String?
-    var health: NodeHealth?
   }
 
   init(_ launcher: any NodeLauncher, names: [String], log: Logger) {
@@ -95,7 +94,7 @@ actor Supervisor {
 
   private func ended(_ name: String, _ node: inout Kept, _ process: ProcessID, _ now: ContinuousClock.Instant) {
     node.lastExit = launcher.ended(name, process)
-    (node.process, node.health, node.since, node.patience) = (nil, nil, nil, nil)
+    (node.process, node.since, node.patience) = (nil, nil, nil)
     guard node.wanted else { return log.notice("\(name) has stopped") }
     log.error("\(name) has ended", metadata: ["how": "\(node.lastExit ?? "unknown")"])
     if let started = node.started, now - started >= Self.steady { node.wait = Self.firstWait }
@@ -135,8 +134,6 @@ actor Supervisor {
     while names.contains(where: { nodes[$0]?.process != nil }) { try await Task.sleep(for: Self.interval) }
   }
 
-  func saw(_ health: NodeHealth?, of name: String) { if nodes[name]?.process != nil { nodes[name]?.health = health } }
-
   /// The nodes that run, by name.
   var processes: [(String, ProcessID)] { names.compactMap { name in nodes[name]?.process.map { (name, $0) } } }
 
@@ -148,8 +145,7 @@ actor Supervisor {
         ? (kept?.wanted == true ? .running : .stopping) : kept?.wanted == true ? .waiting : .stopped
       return NetworkStatus.Node(
         name: planned.name, state: state, pid: kept?.process?.pid, since: kept?.since, restarts: kept?.restarts ?? 0,
-        lastExit: kept?.lastExit, retryAt: kept?.retryAt, url: plan.url(planned.httpPort, ""), volume: planned.volume,
-        health: kept?.health)
+        lastExit: kept?.lastExit, retryAt: kept?.retryAt, url: plan.url(planned.httpPort, ""), volume: planned.volume)
     }
   }
 }

@@ -5,7 +5,7 @@ import NIOCore
 
 /// Asks nodes over HTTP; an answer takes at most `patience`, and is at most 4 MiB.
 public struct NodeClient: Sendable {
-  public static let patience = TimeAmount.seconds(3)
+  public static let patience = TimeAmount.seconds(2)
   static let most = 4 << 20
 
   private let http: HTTPClient

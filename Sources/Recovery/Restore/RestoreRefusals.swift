@@ -21,7 +21,8 @@ extension RestoreRequest {
       guard !source.volumes.isEmpty else { throw GoudError(.volumeNotFound, "\(source.name) holds no volume") }
       return source.volumes
     }
-    guard let found = source.volumes.first(where: { $0.name == volume }) else {
+    let found = [volume, "\(volume)_data"].lazy.compactMap { name in source.volumes.first { $0.name == name } }.first
+    guard let found else {
       throw GoudError(.volumeNotFound, "\(source.name) holds no volume '\(volume)'", hint: "it holds \(names)")
     }
     return [found]

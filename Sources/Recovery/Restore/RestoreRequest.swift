@@ -44,7 +44,7 @@ public struct RestoreRequest: Sendable {
   public var target: Target
   /// The environment that the user named; nil: whatever the backup says.
   public var environment: String?
-  /// Restore only this volume of the backup; nil: all.
+  /// Restore only this volume of the backup, `node1_data` or `node1`; nil: all.
   public var volume: String?
   /// `--unproven`: also what the linked RocksDB cannot open.
   public var allowUnproven = false

@@ -195,9 +195,9 @@ extension World {
       return
     }
     note("restore of the whole network to \(backup.height)" + (left > 0 ? " without \(network.nodes[left])" : ""))
-    live.forEach(kill)
+    for process in live { kill(process) }
     (zombieDisk, unfinished) = (nil, nil)
-    disks.forEach { $0.leftOut = false }
+    for disk in disks { disk.leftOut = false }
     if left > 0 { disks[left].leftOut = true }
     oracle.forget(above: backup.height)
   }
