@@ -37,6 +37,8 @@ public struct AuthorityMachine: Sendable {
   struct Override: Hashable, Sendable {
     var others: Int
     var beginning: [UInt8]
+    /// Followers were told to join the new beginning: they no longer prove what was acknowledged before it.
+    var told = false
   }
 
   /// Followers that have promised and may be counted together.

@@ -45,6 +45,7 @@ extension AuthorityMachine {
     let connection = followers[index].connection
     followers[index].connect(nil)
     switch phase {
+    case .gathering: gather(chain)
     case .confirming: confirm(chain)
     case .fetching(let fetch, _) where fetch.connection == connection: regather(chain)
     default: break
@@ -92,7 +93,9 @@ extension AuthorityMachine {
       heard = max(heard, refusal.promised)
       if case .halted = phase { return }
       open(chain)
-    case .otherReign: actions.append(.report(.replaced(by: followers[index].node)))
+    case .otherReign:
+      actions.append(.report(.replaced(by: followers[index].node)))
+      gather(chain)
     case .acknowledgedBlock:
       let position = followers[index].position
       let acknowledged = max(position?.acknowledged ?? 0, refusal.height)
@@ -126,7 +129,7 @@ extension AuthorityMachine {
       let same = members.filter { self.beginning(of: $0) == beginning }
       if same.count > best.followers.count { (best.followers, best.beginning) = (same, beginning) }
     }
-    guard let override, best.followers.count < best.need else { return best }
+    guard let override, override.told || best.followers.count < best.need else { return best }
     return Ballot(followers: promised, need: override.others, beginning: override.beginning, overriding: true)
   }
 
@@ -135,7 +138,16 @@ extension AuthorityMachine {
   /// Enough have promised: ask them all once more. Until the second answers are there, one of the first may come from
   /// a disk that was lost since, and whose node has promised nothing to anyone.
   mutating func gather(_ chain: some ChainReader) {
+    let candidates = candidates
     guard phase == .gathering, candidates.followers.count >= candidates.need else { return }
+    if candidates.overriding {
+      // Whoever is here has its say: a follower that is told to join counts with the blocks it has, so the chain that
+      // the new beginning starts from must be chosen with them in view, also when the epoch is opened once more.
+      guard followers.allSatisfy({ $0.connection == nil || $0.promised || $0.refusal?.code == .otherReign }) else {
+        return
+      }
+      override?.told = true
+    }
     ballot = candidates
     phase = .confirming
     round += 1

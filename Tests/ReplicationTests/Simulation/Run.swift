@@ -23,6 +23,8 @@ extension World {
     zombieDisk = nil
     note("calm")
     for node in disks.indices where processes[node] == nil { try boot(node) }
+    // What was confirmed before a volume was lost may still do.
+    for _ in 0..<1000 where !isRecoverable && isConfirming { try step() }
     if !isRecoverable {
       try expectNothing()
       guard try overridden() else { return outcome }
@@ -47,6 +49,11 @@ extension World {
     let before = oracle.height
     for _ in 0..<200 { try step() }
     guard oracle.height == before else { throw Violation(description: "acknowledged without a quorum: \(summary)") }
+  }
+
+  private var isConfirming: Bool {
+    guard case .authority(let machine) = processes[0]?.machine else { return false }
+    return machine.phase != .gathering
   }
 
   /// An operator takes what there is. False when only a restore of the whole network would help.
