@@ -102,7 +102,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case networkNotRunning = "network.not-running"
   case networkRunning = "network.running"
   case networkStartFailed = "network.start-failed"
-  case nodeUnknown = "node.unknown"
+  case nodeUnknown = "network.unknown-node"
 
   // A node's HTTP side: what is wrong with a request
   case requestMalformed = "request.malformed"
