@@ -12,6 +12,9 @@ struct Make: ParsableCommand {
   @Option(help: "Bytes of each entry's payload.") var bytes = 1024
   @Option(help: "Accounts that take turns; block 1 holds them.") var accounts = 100
 
+  @Option(help: "The encoded genesis block of a network, to go on from; needs --key.") var genesis: String?
+  @Option(help: "The authority's validator_key.") var key: String?
+
   @Option(help: "Blocks of one write.") var batch = 1000
   @Flag(help: "Wait for the device after every write, as a node does.") var sync = false
 
@@ -24,9 +27,10 @@ struct Make: ParsableCommand {
   }
 
   func run() throws {
-    let key = ValidatorKey.generate()
-    let genesis = try Genesis(network: "bench", validators: [.init(name: "node1", publicKey: key.publicKey)])
-    let ledger = try Ledger(directory: directory, genesis: genesis.block(key: key, time: 1_700_000_000_000))
+    let key = try self.key.map { try ValidatorKey(path: $0) } ?? .generate()
+    let ledger = try Ledger(directory: directory, genesis: try origin(key))
+    // A later start of the authority opens an epoch above this one.
+    try ledger.setPromise(EpochPromise(epoch: 1000, nonce: .random(16)))
     let owners = (0..<accounts).map { _ in Account(id: .random(16), keyHash: .random(32), created: 1)! }
     var head = ledger.head
     var made = 0
@@ -46,6 +50,14 @@ struct Make: ParsableCommand {
         waiting = 0
       }
     }
+  }
+
+  private func origin(_ key: ValidatorKey) throws -> Block {
+    if let genesis {
+      return try Block(decoding: [UInt8](try Data(contentsOf: URL(filePath: genesis))), chain: nil)
+    }
+    return try Genesis(network: "bench", validators: [.init(name: "node1", publicKey: key.publicKey)])
+      .block(key: key, time: 1_700_000_000_000)
   }
 
   private func data(of owners: [Account], turn: Int) -> [Entry] {
