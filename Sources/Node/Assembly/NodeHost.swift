@@ -150,8 +150,8 @@ public final class NodeHost: PeerHost, Service {
   func blocks(from height: UInt64, limit: Int) async throws -> [[UInt8]] {
     try await core.blocks(from: height, limit: limit)
   }
-  func submit(_ entry: [UInt8], from node: String) async throws -> EntryPlace {
-    try await core.submit(entry, from: node)
+  func submit(_ entries: [[UInt8]], from node: String) async throws -> [Submission.Outcome] {
+    try await core.submit(entries, from: node)
   }
 
   private func current() throws -> NodeCore {

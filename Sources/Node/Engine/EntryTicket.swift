@@ -26,6 +26,12 @@ final class EntryTicket: Sendable {
     self.encoded = encoded
   }
 
+  /// Another one for the same entry.
+  init(again other: EntryTicket) {
+    entry = other.entry
+    encoded = other.encoded
+  }
+
   /// Waits until it is settled. To be called once.
   /// - Throws: why it is not in the chain; `node.unacknowledged` when the caller's task is cancelled before it is
   ///   known.
@@ -41,6 +47,15 @@ final class EntryTicket: Sendable {
       }
     } onCancel: {
       settle(.failure(Self.unknown))
+    }
+  }
+
+  /// The same without throwing.
+  func outcome() async -> Submission.Outcome {
+    do {
+      return .success(try await place())
+    } catch {
+      return .failure(error as? GoudError ?? Self.unknown)
     }
   }
 

@@ -38,6 +38,8 @@ final class NodeCore: PeerHost {
   let ledger: Ledger
   let book: PeerBook
   let engine: Engine
+  /// A follower's.
+  private let forwarder: Forwarder?
   private let settings: NodeSettings
   private let pool: ReaderPool
   private let log: Logger
@@ -64,12 +66,15 @@ final class NodeCore: PeerHost {
     if identity.isAuthority {
       let addresses = Dictionary(uniqueKeysWithValues: settings.peers.map { ($0.name, $0.address) })
       let fetcher = BlockFetcher(chain: identity.chain, checker: checker, addresses: addresses)
+      forwarder = nil
       engine = .authority(
         AuthorityEngine(
           identity: identity, network: network, ledger: ledger, volume: volume, fetcher: fetcher, log: log))
     } else {
-      engine = .follower(
-        FollowerEngine(node: identity.name, ledger: ledger, volume: volume, checker: checker, log: log))
+      let follower = FollowerEngine(
+        node: identity.name, ledger: ledger, volume: volume, checker: checker, log: log)
+      forwarder = Forwarder(identity: identity, engine: follower)
+      engine = .follower(follower)
     }
   }
 
@@ -204,18 +209,18 @@ final class NodeCore: PeerHost {
 
   // MARK: - Entries
 
-  func submit(_ entry: [UInt8], from node: String) async throws -> EntryPlace {
+  func submit(_ entries: [[UInt8]], from node: String) async throws -> [Submission.Outcome] {
     guard case .authority(let engine) = engine else {
       throw GoudError(.nodeNotReady, "\(identity.name) is not the authority")
     }
-    return try await engine.submit(entry)
+    return await engine.submit(entries)
   }
 
   /// Returns once the entry is acknowledged and this node knows it; waits as long as its task is not cancelled.
   func submit(_ entry: [UInt8]) async throws -> EntryPlace {
     switch engine {
     case .authority(let engine): try await engine.submit(entry)
-    case .follower(let engine): try await Forwarder(identity: identity, engine: engine).submit(entry)
+    case .follower: try await forwarder!.submit(entry)
     }
   }
 }
@@ -225,5 +230,34 @@ extension AuthorityEngine {
     let ticket = try EntryTicket(checking: entry)
     if try queue.add(ticket) { await wake() }
     return try await ticket.place()
+  }
+
+  /// Several at once: all of them are waiting before the engine is woken.
+  nonisolated func submit(_ entries: [[UInt8]]) async -> [Submission.Outcome] {
+    var first = false
+    let tickets: [Result<EntryTicket, GoudError>] = entries.map { entry in
+      Self.refusal {
+        let ticket = try EntryTicket(checking: entry)
+        if try queue.add(ticket) { first = true }
+        return ticket
+      }
+    }
+    if first { await wake() }
+    var outcomes: [Submission.Outcome] = []
+    for ticket in tickets {
+      switch ticket {
+      case .failure(let error): outcomes.append(.failure(error))
+      case .success(let ticket): outcomes.append(await ticket.outcome())
+      }
+    }
+    return outcomes
+  }
+
+  private static func refusal<Value>(_ body: () throws -> Value) -> Result<Value, GoudError> {
+    do {
+      return .success(try body())
+    } catch {
+      return .failure(error as? GoudError ?? GoudError(.internalFault, "\(error)"))
+    }
   }
 }

@@ -6,6 +6,11 @@ enum PeerLimits {
   /// Blocks in one message, whichever is less. One block alone is at most 2 MiB (docs/chain.md).
   static let batchBlocks = 1024
   static let batchBytes = 4 << 20
+  /// Entries that are handed on in one call, whichever is less.
+  static let submittedEntries = 512
+  static let submittedBytes = 4 << 20
+  /// For what became of them; asked again after that.
+  static let submission = Duration.seconds(60)
   /// What one message may be at most, sent by anyone; longer ones end the call before they are read.
   static let messageBytes = 8 << 20
   /// Connections that a node serves at once.

@@ -10,8 +10,8 @@ protocol PeerHost: FollowerHost {
   func inspect(_ heights: [UInt64]) async throws -> (Position, [BlockID])
   /// Encoded blocks from `height` on, at most `limit` and `PeerLimits.batchBytes`, at least one; none above the head.
   func blocks(from height: UInt64, limit: Int) async throws -> [[UInt8]]
-  /// Takes an entry that `node` hands on; returns when it is acknowledged.
-  func submit(_ entry: [UInt8], from node: String) async throws -> EntryPlace
+  /// Takes entries that `node` hands on; returns when it is known what became of each.
+  func submit(_ entries: [[UInt8]], from node: String) async throws -> [Submission.Outcome]
 }
 
 /// Where an entry is in the chain.
@@ -78,15 +78,13 @@ struct PeerService: Goud_Peer_V1_Peer.SimpleServiceProtocol {
   func submit(request: Goud_Peer_V1_SubmitRequest, context: ServerContext) async throws -> Goud_Peer_V1_SubmitReply {
     try await answering(context) {
       try identity.checkChain(request.chain)
-      let entry = [UInt8](request.entry)
-      try identity.check(
-        request.signature, over: Submission.preimage(chain: identity.chain, entry: entry, node: request.node),
-        by: request.node)
-      let place = try await host.submit(entry, from: request.node)
-      return .with {
-        $0.block = place.block.wire
-        $0.index = UInt32(place.index)
+      guard (1...PeerLimits.submittedEntries).contains(request.entries.count) else {
+        throw PeerFault(.malformed, "\(request.entries.count) entries in one call")
       }
+      let preimage = Submission.preimage(chain: identity.chain, entries: request.entries, node: request.node)
+      try identity.check(request.signature, over: preimage, by: request.node)
+      let outcomes = try await host.submit(request.entries.map { [UInt8]($0) }, from: request.node)
+      return .with { $0.outcomes = outcomes.map(Goud_Peer_V1_SubmitOutcome.init) }
     }
   }
 

@@ -163,7 +163,7 @@ extension Goud_Peer_V1_Peer {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Hands an entry on to the authority; answers when it is acknowledged.
+        /// > Hands entries on to the authority; answers when it is known what became of each.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Goud_Peer_V1_SubmitRequest` messages.
@@ -245,7 +245,7 @@ extension Goud_Peer_V1_Peer {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Hands an entry on to the authority; answers when it is acknowledged.
+        /// > Hands entries on to the authority; answers when it is known what became of each.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Goud_Peer_V1_SubmitRequest` message.
@@ -327,7 +327,7 @@ extension Goud_Peer_V1_Peer {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Hands an entry on to the authority; answers when it is acknowledged.
+        /// > Hands entries on to the authority; answers when it is known what became of each.
         ///
         /// - Parameters:
         ///   - request: A `Goud_Peer_V1_SubmitRequest` message.
@@ -578,7 +578,7 @@ extension Goud_Peer_V1_Peer {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Hands an entry on to the authority; answers when it is acknowledged.
+        /// > Hands entries on to the authority; answers when it is known what became of each.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Goud_Peer_V1_SubmitRequest` message.
@@ -717,7 +717,7 @@ extension Goud_Peer_V1_Peer {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Hands an entry on to the authority; answers when it is acknowledged.
+        /// > Hands entries on to the authority; answers when it is known what became of each.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Goud_Peer_V1_SubmitRequest` message.
@@ -840,7 +840,7 @@ extension Goud_Peer_V1_Peer.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Hands an entry on to the authority; answers when it is acknowledged.
+    /// > Hands entries on to the authority; answers when it is known what became of each.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Goud_Peer_V1_SubmitRequest` message.
@@ -970,7 +970,7 @@ extension Goud_Peer_V1_Peer.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Hands an entry on to the authority; answers when it is acknowledged.
+    /// > Hands entries on to the authority; answers when it is known what became of each.
     ///
     /// - Parameters:
     ///   - message: request message to send.

@@ -546,10 +546,10 @@ package nonisolated struct Goud_Peer_V1_SubmitRequest: Sendable {
 
   package var chain: Data = Data()
 
-  /// one encoded goud.chain.v1.Entry
-  package var entry: Data = Data()
+  /// encoded goud.chain.v1.Entry each; at most 512 and 4 MiB
+  package var entries: [Data] = []
 
-  /// who hands it on
+  /// who hands them on
   package var node: String = String()
 
   /// that node's, over the preimage of docs/replication.md
@@ -565,6 +565,20 @@ package nonisolated struct Goud_Peer_V1_SubmitReply: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// one for each entry, in their order
+  package var outcomes: [Goud_Peer_V1_SubmitOutcome] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Where the entry is in the chain, or why it is not.
+package nonisolated struct Goud_Peer_V1_SubmitOutcome: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
   package var block: Goud_Peer_V1_BlockID {
     get {_block ?? Goud_Peer_V1_BlockID()}
     set {_block = newValue}
@@ -575,6 +589,13 @@ package nonisolated struct Goud_Peer_V1_SubmitReply: Sendable {
   package mutating func clearBlock() {self._block = nil}
 
   package var index: UInt32 = 0
+
+  /// of an error; empty when it is acknowledged
+  package var code: String = String()
+
+  package var message: String = String()
+
+  package var hint: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1583,7 +1604,7 @@ nonisolated extension Goud_Peer_V1_InspectReply: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Goud_Peer_V1_SubmitRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SubmitRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chain\0\u{1}entry\0\u{1}node\0\u{1}signature\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chain\0\u{1}entries\0\u{1}node\0\u{1}signature\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1592,7 +1613,7 @@ nonisolated extension Goud_Peer_V1_SubmitRequest: SwiftProtobuf.Message, SwiftPr
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.chain) }()
-      case 2: try { try decoder.decodeSingularBytesField(value: &self.entry) }()
+      case 2: try { try decoder.decodeRepeatedBytesField(value: &self.entries) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.node) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
       default: break
@@ -1604,8 +1625,8 @@ nonisolated extension Goud_Peer_V1_SubmitRequest: SwiftProtobuf.Message, SwiftPr
     if !self.chain.isEmpty {
       try visitor.visitSingularBytesField(value: self.chain, fieldNumber: 1)
     }
-    if !self.entry.isEmpty {
-      try visitor.visitSingularBytesField(value: self.entry, fieldNumber: 2)
+    if !self.entries.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.entries, fieldNumber: 2)
     }
     if !self.node.isEmpty {
       try visitor.visitSingularStringField(value: self.node, fieldNumber: 3)
@@ -1618,7 +1639,7 @@ nonisolated extension Goud_Peer_V1_SubmitRequest: SwiftProtobuf.Message, SwiftPr
 
   package static func ==(lhs: Goud_Peer_V1_SubmitRequest, rhs: Goud_Peer_V1_SubmitRequest) -> Bool {
     if lhs.chain != rhs.chain {return false}
-    if lhs.entry != rhs.entry {return false}
+    if lhs.entries != rhs.entries {return false}
     if lhs.node != rhs.node {return false}
     if lhs.signature != rhs.signature {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -1628,7 +1649,37 @@ nonisolated extension Goud_Peer_V1_SubmitRequest: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Goud_Peer_V1_SubmitReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SubmitReply"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}index\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}outcomes\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.outcomes) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.outcomes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.outcomes, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Goud_Peer_V1_SubmitReply, rhs: Goud_Peer_V1_SubmitReply) -> Bool {
+    if lhs.outcomes != rhs.outcomes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Goud_Peer_V1_SubmitOutcome: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SubmitOutcome"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}index\0\u{1}code\0\u{1}message\0\u{1}hint\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1638,6 +1689,9 @@ nonisolated extension Goud_Peer_V1_SubmitReply: SwiftProtobuf.Message, SwiftProt
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._block) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.index) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.code) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.message) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.hint) }()
       default: break
       }
     }
@@ -1654,12 +1708,24 @@ nonisolated extension Goud_Peer_V1_SubmitReply: SwiftProtobuf.Message, SwiftProt
     if self.index != 0 {
       try visitor.visitSingularUInt32Field(value: self.index, fieldNumber: 2)
     }
+    if !self.code.isEmpty {
+      try visitor.visitSingularStringField(value: self.code, fieldNumber: 3)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularStringField(value: self.message, fieldNumber: 4)
+    }
+    if !self.hint.isEmpty {
+      try visitor.visitSingularStringField(value: self.hint, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  package static func ==(lhs: Goud_Peer_V1_SubmitReply, rhs: Goud_Peer_V1_SubmitReply) -> Bool {
+  package static func ==(lhs: Goud_Peer_V1_SubmitOutcome, rhs: Goud_Peer_V1_SubmitOutcome) -> Bool {
     if lhs._block != rhs._block {return false}
     if lhs.index != rhs.index {return false}
+    if lhs.code != rhs.code {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.hint != rhs.hint {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -79,7 +79,7 @@ import Testing
         try await PeerConnection.with(address) { client in
           var options = PeerLimits.call()
           options.maxRequestMessageBytes = 1 << 30
-          _ = try await client.submit(.with { $0.entry = Data(count: 9 << 20) }, options: options)
+          _ = try await client.submit(.with { $0.entries = [Data(count: 9 << 20)] }, options: options)
         }
       }
       // Others are served.
@@ -125,18 +125,17 @@ import Testing
     try await withPeerServer(meeting.identity("node1"), host) { [meeting] address, _ in
       try await PeerConnection.with(address) { client in
         let node2 = meeting.identity("node2")
-        let good = try Submission.request([1, 2, 3], from: node2)
-        let answer = try await Submission.answer { try await client.submit(good) }
-        #expect(answer == place)
-        var forged = good
-        forged.entry = Data([9])
-        await #expect(throws: RPCError.self) { _ = try await client.submit(forged) }
-        let other = try Submission.request([1], from: node2)
-        let error = await #expect(throws: GoudError.self) {
-          try await Submission.answer { try await client.submit(other) }
-        }
+        let good = try Submission.request([[1, 2, 3], [1]], from: node2)
+        let outcomes = try Submission.outcomes(try await client.submit(good), of: 2)
+        #expect(try outcomes[0].get() == place)
+        let error = #expect(throws: GoudError.self) { try outcomes[1].get() }
         #expect(error?.code == .nodeNoMajority)
         #expect(error?.hint == "start node2")
+        for forgery in [[Data([9]), Data([1])], [Data([1, 2, 3])], [Data([1]), Data([1, 2, 3])], []] {
+          var forged = good
+          forged.entries = forgery
+          await #expect(throws: RPCError.self) { _ = try await client.submit(forged) }
+        }
       }
     }
   }

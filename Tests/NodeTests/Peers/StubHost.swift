@@ -80,7 +80,15 @@ final class StubHost: PeerHost, AuthorityHost {
   func followerGone(_ link: FollowerLink) { record.withLock { $0.gone += 1 } }
   func inspect(_ heights: [UInt64]) -> (Position, [BlockID]) { (meeting.position, [meeting.origin]) }
   func blocks(from height: UInt64, limit: Int) -> [[UInt8]] { Array(blocks.dropFirst(Int(height)).prefix(limit)) }
-  func submit(_ entry: [UInt8], from node: String) throws -> EntryPlace { try answer(entry, node) }
+  func submit(_ entries: [[UInt8]], from node: String) -> [Submission.Outcome] {
+    entries.map { entry in
+      do {
+        return .success(try answer(entry, node))
+      } catch {
+        return .failure(error as? GoudError ?? EntryTicket.unknown)
+      }
+    }
+  }
 
   func authorityConnected(_ link: AuthorityLink) throws {
     record.withLock { $0.authority = link }
