@@ -2,12 +2,7 @@
 
 extension AuthorityMachine {
   mutating func lead(_ chain: some ChainReader) {
-    if record.standing == .rejoining {
-      rejoin()
-    } else if record.reign == .none {
-      record.reign = epoch
-      actions.append(.persistStanding(record, reason: .reign))
-    }
+    if record.standing == .rejoining { rejoin() }
     let start = chain.head.height + 1
     phase = .leading(start: start)
     actions.append(.report(.leading(epoch: epoch.number, start: start)))

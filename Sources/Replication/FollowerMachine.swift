@@ -115,7 +115,7 @@ public struct FollowerMachine: Sendable {
       reason = .overridden
     }
     // Not with the first promise: an authority that never gets enough of them leaves no trace.
-    if next.standing == .member, open.round > 1 { next.reign = open.reign }
+    if next.standing == .member, open.round > 1, open.reign != next.presentReign { next.reign = open.reign }
     if next != record {
       record = next
       actions.append(.persistStanding(record, reason: reason))
@@ -136,10 +136,11 @@ public struct FollowerMachine: Sendable {
     if rules.contains(.beginnings), open.standing == .member, open.beginning != record.beginning {
       return Refusal(.otherBeginning)
     }
-    if rules.contains(.promises), open.epoch != promise, open.epoch.number <= promise.number {
-      return Refusal(.promised, promised: promise.number)
+    let floor = max(promise.number, record.reign.number)
+    if rules.contains(.promises), open.epoch != promise, open.epoch.number <= floor {
+      return Refusal(.promised, promised: floor)
     }
-    if rules.contains(.reigns), open.reign != record.reign, open.reign.number <= record.reign.number {
+    if rules.contains(.reigns), open.reign != record.presentReign, open.reign.number <= record.reign.number {
       return Refusal(.otherReign)
     }
     return nil

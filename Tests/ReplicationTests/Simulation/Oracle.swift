@@ -39,7 +39,7 @@ final class Oracle {
         }
       } else {
         guard authority else { throw Violation(description: "\(name) acknowledged \(at) before the authority did") }
-        guard previous[block] == acknowledged[Int(at) - 1] else {
+        guard at == self.height + 1, previous[block] == acknowledged[Int(at) - 1] else {
           throw Violation(description: "\(name) acknowledged \(block.short), which does not stand on the last one")
         }
         acknowledged.append(block)
