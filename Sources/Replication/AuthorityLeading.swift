@@ -119,7 +119,7 @@ extension AuthorityMachine {
     guard case .leading = phase else { return }
     let need = rules.contains(.majority) ? network.acknowledgements : 1
     var heights = followers.filter { counts($0) }.compactMap(\.stored)
-    if ownDiskCounts { heights.append(synced) }
+    if ownDiskCounts { heights.append(rules.contains(.synced) ? synced : chain.head.height) }
     heights.sort(by: >)
     if heights.count >= need {
       let height = network.needsOwnDisk ? min(heights[need - 1], synced) : heights[need - 1]

@@ -213,7 +213,7 @@ extension AuthorityMachine {
       last.height < target.height || last == target
     else { return abandon(fetch, chain) }
     if case .new(let first, let keep) = Extension(blocks, on: chain) {
-      if keep < acknowledged { return halt(at: keep + 1) }
+      if keep < acknowledged, rules.contains(.keeping) { return halt(at: keep + 1) }
       if keep < chain.head.height {
         synced = min(synced, keep)
         actions.append(.truncate(above: keep))

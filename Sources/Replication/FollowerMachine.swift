@@ -153,7 +153,7 @@ public struct FollowerMachine: Sendable {
       append.blocks.follow(append.previous, upTo: append.epoch)
     else { return refuse(.protocolViolation) }
     if case .new(let first, let keep) = Extension(append.blocks, on: chain) {
-      if keep < acknowledged { return keepAcknowledged(against: append.blocks[first]) }
+      if keep < acknowledged, rules.contains(.keeping) { return keepAcknowledged(against: append.blocks[first]) }
       if keep < chain.head.height {
         synced = min(synced, keep)
         actions.append(.truncate(above: keep))
@@ -188,7 +188,7 @@ public struct FollowerMachine: Sendable {
   /// Tells the authority what is on disk of what it sent; first becomes a member when that is enough.
   private mutating func tellStored(_ chain: some ChainReader) {
     guard let link, let epoch = link.epoch, let matched = link.matched else { return }
-    let height = min(synced, matched)
+    let height = min(rules.contains(.synced) ? synced : chain.head.height, matched)
     guard let block = chain.block(at: height) else { return }
     var joined = false
     if let admission = link.admission, record.standing == .rejoining, height >= admission.height {

@@ -16,6 +16,8 @@ struct Profile {
   var heal = 30
   /// Of a volume: gone, or replaced by an old copy.
   var loss = 5
+  /// Of the losses: how many are the authority's, beside its share of the others.
+  var authorityLoss = 0
   /// Of the volumes of an authority that were lost: how many go on running somewhere.
   var zombies = 200
   /// Of the losses: how many may leave the network unable to go on by itself.
@@ -138,7 +140,7 @@ extension World {
   }
 
   private func lose() {
-    let node = random.below(profile.nodes)
+    let node = profile.authorityLoss > 0 && random.chance(profile.authorityLoss) ? 0 : random.below(profile.nodes)
     // Two nodes cannot tell a replaced authority that still runs from one whose follower lost its volume.
     if profile.nodes == 2, zombieDisk != nil { return }
     let old = disks[node]
@@ -215,7 +217,7 @@ extension World {
     note("restore of the whole network to \(height)" + (left > 0 ? " without \(network.nodes[left])" : ""))
     live.forEach(kill)
     (zombieDisk, unfinished) = (nil, nil)
-    disks.forEach { $0.leftOut = false }
+    for disk in disks { disk.leftOut = false }
     if left > 0 { disks[left].leftOut = true }
     oracle.forget(above: height)
   }

@@ -2,6 +2,8 @@ import Replication
 
 struct Violation: Error, CustomStringConvertible {
   var description: String
+  /// The network did not come back, but lost nothing.
+  var isStandstill = false
 }
 
 /// Knows every block, its predecessor, and every block that was ever acknowledged.

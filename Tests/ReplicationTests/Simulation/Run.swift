@@ -39,7 +39,7 @@ extension World {
       try step()
       if isReplaced { try rejoin() }
       left -= 1
-      guard left > 0 else { throw Violation(description: "no progress: \(summary)") }
+      guard left > 0 else { throw Violation(description: "no progress: \(summary)", isStandstill: true) }
     }
     outcome.acknowledged = Int(oracle.height)
     outcome.setApart = disks.count { $0.leftOut && $0.head != disks[0].head }
