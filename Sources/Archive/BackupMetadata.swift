@@ -17,6 +17,8 @@ public struct BackupMetadata: Codable, Sendable {
   public var host: String
   public var toolVersion: String
   public var volumes: [Volume]
+  /// Volumes whose chain does not agree with that of the others; nil when there are none.
+  public var leftOut: [LeftOut]?
 
   public struct Volume: Codable, Sendable {
     public var name: String
@@ -77,22 +79,48 @@ public struct BackupMetadata: Codable, Sendable {
     }
   }
 
-  public struct Chain: Codable, Sendable {
+  /// What a node's volume says of its chain, read from the snapshot.
+  public struct Chain: Codable, Sendable, Equatable {
+    /// The hash of the genesis block, 64 hexadecimal digits.
     public var id: String
+    public var network: String
+    /// The names of the nodes, the authority first.
+    public var validators: [String]
     public var schemaVersion: Int
+    /// Height and hash of the newest block; genesis has height 0.
     public var height: Int64
     public var head: String
+    /// Up to this height the node knows its blocks to be on a majority's disks.
+    public var acknowledged: Int64
 
-    public init(id: String, schemaVersion: Int, height: Int64, head: String) {
+    public init(
+      id: String, network: String, validators: [String], schemaVersion: Int, height: Int64, head: String,
+      acknowledged: Int64
+    ) {
       self.id = id
+      self.network = network
+      self.validators = validators
       self.schemaVersion = schemaVersion
       self.height = height
       self.head = head
+      self.acknowledged = acknowledged
+    }
+  }
+
+  /// A volume that was asked for and is not in the archive.
+  public struct LeftOut: Codable, Sendable, Equatable {
+    public var volume: String
+    public var reason: String
+
+    public init(volume: String, reason: String) {
+      self.volume = volume
+      self.reason = reason
     }
   }
 
   public init(
-    name: String, environment: String, timestamp: Date, host: String, toolVersion: String, volumes: [Volume]
+    name: String, environment: String, timestamp: Date, host: String, toolVersion: String, volumes: [Volume],
+    leftOut: [LeftOut]? = nil
   ) {
     self.name = name
     self.environment = environment
@@ -100,5 +128,6 @@ public struct BackupMetadata: Codable, Sendable {
     self.host = host
     self.toolVersion = toolVersion
     self.volumes = volumes
+    self.leftOut = leftOut
   }
 }

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "CGoudLinux.h"
 
+#include <signal.h>
+#include <spawn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -46,3 +48,36 @@ void goud_yield_to_others(int nice) {
 }
 
 int goud_reserve(int fd, long long size) { return fallocate(fd, 0, 0, size); }
+
+int goud_start_detached(const char *program, char *const arguments[], char *const environment[], const char *log,
+                        int *pid) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t none, all;
+  pid_t child = 0;
+  int status = posix_spawn_file_actions_init(&actions);
+  if (status != 0) return status;
+  status = posix_spawnattr_init(&attributes);
+  if (status != 0) {
+    posix_spawn_file_actions_destroy(&actions);
+    return status;
+  }
+  sigemptyset(&none);
+  sigfillset(&all);
+  sigdelset(&all, SIGKILL);
+  sigdelset(&all, SIGSTOP);
+  if ((status = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) == 0 &&
+      (status = posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0600)) == 0 &&
+      (status = posix_spawn_file_actions_adddup2(&actions, 1, 2)) == 0 &&
+      (status = posix_spawn_file_actions_addclosefrom_np(&actions, 3)) == 0 &&
+      (status = posix_spawn_file_actions_addchdir_np(&actions, "/")) == 0 &&
+      (status = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
+      (status = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
+      (status = posix_spawnattr_setflags(
+           &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)) == 0)
+    status = posix_spawn(&child, program, &actions, &attributes, arguments, environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  *pid = child;
+  return status;
+}

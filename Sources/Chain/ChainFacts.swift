@@ -16,18 +16,20 @@ public struct ChainFacts: Sendable, Hashable {
 
   /// Reads them from a database that no process has open, or from a snapshot's view of one. Nothing is written.
   ///
+  /// - Parameter name: what errors call the database; nil: its directory. For a view, which nobody knows by its path.
   /// - Returns: nil when the database is not a ledger.
   /// - Throws: `chain.newer-schema`; `database.corrupt` when a ledger's head or genesis block is not whole.
-  public static func read(directory: String) throws -> ChainFacts? {
-    try LedgerFault.translate(directory) {
+  public static func read(directory: String, as name: String? = nil) throws -> ChainFacts? {
+    let shown = name ?? directory
+    return try LedgerFault.translate(shown) {
       let families = try DatabaseView.families(in: directory)
       guard families.contains(LedgerFormat.blocks) else { return nil }
       let database = try Database(
         directory: directory, families: [LedgerFormat.meta, LedgerFormat.blocks],
         options: LedgerOpening.readingOptions, readOnly: true)
-      guard let meta = try LedgerMeta(database, directory) else { return nil }
-      try meta.refuseNewerSchema(directory)
-      let stored = StoredLedger(directory: directory, database: database)
+      guard let meta = try LedgerMeta(database, shown) else { return nil }
+      try meta.refuseNewerSchema(shown)
+      let stored = StoredLedger(directory: shown, database: database)
       let genesis = try stored.genesis()
       let rules = try stored.rules(genesis)
       let state = try stored.state(rules.chain)

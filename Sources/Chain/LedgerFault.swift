@@ -3,7 +3,7 @@ import RocksDB
 
 /// What goes wrong with a ledger's database, in the house's words.
 enum LedgerFault {
-  static let repair = "rebuild the volume from the other nodes, or restore a backup"
+  static let repair = "rebuild the volume from the other nodes or a backup (goud volume repair), or restore a backup"
 
   static func corrupt(_ directory: String, _ what: String, cause: (any Error)? = nil) -> GoudError {
     GoudError(

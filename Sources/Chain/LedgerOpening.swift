@@ -52,6 +52,7 @@ struct LedgerOpening {
     options.compression = DatabaseOptions.Compression.none
     // The default drops what it cannot read from a log, and with it acknowledged blocks, without a word.
     options.recovery = .tolerateCutTail
+    options.notesLogs = true
     options.diary = .warnings
     return options
   }

@@ -62,7 +62,8 @@ extension VolumeStanding {
     let beginning = try identifier(record.beginning, path)
     guard standing == .rejoining || !beginning.isEmpty else { throw fault(path, "is a member's, without a beginning") }
     return VolumeStanding(
-      standing, beginning: beginning, reign: try record.reign.map { EpochPromise(epoch: $0.epoch, nonce: try identifier($0.nonce, path)) },
+      standing, beginning: beginning,
+      reign: try record.reign.map { EpochPromise(epoch: $0.epoch, nonce: try identifier($0.nonce, path)) },
       reason: record.reason ?? "")
   }
 

@@ -51,6 +51,16 @@ struct BackupCreate: ParsableCommand {
     case .table: Output.write(describe(result))
     }
     try prune(configuration)
+    try refuse(result.metadata.leftOut ?? [])
+  }
+
+  private func refuse(_ leftOut: [BackupMetadata.LeftOut]) throws {
+    guard !leftOut.isEmpty else { return }
+    throw GoudError(
+      .someFailed,
+      "the backup is made without " + leftOut.map { "\($0.volume): \($0.reason)" }.joined(separator: "; "),
+      hint: "rebuild it (goud volume repair), or keep it as it is in a backup of its own (--volume)",
+      context: ["leftOut": leftOut.map(\.volume).joined(separator: " ")])
   }
 
   /// The backup stands whatever comes of this; a prune that failed shows in the exit status (3).
@@ -99,10 +109,19 @@ struct BackupCreate: ParsableCommand {
     for volume in volumes {
       let sequence = volume.databases.map { "\($0.sequence)" }.joined(separator: ", ")
       lines.append("  \(volume.name): \(volume.files) files, \(ByteCount(volume.bytes)), sequence number \(sequence)")
+      lines += [volume.chain].compactMap { $0 }.map { "  \(volume.name): chain \($0.summary)" }
       lines += volume.skipped.map { "  \(volume.name): skipped \($0)" }
       lines += volume.unproven.map { "  \(volume.name): NOT PROVEN: \($0)" }
     }
+    lines += (result.metadata.leftOut ?? []).map { "  \($0.volume): LEFT OUT: \($0.reason)" }
     return lines.map(Output.printable).joined(separator: "\n")
+  }
+}
+
+extension BackupMetadata.Chain {
+  /// `7f3a12…, block 1200 (3f09…), acknowledged to 1199`
+  var summary: String {
+    "\(id.prefix(12)), block \(height) (\(head.prefix(12))), acknowledged to \(acknowledged)"
   }
 }
 

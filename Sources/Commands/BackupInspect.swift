@@ -30,11 +30,21 @@ struct BackupInspect: ParsableCommand {
     ]
     for volume in metadata.volumes {
       rows.append(["volume", "\(volume.name): \(volume.files) files, \(ByteCount(volume.bytes))"])
+      if let chain = volume.chain { rows += describe(chain) }
       for database in volume.databases { rows += describe(database) }
       rows += volume.skipped.map { ["  skipped", $0] }
       rows += volume.unproven.map { ["  NOT PROVEN", $0] }
     }
+    rows += (metadata.leftOut ?? []).map { ["LEFT OUT", "\($0.volume): \($0.reason)"] }
     return Output.table(["field", "value"], rows)
+  }
+
+  private func describe(_ chain: BackupMetadata.Chain) -> [[String]] {
+    [
+      ["  chain", "\(chain.id), schema version \(chain.schemaVersion)"],
+      ["  network", "\(chain.network): \(chain.validators.joined(separator: ", "))"],
+      ["  head", "block \(chain.height), \(chain.head)"], ["  acknowledged", "to block \(chain.acknowledged)"],
+    ]
   }
 
   private func describe(_ database: BackupMetadata.Database) -> [[String]] {

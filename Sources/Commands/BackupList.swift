@@ -25,14 +25,27 @@ struct BackupList: ParsableCommand {
     case .table:
       Output.write(
         Output.table(
-          ["taken", "environment", "volumes", "size", "state", "verified", "file"],
+          ["taken", "environment", "volumes", "size", "height", "state", "verified", "file"],
           backups.map { backup in
             [
               backup.metadata?.timestamp.rfc3339 ?? "?", backup.metadata?.environment ?? "?",
-              backup.metadata?.volumes.map(\.name).joined(separator: " ") ?? "?", ByteCount(backup.bytes).description,
-              backup.state.rawValue, backup.verified?.rfc3339 ?? "never", FileSystem.name(of: backup.path),
+              backup.volumes, ByteCount(backup.bytes).description,
+              backup.height.map { "\($0)" } ?? "-", backup.state.rawValue, backup.verified?.rfc3339 ?? "never",
+              FileSystem.name(of: backup.path),
             ]
           }))
     }
+  }
+}
+
+extension BackupCatalog.Backup {
+  /// Of the longest chain in it; nil when it holds none.
+  fileprivate var height: Int64? { metadata?.volumes.compactMap { $0.chain?.height }.max() }
+
+  fileprivate var volumes: String {
+    guard let metadata else { return "?" }
+    let without = (metadata.leftOut ?? []).map(\.volume)
+    return metadata.volumes.map(\.name).joined(separator: " ")
+      + (without.isEmpty ? "" : " (without \(without.joined(separator: " ")))")
   }
 }

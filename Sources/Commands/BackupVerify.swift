@@ -8,17 +8,18 @@ import Volumes
 
 /// `goud backup verify`
 struct BackupVerify: ParsableCommand {
-  enum Level: String, ExpressibleByArgument, CaseIterable { case checksums, database }
+  enum Level: String, ExpressibleByArgument, CaseIterable { case checksums, database, chain }
 
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Re-read a backup and prove it.",
     discussion: """
       checksums: every byte against every checksum. database: also unpacks it beside the archive, opens each database \
-      and checks every block of every table; needs room for the unpacked volumes.
+      and checks every block of every table; needs room for the unpacked volumes. chain: also walks the chain of each \
+      ledger: hashes, signatures, continuity, indexes, head. Exit status 12 names the height and the rule.
       """)
 
   @Argument(help: "An archive, or the name of one in BACKUP_DIR.") var file: String
-  @Option(help: "checksums or database.") var level = Level.checksums
+  @Option(help: "checksums, database or chain.") var level = Level.checksums
   @Flag(help: "Go on without the .sha256 beside the archive; still compares every checksum there is.")
   var allowUnverified = false
   @OptionGroup var scope: EnvironmentOptions
@@ -28,7 +29,12 @@ struct BackupVerify: ParsableCommand {
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
     var verification = BackupVerification(archive: try BackupCatalog(configuration).find(file))
-    verification.level = level == .database ? .database : .checksums
+    verification.level =
+      switch level {
+      case .checksums: .checksums
+      case .database: .database
+      case .chain: .chain
+      }
     verification.allowUnverified = allowUnverified
     verification.cancellation = Signals.cancellation
     verification.progress = progress.sink(output)
@@ -48,6 +54,12 @@ struct BackupVerify: ParsableCommand {
     for database in result.databases {
       lines.append("  \(database.path): opens, \(database.tables) tables checked, sequence number \(database.sequence)")
     }
+    for ledger in result.ledgers ?? [] {
+      lines.append(
+        "  \(ledger.path): chain \(ledger.chain.summary): \(ledger.blocks) blocks, \(ledger.entries) entries proven in "
+          + "\(ledger.seconds.inSeconds) (\(Int(ledger.blocksPerSecond)) blocks/s)")
+    }
+    lines += (result.notLedgers ?? []).map { "  \($0): not a ledger, so no chain to prove" }
     for volume in report.metadata?.volumes ?? [] {
       lines += volume.unproven.map { "  \(volume.name): NOT PROVEN when it was made: \($0)" }
     }

@@ -12,7 +12,10 @@ public struct Goud: ParsableCommand {
     discussion:
       "Exit codes and JSON: docs/scripting.md. Shell completion: goud --generate-completion-script bash|zsh|fish.",
     version: version,
-    subcommands: [VolumeGroup.self, Backup.self, RestoreCommand.self, ConfigGroup.self])
+    subcommands: [
+      VolumeGroup.self, Backup.self, RestoreCommand.self, NetworkGroup.self, ConfigGroup.self, AgentGroup.self,
+      NodeGroup.self,
+    ])
 
   public init() {}
 

@@ -4,10 +4,6 @@ import GoudCore
 import Recovery
 import Volumes
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// `goud restore`
 struct RestoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -15,6 +11,10 @@ struct RestoreCommand: ParsableCommand {
     discussion: """
       Builds the volumes beside the present ones, checks every byte and every database, and only then exchanges them. \
       What was replaced is kept as a safety copy. A restore that was interrupted is finished or rolled back first.
+
+      The chain of a node is proven block by block. When every node of the network is restored in one run, all of them \
+      begin anew from one head; otherwise those that are restored rejoin the others, and count for nothing before they \
+      have caught up.
       """)
 
   @Argument(help: "An archive, or the name of one in BACKUP_DIR; with --rollback or --settle a volume: NAME or PATH.")
@@ -32,6 +32,11 @@ struct RestoreCommand: ParsableCommand {
   @Flag(help: "Also put in place what the linked RocksDB cannot open or prove.") var unproven = false
   @Flag(help: "Also replace a volume that holds another database; it is kept as a safety copy.")
   var replaceForeign = false
+  @Flag(help: "Also replace a volume that belongs to another chain; it is kept as a safety copy.")
+  var replaceChain = false
+  @Option(help: "Cut the chain above this block; only for a whole network.") var height: UInt64?
+  @Flag(help: "Let most of the nodes begin anew without the others, which are then set apart.")
+  var newBeginning = false
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
 
@@ -39,6 +44,9 @@ struct RestoreCommand: ParsableCommand {
     guard rollback || settle else {
       if file == nil { throw ValidationError("name a backup, or pass --rollback") }
       return
+    }
+    if height != nil || newBeginning || replaceChain {
+      throw ValidationError("--height, --new-beginning and --replace-chain are for restoring a backup")
     }
     if rollback && settle { throw ValidationError("--rollback settles first by itself; leave --settle out") }
     if volume != nil || to != nil {
@@ -74,8 +82,14 @@ struct RestoreCommand: ParsableCommand {
     var restore = Restore(try request(source, configuration), from: source)
     restore.cancellation = Signals.cancellation
     restore.progress = progress.sink(output)
+    restore.runner = try to == nil ? ManagedNodes(restored(source, configuration)) : nil
     if dryRun { return try show(RestorePlanText(try restore.plan())) }
     try show(try restore.run { try confirm(RestorePlanText($0)) })
+  }
+
+  /// The network whose volumes are replaced.
+  private func restored(_ source: RestoreSource, _ configuration: GoudConfiguration) throws -> NetworkContext {
+    try NetworkContext(try own(source, configuration))
   }
 
   /// Without `--env`, the volumes go where the backup's own environment keeps them.
@@ -84,16 +98,22 @@ struct RestoreCommand: ParsableCommand {
     if let to {
       request = RestoreRequest(target: .path(to), environment: scope.environment, volume: volume)
     } else {
-      let own = try source.environment.map { environment in
-        environment == configuration.environment || scope.environment != nil
-          ? configuration : try GoudConfiguration.load(flags: [.environment: environment])
-      }
       request = RestoreRequest(
-        target: .directory((own ?? configuration).volumesDirectory), environment: scope.environment, volume: volume)
+        target: .directory(try own(source, configuration).volumesDirectory), environment: scope.environment,
+        volume: volume)
     }
     request.allowUnproven = unproven
     request.replaceForeign = replaceForeign
+    request.replaceChain = replaceChain
+    request.height = height
+    request.newBeginning = newBeginning
     return request
+  }
+
+  private func own(_ source: RestoreSource, _ configuration: GoudConfiguration) throws -> GoudConfiguration {
+    guard let environment = source.environment, environment != configuration.environment, scope.environment == nil
+    else { return configuration }
+    return try GoudConfiguration.load(flags: [.environment: environment])
   }
 
   private func rollBack(_ configuration: GoudConfiguration) throws {
@@ -114,18 +134,7 @@ struct RestoreCommand: ParsableCommand {
       ?? paths[0]
   }
 
-  private func confirm(_ plan: RestorePlanText) throws {
-    guard !yes else { return }
-    Output.note(Output.printable(lines: plan.lines))
-    guard isatty(STDIN_FILENO) == 1 else {
-      throw GoudError(
-        .restoreConfirmation, "nobody is there to confirm this", hint: "pass --yes, or look first with --dry-run")
-    }
-    FileHandle.standardError.write(Data("go on? [y/N] ".utf8))
-    guard ["y", "yes"].contains(readLine()?.lowercased() ?? "") else {
-      throw GoudError(.restoreConfirmation, "not confirmed; nothing was changed")
-    }
-  }
+  private func confirm(_ plan: RestorePlanText) throws { try Confirmation.ask(plan.lines, yes: yes) }
 
   private func show(_ plan: RestorePlanText) throws {
     switch output.format {
@@ -142,7 +151,9 @@ struct RestoreCommand: ParsableCommand {
       lines.append("\(report.backup) is in place")
       lines += report.volumes.map {
         let kept = $0.safetyCopy.map { "; replaced data kept at \($0)" } ?? ""
-        return "  \($0.name): \($0.path)\(kept)"
+        let chain = $0.chain.map { ", block \($0.height) (\($0.head.prefix(12)))" } ?? ""
+        let standing = $0.standing.map { ", \($0 == "member" ? "member of a new beginning" : $0)" } ?? ""
+        return "  \($0.name): \($0.path)\(chain)\(standing)\(kept)"
       }
       lines += report.notes.map { "  NOT PROVEN: \($0)" }
       lines += report.warnings.map { "  not restored: \($0)" }

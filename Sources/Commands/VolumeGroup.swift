@@ -2,6 +2,6 @@ import ArgumentParser
 
 struct VolumeGroup: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "volume", abstract: "See and check volumes.",
-    subcommands: [VolumeList.self, VolumeInspect.self, VolumeCheckVerb.self])
+    commandName: "volume", abstract: "See, check and rebuild volumes.",
+    subcommands: [VolumeList.self, VolumeInspect.self, VolumeCheckVerb.self, VolumeRepairVerb.self])
 }

@@ -48,6 +48,7 @@ struct InspectionText {
         ("size", "\(seen.bytes), \(seen.allocatedBytes) on the device"),
         ("file system", "\(used) used, \(room.available) of \(room.total) free"),
         ("used by goud", seen.usedBy.map { "\($0)" } ?? "nobody"), ("last backup", backup ?? "none"),
+        ("standing", seen.standing),
       ] + seen.leftovers.map { ("left over", "\($0.kind.rawValue) \($0.path) (\($0.bytes))") })
   }
 
@@ -64,6 +65,10 @@ struct InspectionText {
       ("written by", "\(written), read here by RocksDB \(seen.readBy)"), ("identity", seen.identity),
       ("sequence", seen.sequence.map { "\($0)" }), ("tables", seen.tables.map { "\($0)" }),
       ("keys", seen.estimatedKeys.map { "about \($0) in tables, by RocksDB's estimate" }),
+      ("chain", seen.chain?.id),
+      ("network", seen.chain.map { "\($0.network): \($0.validators.joined(separator: ", "))" }),
+      ("head", seen.chain.map { "block \($0.height), \($0.head)" }),
+      ("acknowledged", seen.chain.map { "to block \($0.acknowledged), schema version \($0.schemaVersion)" }),
       ("log records", seen.logRecords.map { "\($0) write batches not in tables yet" }), ("options", seen.optionsFile),
     ])
     let options = seen.options.map { [$0.family ?? "", $0.name, $0.value] }

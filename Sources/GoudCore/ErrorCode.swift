@@ -29,9 +29,8 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
   }
 }
 
-/// The stable name of a failure: `area.what-happened`. Each has one exit status and one
-/// HTTP status, and says whether the same call may
-/// succeed later without anything being changed (`retryable`). Corruption is never retryable.
+/// The stable name of a failure: `area.what-happened`. Each has one exit status and one HTTP status, and says whether
+/// the same call may succeed later without anything being changed (`retryable`). Corruption is never retryable.
 ///
 /// The table is printed by `docs/scripting.md`; a test holds the two together.
 public enum ErrorCode: String, Sendable, CaseIterable, Codable {
@@ -86,6 +85,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
 
   // Restore
   case restoreForeign = "restore.foreign-volume"
+  case restoreForeignChain = "restore.foreign-chain"
   case restoreWrongEnvironment = "restore.wrong-environment"
   case restoreNotAVolume = "restore.not-a-volume"
   case restoreCrossesFileSystems = "restore.crosses-file-systems"
@@ -94,6 +94,15 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case restoreConfirmation = "restore.confirmation-needed"
   case restorePending = "restore.pending"
   case someFailed = "run.some-items-failed"
+
+  // Networks: founding them, and running their nodes
+  case networkDiffers = "network.differs"
+  case networkLost = "network.volumes-lost"
+  case networkNotFounded = "network.not-founded"
+  case networkNotRunning = "network.not-running"
+  case networkRunning = "network.running"
+  case networkStartFailed = "network.start-failed"
+  case nodeUnknown = "network.unknown-node"
 
   // A node's HTTP side: what is wrong with a request
   case requestMalformed = "request.malformed"
@@ -143,8 +152,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .chainForeign, .chainNewerSchema, .chainNotALedger, .chainAcknowledged, .chainKeyInvalid: .refused
     case .archiveCorrupt, .archiveChecksumMismatch, .archiveUnsafe: .corrupt
     case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven: .refused
-    case .restoreForeign, .restoreWrongEnvironment, .restoreNotAVolume, .restoreCrossesFileSystems,
-      .restoreUnproven, .restoreConfirmation, .restorePending:
+    case .restoreForeign, .restoreForeignChain, .restoreWrongEnvironment, .restoreNotAVolume,
+      .restoreCrossesFileSystems, .restoreUnproven, .restoreConfirmation, .restorePending:
       .refused
     case .requestMalformed, .requestInvalid, .requestMethod, .requestTooLarge, .requestHeadTooLarge, .requestMediaType:
       .usage
@@ -154,6 +163,11 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
       .portInUse:
       .refused
     case .nodeBusy, .nodeNotReady, .nodeNoMajority: .unreachable
+    case .networkDiffers, .networkLost: .refused
+    case .networkNotFounded, .nodeUnknown: .notFound
+    case .networkNotRunning: .unreachable
+    case .networkRunning: .locked
+    case .networkStartFailed: .failed
     }
   }
 

@@ -4,14 +4,15 @@ import Foundation
 ///
 /// At most `depth` pieces are between `submit` and the end of `consume`; a further `submit` waits. The first error of
 /// a worker or of the consumer stops everything and comes out of the next `submit`, or of `finish`. Every thread has
-/// ended when `finish` returns or throws; call it exactly once, on every path.
+/// ended when `finish` returns or throws, and nothing that `transform` and `consume` hold is held by the pipeline any
+/// longer: a database that they alone kept open is closed. Call it exactly once, on every path.
 public final class OrderedPipeline<Input: Sendable, Output: Sendable>: @unchecked Sendable {
   private let condition = NSCondition()
   private let depth: Int
-  private let transform: @Sendable (Input) throws -> Output
-  private let consume: @Sendable (Output) throws -> Void
 
   // All below is guarded by `condition`.
+  private var transform: (@Sendable (Input) throws -> Output)?
+  private var consume: (@Sendable (Output) throws -> Void)?
   private var waiting: [(Int, Input)] = []
   private var ready: [Int: Output] = [:]
   private var submitted = 0
@@ -55,6 +56,9 @@ public final class OrderedPipeline<Input: Sendable, Output: Sendable>: @unchecke
     if abandoning && failure == nil { failure = GoudError(.interrupted, "abandoned") }
     condition.broadcast()
     while running > 0 { condition.wait() }
+    // The threads' own references to the pipeline go a moment later.
+    (transform, consume) = (nil, nil)
+    (waiting, ready) = ([], [:])
     if let failure, !abandoning { throw failure }
   }
 
@@ -71,6 +75,7 @@ public final class OrderedPipeline<Input: Sendable, Output: Sendable>: @unchecke
   }
 
   private func work() {
+    guard let transform = condition.withLock({ transform }) else { return }
     while let (number, input) = next() {
       do {
         let output = try transform(input)
@@ -82,6 +87,7 @@ public final class OrderedPipeline<Input: Sendable, Output: Sendable>: @unchecke
   }
 
   private func drain() {
+    guard let consume = condition.withLock({ consume }) else { return }
     while let output = nextOutput() {
       do {
         try consume(output)

@@ -14,6 +14,8 @@ public struct BackupVerification: Sendable {
     case checksums
     /// And every database opened, every block of every table checked.
     case database
+    /// And every ledger walked: hashes, signatures, continuity, indexes, head.
+    case chain
   }
 
   public struct Result: Sendable, Encodable {
@@ -21,6 +23,20 @@ public struct BackupVerification: Sendable {
     public let report: ArchiveReport
     /// Empty for `checksums`.
     public let databases: [ProvenDatabase]
+    /// Only for `chain`: what the ledgers hold, and the databases that are none.
+    public var ledgers: [ProvenLedger]?
+    public var notLedgers: [String]?
+  }
+
+  public struct ProvenLedger: Sendable, Encodable {
+    /// `node1_data/rocksdb`
+    public let path: String
+    /// Genesis included.
+    public let blocks: UInt64
+    public let entries: UInt64
+    public let seconds: Double
+    public let blocksPerSecond: Double
+    public let chain: BackupMetadata.Chain
   }
 
   public struct ProvenDatabase: Sendable, Encodable {
@@ -59,7 +75,7 @@ public struct BackupVerification: Sendable {
     switch level {
     case .checksums:
       return Result(level: level, report: try ArchiveVerifier.verify(path: archive, options: options), databases: [])
-    case .database: return try prove(options)
+    case .database, .chain: return try prove(options)
     }
   }
 
@@ -80,6 +96,7 @@ public struct BackupVerification: Sendable {
     }
     let report = try ArchiveExtractor.extract(path: archive, options: options) { try unpacking.directory(for: $0) }
     var databases: [ProvenDatabase] = []
+    var ledgers: [(ledger: LedgerProof, noted: BackupMetadata.Chain?, isNodes: Bool)] = []
     for name in report.volumes.keys.sorted() {
       let proof = try VolumeProof.check(
         try unpacking.directory(for: name), scratch: parent, cancellation: cancellation, progress: progress)
@@ -87,8 +104,39 @@ public struct BackupVerification: Sendable {
         let path = $0.location.path == "." ? name : "\(name)/\($0.location.path)"
         return ProvenDatabase(path: path, sequence: $0.view.sequence, tables: $0.tables)
       }
+      guard level == .chain else { continue }
+      let noted = report.metadata?.volumes.first { $0.name == name }?.chain
+      let found = try proof.databases.compactMap { try LedgerProof($0.location, of: name) }
+      if noted != nil, found.isEmpty { throw missing(name) }
+      ledgers += found.enumerated().map { ($1, $0 == 0 ? noted : nil, $0 == 0) }
     }
-    return Result(level: level, report: report, databases: databases)
+    var result = Result(level: level, report: report, databases: databases)
+    guard level == .chain else { return result }
+    guard !ledgers.isEmpty else {
+      throw GoudError(
+        .chainNotALedger,
+        "none of the databases in \(archive) is a ledger: \(databases.map(\.path).joined(separator: ", "))",
+        hint: "verify at level database")
+    }
+    result.ledgers = try ledgers.map { try prove($0.ledger, noted: $0.noted) }
+    result.notLedgers = databases.map(\.path).filter { path in !ledgers.contains { $0.ledger.name == path } }
+    // A node has one ledger; what else lies in its volume is no part of the network.
+    try LedgerProof.refuseDisagreement(ledgers.filter(\.isNodes).map(\.ledger))
+    return result
+  }
+
+  private func prove(_ ledger: LedgerProof, noted: BackupMetadata.Chain?) throws -> ProvenLedger {
+    let verified = try ledger.check(against: noted, cancellation, progress)
+    let seconds = verified.duration.seconds
+    return ProvenLedger(
+      path: ledger.name, blocks: verified.blocks, entries: verified.entries, seconds: seconds,
+      blocksPerSecond: Double(verified.blocks) / max(seconds, 0.000_001), chain: BackupMetadata.Chain(verified))
+  }
+
+  private func missing(_ volume: String) -> GoudError {
+    GoudError(
+      .chainInvalid, "\(volume) holds no ledger, and the backup says it does", hint: "do not trust this backup",
+      context: ["fault": "missing"])
   }
 }
 

@@ -52,6 +52,9 @@ public struct BackupResult: Sendable, Encodable {
 }
 
 /// Snapshot → archive → read it back. The nodes are neither asked nor stopped, and their volumes only read.
+///
+/// Volumes that hold a chain are compared first. One whose chain does not agree with that of the others is left out and
+/// named in the metadata (`leftOut`); the caller reports it.
 public struct BackupWorkflow {
   private let request: BackupRequest
 
@@ -63,10 +66,11 @@ public struct BackupWorkflow {
     let locks = try request.volumes.map { try DirectoryLock($0.path) }
     defer { withExtendedLifetime(locks) {} }
     let started = ContinuousClock.now
-    let snapshots = try request.volumes.map { try snapshot($0) }
+    let snapshots = try request.volumes.map { ($0, try snapshot($0)) }
     let taken = ContinuousClock.now
-    let metadata = try describe(snapshots)
-    let written = try write(snapshots, metadata)
+    let selection = try BackupSelection(snapshots, allowUnproven: request.allowUnproven)
+    let metadata = try describe(selection)
+    let written = try write(selection, metadata)
     let stored = ContinuousClock.now
     KillPoint.reached("backup.written")
     if request.verify { try verify(written) }
@@ -75,7 +79,7 @@ public struct BackupWorkflow {
       archive: written.path, bytes: written.bytes, sha256: written.sha256, verified: request.verify, metadata: metadata,
       snapshotSeconds: (taken - started).seconds, writeSeconds: (stored - taken).seconds,
       verifySeconds: request.verify ? (read - stored).seconds : 0,
-      attempts: snapshots.flatMap(\.databases).map(\.attempts).reduce(0, +))
+      attempts: snapshots.flatMap(\.1.databases).map(\.attempts).reduce(0, +))
   }
 
   private func prepareDirectory() throws {
@@ -100,20 +104,21 @@ public struct BackupWorkflow {
     }
   }
 
-  private func describe(_ snapshots: [VolumeSnapshot]) throws -> BackupMetadata {
-    let moment = snapshots.map(\.moment).min() ?? Date()
+  private func describe(_ selection: BackupSelection) throws -> BackupMetadata {
+    let moment = selection.parts.map(\.snapshot.moment).min() ?? Date()
     return BackupMetadata(
       name: try ArchiveName.free(environment: request.environment, at: moment, in: request.directory),
       environment: request.environment, timestamp: moment, host: ProcessInfo.processInfo.hostName,
-      toolVersion: request.toolVersion, volumes: zip(request.volumes, snapshots).map { $1.metadata(named: $0.name) })
+      toolVersion: request.toolVersion, volumes: selection.parts.map(\.metadata),
+      leftOut: selection.leftOut.isEmpty ? nil : selection.leftOut)
   }
 
-  private func write(_ snapshots: [VolumeSnapshot], _ metadata: BackupMetadata) throws -> WrittenArchive {
+  private func write(_ selection: BackupSelection, _ metadata: BackupMetadata) throws -> WrittenArchive {
     var options = ArchiveWriter.Options(compression: request.compression)
     options.cancellation = request.cancellation
     options.progress = request.progress
     return try ArchiveWriter.write(
-      volumes: zip(request.volumes, snapshots).map { $1.archiveVolume(named: $0.name) }, metadata: metadata,
+      volumes: selection.parts.map { $0.snapshot.archiveVolume(named: $0.volume.name) }, metadata: metadata,
       directory: request.directory, options: options)
   }
 
@@ -165,12 +170,18 @@ extension VolumeSnapshot {
   fileprivate func archiveVolume(named name: String) -> ArchiveVolume {
     ArchiveVolume(name: name, items: stored.map { .init(entry: $0.entry, content: $0.content, prove: $0.prove) })
   }
+}
 
-  fileprivate func metadata(named name: String) -> BackupMetadata.Volume {
-    let sizes = stored.compactMap { if case .file(let size) = $0.entry.kind { size } else { nil } }
+extension BackupSelection.Part {
+  fileprivate var metadata: BackupMetadata.Volume {
+    let sizes = snapshot.stored.compactMap { if case .file(let size) = $0.entry.kind { size } else { nil } }
+    let databases = snapshot.databases
     return BackupMetadata.Volume(
-      name: name, files: sizes.count, bytes: sizes.reduce(0, +), databases: databases.map(\.metadata), skipped: skipped,
-      unproven: databases.flatMap { database in database.unproven.map { "\(database.location.path): \($0)" } })
+      name: volume.name, files: sizes.count, bytes: sizes.reduce(0, +), databases: databases.map(\.metadata),
+      skipped: snapshot.skipped,
+      unproven: databases.flatMap { database in database.unproven.map { "\(database.location.path): \($0)" } }
+        + [unproven].compactMap { $0 },
+      chain: chain.map(BackupMetadata.Chain.init))
   }
 }
 

@@ -35,6 +35,12 @@ public struct DatabaseSnapshot: Sendable {
   public let moment: Date
   /// How many looks it took.
   public let attempts: Int
+  private let opened: SnapshotView
+}
+
+extension DatabaseSnapshot {
+  /// Where RocksDB can open the view read-only while the snapshot lives: a directory of links, nothing else.
+  public var viewDirectory: String { opened.path }
 }
 
 /// How a snapshot is taken.
@@ -83,7 +89,7 @@ extension DatabaseSnapshot {
         throw fault
       }
       return DatabaseSnapshot(
-        location, capture, manifest: view.manifestCopy, proof.view, proof.fault.map { [$0.message] } ?? [], file,
+        location, capture, view, proof.view, proof.fault.map { [$0.message] } ?? [], file,
         attempts)
     }
   }
@@ -120,10 +126,11 @@ extension DatabaseSnapshot {
   }
 
   private init(
-    _ location: DatabaseLocation, _ capture: DatabaseCapture, manifest: Descriptor, _ view: DatabaseView?,
+    _ location: DatabaseLocation, _ capture: DatabaseCapture, _ opened: SnapshotView, _ view: DatabaseView?,
     _ unproven: [String], _ options: OptionsFile?, _ attempts: Int
   ) {
     self.location = location
+    self.opened = opened
     self.view = view
     self.unproven = unproven
     self.options = options
@@ -136,7 +143,7 @@ extension DatabaseSnapshot {
     files =
       live.sorted { $0.name < $1.name }.map(File.init(held:))
       + capture.logs.map(File.init(log:))
-      + [File(manifest: capture.manifest, copy: manifest, size: capture.manifestSize)]
+      + [File(manifest: capture.manifest, copy: opened.manifestCopy, size: capture.manifestSize)]
       + [capture.options, capture.identity, capture.current].compactMap { $0 }
       .map { File(small: $0, directory: location.directory) }
   }

@@ -10,7 +10,7 @@ import GoudCore
 ///
 /// Holds links and `CURRENT` only, a few kilobytes. A directory left by a killed process is removed by the next run
 /// (`removeLeftovers`).
-final class Scratch {
+final class Scratch: Sendable {
   let path: String
   private static let prefix = ".goud-view-"
 

@@ -10,7 +10,7 @@ import RocksDB
 ///
 /// Links lead to `/proc/self/fd/N`, so the view stays whole when the node deletes every one of the files. It lives as
 /// long as this object.
-final class SnapshotView {
+final class SnapshotView: Sendable {
   let path: String
   private let scratch: Scratch
   private let manifest: Descriptor

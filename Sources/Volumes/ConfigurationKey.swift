@@ -17,6 +17,11 @@
 /// | `SAFETY_COPY_RETENTION_DAYS` | integer, days | `7` | 1…36500 |
 /// | `VOLUME_WARNING_PERCENT` | integer, percent | `70` | 1…99, below the next |
 /// | `VOLUME_CRITICAL_PERCENT` | integer, percent | `85` | 1…99 |
+/// | `BIND_ADDRESS` | address | `127.0.0.1` | |
+/// | `MANAGER_PORT` | port | `8080` | 1…65535 |
+/// | `NODE_HTTP_PORT` | port of the first node; the next has the next | `8081` | 1…65000 |
+/// | `NODE_PEER_PORT` | port of the first node; the next has the next | `9001` | 1…65000 |
+/// | `WRITE_ACKS` | nodes; `0`: a majority | `0` | 0…64 |
 /// | `NODES` | names, separated by spaces | `node1 node2 node3` | `[a-z0-9][a-z0-9_-]*` each |
 public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case home = "GOUD_HOME"
@@ -31,6 +36,11 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case safetyCopyRetentionDays = "SAFETY_COPY_RETENTION_DAYS"
   case volumeWarningPercent = "VOLUME_WARNING_PERCENT"
   case volumeCriticalPercent = "VOLUME_CRITICAL_PERCENT"
+  case bindAddress = "BIND_ADDRESS"
+  case managerPort = "MANAGER_PORT"
+  case nodeHTTPPort = "NODE_HTTP_PORT"
+  case nodePeerPort = "NODE_PEER_PORT"
+  case writeAcks = "WRITE_ACKS"
   case nodes = "NODES"
 
   /// The flag that sets it; nil when none does.
@@ -56,6 +66,11 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .safetyCopyRetentionDays: "7"
     case .volumeWarningPercent: "70"
     case .volumeCriticalPercent: "85"
+    case .bindAddress: "127.0.0.1"
+    case .managerPort: "8080"
+    case .nodeHTTPPort: "8081"
+    case .nodePeerPort: "9001"
+    case .writeAcks: "0"
     case .nodes: "node1 node2 node3"
     }
   }
@@ -72,13 +87,17 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .backupRetentionDays, .safetyCopyRetentionDays: .integer(1...36500)
     case .backupNice: .integer(0...19)
     case .volumeWarningPercent, .volumeCriticalPercent: .integer(1...99)
+    case .bindAddress: .address
+    case .managerPort: .integer(1...65535)
+    case .nodeHTTPPort, .nodePeerPort: .integer(1...65000)
+    case .writeAcks: .integer(0...64)
     }
   }
 }
 
 /// What a value may be, and its one spelling.
 enum ConfigurationKind {
-  case path, absolutePath, name, names, boolean
+  case path, absolutePath, name, names, address, boolean
   case integer(ClosedRange<Int>)
   case word([String])
 
@@ -89,6 +108,7 @@ enum ConfigurationKind {
     case .absolutePath: text.hasPrefix("/") && !text.utf8.contains(0) ? text : nil
     case .name: text.isName(further: "-") ? text : nil
     case .names: Self.names(text)
+    case .address: !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x2f } ? text : nil
     case .boolean: Self.boolean(text)
     case .integer(let range): Int(text).flatMap { range.contains($0) ? "\($0)" : nil }
     case .word(let words): words.contains(text) ? text : nil
@@ -101,6 +121,7 @@ enum ConfigurationKind {
     case .path: "a path ('~' is not expanded)"
     case .absolutePath: "an absolute path"
     case .name: "a name of a-z, 0-9 and -"
+    case .address: "an address or a host name of this machine"
     case .names: "a list of different names of a-z, 0-9, - and _, separated by spaces"
     case .boolean: "true or false"
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"

@@ -1,3 +1,5 @@
+import Archive
+import Chain
 import Foundation
 import GoudCore
 import RocksDB
@@ -36,6 +38,8 @@ public struct DatabaseInspection: Sendable, Codable {
   public let readBy: String
   public let optionsFile: String?
   public let options: [DatabaseOption]
+  /// The chain that it holds; nil when it is no ledger.
+  public let chain: BackupMetadata.Chain?
   public let fault: Fault?
 
   /// Live tables, of all column families.
@@ -55,11 +59,20 @@ public struct DatabaseInspection: Sendable, Codable {
     options.readBlobs = false
     options.cancellation = cancellation
     do {
-      return (DatabaseInspection(location, try DatabaseSnapshot.look(location, of: volume, options), nil), nil)
+      return look(at: try DatabaseSnapshot.look(location, of: volume, options))
     } catch let error as GoudError where error.isAboutTheDatabase {
       options.allowUnproven = true
       let capture = try? DatabaseSnapshot.look(location, of: volume, options)
       return (DatabaseInspection(location, capture, error), error)
+    }
+  }
+
+  private static func look(at snapshot: DatabaseSnapshot) -> (DatabaseInspection, GoudError?) {
+    do {
+      return (DatabaseInspection(snapshot.location, snapshot, nil, chain: try snapshot.chainFacts()), nil)
+    } catch {
+      let fault = error as? GoudError ?? GoudError(.databaseFailed, "\(snapshot.location.directory): \(error)")
+      return (DatabaseInspection(snapshot.location, snapshot, fault), fault)
     }
   }
 
@@ -69,7 +82,9 @@ public struct DatabaseInspection: Sendable, Codable {
       hint: "restore a backup (goud restore), or rebuild the volume from a peer", context: ["path": location.directory])
   }
 
-  private init(_ location: DatabaseLocation, _ snapshot: DatabaseSnapshot?, _ error: GoudError?) {
+  private init(
+    _ location: DatabaseLocation, _ snapshot: DatabaseSnapshot?, _ error: GoudError?, chain facts: ChainFacts? = nil
+  ) {
     let view = snapshot?.view
     path = location.path
     openBy = (try? DatabaseLock.holder(of: location.directory)) ?? nil
@@ -82,6 +97,7 @@ public struct DatabaseInspection: Sendable, Codable {
     readBy = RocksDBLibrary.version
     optionsFile = snapshot?.optionsName
     options = snapshot?.options.map(DatabaseOption.thatMatter) ?? []
+    chain = facts.map(BackupMetadata.Chain.init)
     fault = error.map(Fault.init)
   }
 }

@@ -118,6 +118,12 @@ extension GoudConfiguration {
   public var volumeDriver: String { self[.volumeDriver].text }
   public var backupEnabled: Bool { self[.backupEnabled].text == "true" }
   public var backupDirectory: String { self[.backupDirectory].text }
+  public var bindAddress: String { self[.bindAddress].text }
+  public var managerPort: Int { Int(self[.managerPort].text)! }
+  public var nodeHTTPPort: Int { Int(self[.nodeHTTPPort].text)! }
+  public var nodePeerPort: Int { Int(self[.nodePeerPort].text)! }
+  /// nil: a majority.
+  public var writeAcks: Int? { Int(self[.writeAcks].text).flatMap { $0 == 0 ? nil : $0 } }
   public var backupNice: Int { Int(self[.backupNice].text)! }
   public var backupRetentionDays: Int { Int(self[.backupRetentionDays].text)! }
   public var safetyCopyRetentionDays: Int { Int(self[.safetyCopyRetentionDays].text)! }

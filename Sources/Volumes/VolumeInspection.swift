@@ -1,4 +1,5 @@
 import Archive
+import Chain
 import Foundation
 import GoudCore
 import VolumeSnapshot
@@ -26,6 +27,9 @@ public struct VolumeInspection: Sendable, Codable {
   /// The run of Goud that uses the volume now.
   public let usedBy: LockHolder?
   public let databases: [DatabaseInspection]
+  /// Of a node's volume: whether its disk counts in the network, `member` or `rejoining`; `unreadable` when that cannot
+  /// be told; nil for a volume without a chain.
+  public let standing: String?
   public let leftovers: [Leftover]
   public let lastBackup: LastBackup?
 }
@@ -58,6 +62,7 @@ public struct VolumeInspector: Sendable {
       allocatedBytes: inventory.allocated, files: inventory.shares, secrets: inventory.secrets, fileSystem: room,
       usedPercent: room.usedPercent, usedBy: volume.restoreHolder() ?? DirectoryLock.holder(of: volume.path),
       databases: looks.map(\.0),
+      standing: looks.contains { $0.0.chain != nil } ? Self.standing(volume) : nil,
       leftovers: try Leftover.find(beside: volume, cancellation: cancellation), lastBackup: try lastBackup(volume))
     return (inspection, looks.compactMap(\.1).first)
   }
@@ -72,6 +77,10 @@ public struct VolumeInspector: Sendable {
       databases: seen.databases.map { VolumeFacts.Database(path: $0.path, tables: $0.tables ?? 0, fault: $0.fault) },
       secrets: seen.secrets, leftovers: seen.leftovers, restoreRunning: volume.restoreHolder() != nil,
       lastBackup: seen.lastBackup, now: now)
+  }
+
+  private static func standing(_ volume: Volume) -> String {
+    (try? VolumeStanding.read(in: volume.path))?.standing.rawValue ?? "unreadable"
   }
 
   private func lastBackup(_ volume: Volume) throws -> LastBackup? {

@@ -19,7 +19,9 @@ import Testing
   @Test func whatWasWrittenIsRead() throws {
     try inTemporaryDirectory { volume in
       let standings = [
-        VolumeStanding(.member, beginning: beginning, reign: EpochPromise(epoch: 7, nonce: VolumeStanding.newBeginning()), reason: "founded"),
+        VolumeStanding(
+          .member, beginning: beginning, reign: EpochPromise(epoch: 7, nonce: VolumeStanding.newBeginning()),
+          reason: "founded"),
         VolumeStanding(.member, beginning: beginning, reason: "restored"),
         VolumeStanding(.rejoining, reason: "restored"),
       ]
@@ -42,7 +44,8 @@ import Testing
   @Test(arguments: [
     "", "{", "[]", "null", #"{"beginning": null}"#, #"{"standing": "elder"}"#, #"{"standing": "member"}"#,
     #"{"standing": "member", "beginning": null}"#, #"{"standing": "member", "beginning": "ab"}"#,
-    #"{"standing": "rejoining", "beginning": "zz"}"#, #"{"standing": "rejoining", "reign": {"epoch": 1, "nonce": "00"}}"#, #"{"standing": "rejoining", "reign": "00"}"#,
+    #"{"standing": "rejoining", "beginning": "zz"}"#,
+    #"{"standing": "rejoining", "reign": {"epoch": 1, "nonce": "00"}}"#, #"{"standing": "rejoining", "reign": "00"}"#,
     #"{"standing": 1}"#,
   ])
   func aFileThatCannotBeUnderstoodIsRefused(text: String) throws {

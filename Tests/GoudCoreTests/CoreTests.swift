@@ -145,6 +145,22 @@ import Testing
     try pipeline.submit(1)
     try pipeline.finish(abandoning: true)
   }
+
+  /// A database that only the work kept open must be closed by then: the process may end next.
+  @Test func whatTheWorkHoldsIsLetGoBeforeFinishReturns() throws {
+    final class Held: Sendable {}
+    func run() throws -> () -> Held? {
+      let held = Held()
+      let pipeline = OrderedPipeline<Int, Held>(name: "test", width: 2, depth: 4) { _ in
+        held
+      } consume: { _ in
+      }
+      for number in 0..<3 { try pipeline.submit(number) }
+      try pipeline.finish()
+      return { [weak held] in held }
+    }
+    for _ in 0..<500 { #expect(try run()() == nil) }
+  }
 }
 
 @Suite struct CancellationTests {

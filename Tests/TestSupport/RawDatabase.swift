@@ -57,10 +57,10 @@ public final class RawDatabase {
     try Self.check(error)
   }
 
-  /// Hands to the system what the log keeps in memory (`manual_wal_flush`).
-  public func flushLog() throws {
+  /// Hands to the system what the log keeps in memory (`manual_wal_flush`); with `sync`, to the device.
+  public func flushLog(sync: Bool = false) throws {
     var error: UnsafeMutablePointer<CChar>?
-    rocksdb_flush_wal(handle, 0, &error)
+    rocksdb_flush_wal(handle, sync ? 1 : 0, &error)
     try Self.check(error)
   }
 

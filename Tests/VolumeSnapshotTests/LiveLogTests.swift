@@ -9,6 +9,27 @@ import Testing
 @Suite struct LiveLogTests {
   // MARK: Healthy
 
+  /// RocksDB 7.8.3 stops a process that opens such a database read-only without the option.
+  @Test func aDatabaseThatNotesItsLogsInTheManifestIsTaken() throws {
+    try inTemporaryDirectory { scratch in
+      let noted = "track_and_verify_wals_in_manifest=true;"
+      let database = try RawDatabase("\(scratch)/db", noted)
+      // Two closed logs on the device: one with writes that are in no table, and one, later, with none.
+      for round in 0..<3 {
+        try database.put("a\(round)")
+        try database.put("x\(round)", family: 1)
+        try database.flush(family: round == 1 ? 0 : 1)
+        try database.put("b\(round)")
+        try database.flushLog(sync: true)
+        let snapshot = try VolumeSnapshot.take("\(scratch)/db", options: SnapshotOptions(scratch: scratch))
+        try snapshot.unpack(to: "\(scratch)/copy\(round)")
+        let copy = try RawDatabase("\(scratch)/copy\(round)", noted)
+        #expect(try copy.keys() == database.keys())
+        #expect(try copy.keys(family: 1) == database.keys(family: 1))
+      }
+    }
+  }
+
   @Test(arguments: TwoLogs.allCases)
   func everyWriteOfTwoHealthyLogsIsInTheView(_ logs: TwoLogs) throws {
     try inTemporaryDirectory { scratch in

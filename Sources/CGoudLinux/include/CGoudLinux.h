@@ -32,3 +32,9 @@ void goud_yield_to_others(int nice);
 /* fallocate(2): room for a file of `size` bytes, or -1 with errno set. Unlike posix_fallocate(3) it writes nothing where
    the file system cannot do it. */
 int goud_reserve(int fd, long long size);
+
+/* Starts `program` in a session of its own: standard input is /dev/null, standard output and error are appended to the
+   file `log` (created mode 0600), nothing else is open, the working directory is /, no signal is blocked or ignored.
+   Returns 0 and the new process's number in *pid, or the number of the error. */
+int goud_start_detached(const char *program, char *const arguments[], char *const environment[], const char *log,
+                        int *pid);

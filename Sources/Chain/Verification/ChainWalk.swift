@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import GoudCore
 import RocksDB
@@ -10,7 +9,7 @@ struct ChainWalk: Sendable {
   let chain: [UInt8]
   /// The authority's public key, 32 bytes.
   let authority: [UInt8]
-  let key: Curve25519.Signing.PublicKey
+  let signatures: SignatureCheck
   let secret: IndexSum.Secret
   let progress: any ProgressSink
   let cancellation: Cancellation
@@ -122,7 +121,7 @@ struct ChainWalk: Sendable {
     guard block.producer.elementsEqual(authority) else {
       throw ChainFault(.producer, at: height, "not made by the authority")
     }
-    guard key.isValidSignature(Array(block.signature), for: hash) else {
+    guard signatures.isGood(block.signature, over: hash) else {
       throw ChainFault(.signature, at: height, "the signature is not the authority's")
     }
   }

@@ -6,7 +6,7 @@ import Synchronization
 
 /// Proves a ledger: every block, every index row, head and count.
 ///
-/// Shares no code with what writes a ledger, but for RocksDB and the primitives SHA-256 and Ed25519: it decodes, hashes
+/// Shares no code with what writes a ledger, but for RocksDB and SHA-256: it decodes, hashes
 /// and walks by itself, from docs/chain.md. Ranges of heights are checked in parallel; memory is bounded whatever the
 /// number of blocks. Nothing is written.
 public struct LedgerVerifier: Sendable {
@@ -52,7 +52,8 @@ public struct LedgerVerifier: Sendable {
 
   private func walk(_ ledger: ScannedLedger, _ secret: IndexSum.Secret) throws -> ChainWalk.Outcome {
     let walk = ChainWalk(
-      database: ledger.database, chain: ledger.chain, authority: ledger.authority, key: ledger.key, secret: secret,
+      database: ledger.database, chain: ledger.chain, authority: ledger.authority, signatures: ledger.signatures,
+      secret: secret,
       progress: progress, cancellation: cancellation)
     let total = Mutex(ChainWalk.Outcome())
     let pipeline = OrderedPipeline<ClosedRange<UInt64>, ChainWalk.Outcome>(

@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import GoudCore
 import RocksDB
@@ -11,7 +10,7 @@ struct ScannedLedger: Sendable {
   let chain: [UInt8]
   let genesis: ScannedGenesis
   let authority: [UInt8]
-  let key: Curve25519.Signing.PublicKey
+  let signatures: SignatureCheck
   let head: UInt64
   let headEpoch: UInt64
   let headHash: [UInt8]
@@ -58,10 +57,10 @@ struct ScannedLedger: Sendable {
     top = height ?? head
     genesis = try Self.genesis(database, chain)
     authority = genesis.validators[0].key
-    guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: authority) else {
+    guard let signatures = SignatureCheck(key: authority) else {
       throw ChainFault(.genesis, at: 0, "the authority's key is not one")
     }
-    self.key = key
+    self.signatures = signatures
     guard top <= head else { throw ChainFault(.missing, at: top, "above the head, \(head)") }
     guard acknowledged <= head else {
       throw ChainFault(.head, at: head, "the head is below the acknowledged height, \(acknowledged)")

@@ -19,6 +19,7 @@ public final class NodeHost: PeerHost, Service {
 
   static let roomToGoOn = ByteCount(64 << 20)
   static let retry = Duration.seconds(5)
+  static let watch = Duration.seconds(1)
 
   let settings: NodeSettings
   let volume: NodeVolume
@@ -81,8 +82,28 @@ public final class NodeHost: PeerHost, Service {
     }
   }
 
+  /// - Throws: `volume.not-found` when the volume is no longer there, or another is in its place: what this process has
+  ///   open is then nobody's any more.
   public func run() async throws {
-    try await cancelWhenGracefulShutdown { try await self.keep() }
+    try await cancelWhenGracefulShutdown {
+      try await race({ try await self.keep() }, { try await self.watchVolume() })
+    }
+  }
+
+  private func watchVolume() async throws {
+    let opened = try FileSystem.status(volume.path)?.st_ino
+    while true {
+      do {
+        try await Task.sleep(for: Self.watch)
+      } catch {
+        return
+      }
+      guard try FileSystem.status(volume.path)?.st_ino != opened else { continue }
+      log.critical("the volume is gone, or another is in its place", metadata: ["path": "\(volume.path)"])
+      throw GoudError(
+        .volumeNotFound, "the volume at \(volume.path) is gone, or another is in its place",
+        hint: "start the node again", context: ["path": volume.path])
+    }
   }
 
   private func keep() async throws {

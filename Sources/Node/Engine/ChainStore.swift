@@ -76,7 +76,9 @@ final class ChainStore: ChainReader {
     if let block = recent[height] ?? window[height] { return block }
     defer { lastMiss = height }
     // Whoever asks for one block after the other gets the next ones at once.
-    let count = lastMiss == height - 1 || window.last?.id.height == height - 1 ? PeerLimits.batchBlocks : 1
+    let before = height == 0 ? nil : Optional(height - 1)
+    let inOrder = before != nil && (lastMiss == before || window.last?.id.height == before)
+    let count = inOrder ? PeerLimits.batchBlocks : 1
     let found = try ledger.blocks(from: height, limit: count, maxBytes: PeerLimits.batchBytes).map {
       NamedBlock(try Block(decoding: $0, chain: ledger.chain))
     }

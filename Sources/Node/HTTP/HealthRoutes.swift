@@ -6,7 +6,7 @@ extension NodeHTTP {
     [
       Route("/health") { _, _ in
         let status = service.status
-        let down = status.condition == .corrupt || status.condition == .starting
+        let down = [.corrupt, .failed, .starting].contains(status.condition)
         return try Answer.json(HealthBody(status), status: down ? .serviceUnavailable : .ok)
       },
       Route("/health/ready") { _, _ in

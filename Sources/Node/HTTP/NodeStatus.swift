@@ -14,6 +14,8 @@ public struct NodeStatus: Sendable {
     case healthy
     /// The database is damaged: nothing is served but health and metrics, until it is repaired.
     case corrupt
+    /// The disk is full or does not answer: nothing is served but health and metrics, until it does again.
+    case failed
   }
 
   public struct Head: Sendable, Hashable {

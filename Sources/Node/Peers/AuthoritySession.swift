@@ -57,6 +57,8 @@ final class AuthoritySession: Sendable {
   private let end = EndOfStream()
   private let outbox = Outbox<Goud_Peer_V1_FollowerMessage>()
   private let proven = Atomic<Bool>(false)
+  /// What the authority last refused, on this stream.
+  private let refusal = Mutex<PeerFault?>(nil)
 
   init(identity: NodeIdentity, host: any AuthorityHost, book: PeerBook) {
     self.identity = identity
@@ -119,14 +121,29 @@ final class AuthoritySession: Sendable {
     do {
       try await host.authorityConnected(link)
       while let message = try await iterator.next() {
-        try await hear(try AuthoritySaid(wire: message, nonce: greeting.nonce, to: identity), link)
+        if case .refusal(let refusal)? = message.kind {
+          try await refused(refusal, link)
+        } else {
+          try await hear(try AuthoritySaid(wire: message, nonce: greeting.nonce, to: identity), link)
+        }
       }
     } catch {
       await host.authorityGone(link)
+      if let refusal = refusal.withLock({ $0 }) { throw refusal }
       if end.reason == nil { await refuseAtOnce(PeerFault(error)) }
       throw error
     }
     await host.authorityGone(link)
+    if let refusal = refusal.withLock({ $0 }) { throw refusal }
+  }
+
+  /// Most often the last thing that is said; an authority that sets this node apart stays connected. One that has not
+  /// proven who it is changes nothing here.
+  private func refused(_ wire: Goud_Peer_V1_Refusal, _ link: AuthorityLink) async throws {
+    let fault = PeerFault(refusedBy: wire)
+    guard established, let known = Refusal(wire: wire) else { throw fault }
+    refusal.withLock { $0 = fault }
+    try await host.authoritySaid(.refusal(known), on: link)
   }
 
   private func hear(_ said: AuthoritySaid, _ link: AuthorityLink) async throws {
@@ -143,7 +160,6 @@ final class AuthoritySession: Sendable {
       proven.store(true, ordering: .relaxed)
       signs.established()
       book.met(identity.authority, clock: nil)
-    case .message(.refusal): break
     default: guard established else { throw PeerFault(.signature, "the authority did not prove who it is") }
     }
     switch said {

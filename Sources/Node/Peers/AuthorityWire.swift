@@ -45,9 +45,7 @@ extension AuthoritySaid {
           Admission(
             epoch: admission.epoch, height: admission.height,
             beginning: try admission.beginning.bytes(16, "a beginning"))))
-    case .refusal(let refusal):
-      guard let own = Refusal(wire: refusal) else { throw PeerFault(refusedBy: refusal) }
-      self = .message(.refusal(own))
+    case .refusal(let refusal): throw PeerFault(refusedBy: refusal)
     case .heartbeat(let heartbeat): self = .heartbeat(heartbeat.clock)
     case .challenge: throw PeerFault(.malformed, "a second challenge")
     case nil: throw PeerFault(.malformed, "a message of an unknown kind")
@@ -60,7 +58,7 @@ extension OpenEpoch {
     let join = try wire.joinBeginning.bytes(0, 16, "a beginning")
     guard join.isEmpty || !wire.rejoin else { throw PeerFault(.malformed, "two demands at once") }
     self.init(
-      epoch: try Epoch(number: wire.epoch, wireNonce: wire.nonce), 
+      epoch: try Epoch(number: wire.epoch, wireNonce: wire.nonce),
       reign: try Epoch(number: wire.reign, wireNonce: wire.reignNonce),
       round: wire.round, standing: wire.member ? .member : .rejoining,
       beginning: try wire.beginning.bytes(0, 16, "a beginning"),

@@ -1,7 +1,9 @@
+import Archive
 import CGoudLinux
 import Foundation
 import GoudCore
 import VolumeSnapshot
+import Volumes
 
 #if canImport(Glibc)
   import Glibc
@@ -17,6 +19,11 @@ public struct Restore: Sendable {
   public var proof = RestoreProof()
   public var cancellation = Cancellation()
   public var progress: any ProgressSink = NoProgress()
+  /// Runs the nodes of the environment whose volumes are restored; nil: nobody does, and a volume that a node has open is
+  /// refused. Then `run` must not be called on the cooperative pool: it waits.
+  public var runner: (any NodeRunner)?
+  /// How long a node may take to come up on what was restored.
+  public var confirmationTimeout: Duration = .seconds(60)
   var renames = Renames()
 
   public init(_ request: RestoreRequest, from source: RestoreSource) {
@@ -30,16 +37,34 @@ public struct Restore: Sendable {
 
   private func plan(_ locks: VolumeLocks) throws -> RestorePlan {
     for place in try places() { try locks.refuseHeld(place) }
-    return try RestorePlan.make(request, source: source)
+    return try RestorePlan.make(request, source: source, running: try running())
   }
 
+  /// The nodes that run on volumes of the target; none for a volume that goes somewhere else.
+  private func running() throws -> Set<String> {
+    guard let runner, case .directory = request.target else { return [] }
+    return Set(try Awaiting.result(of: { try await runner.runningNodes() }, cancellation))
+  }
+
+  /// With a `runner`, the nodes of the volumes are stopped just before the swap and started after it. One that does not
+  /// come up on what was restored has all volumes of this run swapped back.
+  ///
   /// - Parameter confirm: sees the plan before anything is built, and throws to end the run there. Unfinished restores
   ///   of these volumes have been settled by then.
   /// - Returns: what was done. On disk: the new volumes in place, without a marker, the replaced ones as safety copies.
   /// - Throws: what `RestorePlan.make` throws; `volume.locked`; what the build throws (`archive.…`);
-  ///   `database.corrupt`; `io.no-room`; `run.interrupted`, `run.terminated`; `restore.unproven`. The volumes are then
-  ///   the old ones.
+  ///   `database.corrupt`; `chain.…`; `io.no-room`; `run.interrupted`, `run.terminated`; `restore.unproven`. The volumes
+  ///   are then the old ones; only an interruption while nodes come up leaves the new ones in place.
   public func run(confirm: (RestorePlan) throws -> Void = { _ in }) throws -> RestoreReport {
+    let (plan, outcome, settled) = try replace(confirm: confirm)
+    if let pause = pause(plan) { try bringUp(pause, plan, outcome) }
+    return RestoreReport(plan, outcome, settled: settled)
+  }
+
+  /// Everything up to the swap; no lock is held any more when it returns.
+  private func replace(
+    confirm: (RestorePlan) throws -> Void
+  ) throws -> (RestorePlan, Outcome, settled: [PendingRestore]) {
     let locks = VolumeLocks()
     var settled = try settle(locks)
     try confirm(try plan(locks))
@@ -47,11 +72,50 @@ public struct Restore: Sendable {
     for place in try places() { try locks.take(place) }
     // Nobody else is at these volumes from here on; what happened while the user read the plan counts.
     settled += try settle(locks)
-    let plan = try RestorePlan.make(request, source: source)
-    let holds = try plan.steps.filter(\.present.isVolume).map { try DatabaseHold($0.place.path) }
-    let result = try execute(plan, locks)
+    let plan = try RestorePlan.make(request, source: source, running: try running())
+    let holds = try hold(plan) { $0.node == nil }
+    let outcome = try execute(plan, locks)
     withExtendedLifetime((locks, holds)) {}
-    return RestoreReport(plan, result, settled: settled)
+    return (plan, outcome, settled)
+  }
+
+  private func hold(_ plan: RestorePlan, where chosen: (RestorePlan.Step) -> Bool) throws -> [DatabaseHold] {
+    try plan.steps.filter { $0.present.isVolume && chosen($0) }.map { try DatabaseHold($0.place.path) }
+  }
+
+  private func pause(_ plan: RestorePlan) -> NodePause? {
+    let nodes = plan.steps.compactMap(\.node).sorted()
+    guard let runner, !nodes.isEmpty else { return nil }
+    return NodePause(runner: runner, nodes: nodes, cancellation: cancellation, progress: progress)
+  }
+
+  private func bringUp(_ pause: NodePause, _ plan: RestorePlan, _ outcome: Outcome) throws {
+    do {
+      let heads = outcome.chains.heads.map { (NodeName.of($0.key), $0.value.head) }
+      try pause.confirm(Dictionary(heads) { first, _ in first }, timeout: confirmationTimeout)
+    } catch {
+      try cancellation.check()
+      let reason = (error as? GoudError)?.message ?? "\(error)"
+      guard case .directory(let directory) = request.target, outcome.kept.count == plan.steps.count else {
+        throw GoudError(
+          .restoreUnproven,
+          "a node did not come up on what was restored: \(reason); there is no old data to go back to",
+          hint: "look at its log, and restore another backup", cause: error)
+      }
+      do {
+        try pause.goBack(to: .newest(directory: directory))
+      } catch let second {
+        throw GoudError(
+          .restoreUnproven,
+          "a node did not come up on what was restored: \(reason); and going back failed: "
+            + "\((second as? GoudError)?.message ?? "\(second)")",
+          hint: "stop the nodes, then: goud restore --rollback", cause: error)
+      }
+      throw GoudError(
+        .restoreUnproven, "a node did not come up on what was restored: \(reason); the old data is back",
+        hint: "the restored data is kept as a safety copy; look at the node's log, then try another backup",
+        cause: error)
+    }
   }
 
   private func places() throws -> [VolumePlace] { try RestorePlan.places(request, source: source) }
@@ -77,6 +141,7 @@ public struct Restore: Sendable {
     var kept: [VolumePlace: String]
     var notes: [String] = []
     var warnings: [String] = []
+    var chains = RestoredChains()
   }
 
   private func execute(_ plan: RestorePlan, _ locks: VolumeLocks) throws -> Outcome {
@@ -87,16 +152,17 @@ public struct Restore: Sendable {
       try cancellation.check()
       let warnings = try source.build(stage.directories, cancellation, progress)
       KillPoint.reached("restore.built")
-      let notes = try plan.steps.flatMap { try prove($0, at: stage.path(of: $0)) }
+      let (chains, notes) = try prove(plan, stage)
+      KillPoint.reached("restore.chains-settled")
       let holds = try plan.steps.map { try DatabaseHold(stage.path(of: $0)) }
       try stage.finish()
       try cancellation.check()
       KillPoint.reached("restore.ready")
-      // From here on nobody stops it: a few renames, and a look at what lies in place.
-      let unproven = Set(notes.map(\.place))
-      let kept = try stage.swap.run { if !unproven.contains($0) { try proof.quick($0) } }
+      let kept = try swap(plan, stage, unproven: Set(notes.map(\.place)))
       withExtendedLifetime(holds) {}
-      return Outcome(kept: kept, notes: notes.map(\.text), warnings: warnings)
+      return Outcome(
+        kept: kept, notes: notes.map(\.text), warnings: warnings,
+        chains: chains)
     } catch {
       // What cannot be discarded now is found by its marker and discarded by the next run; the first error counts.
       try? stage.discard()
@@ -104,17 +170,42 @@ public struct Restore: Sendable {
     }
   }
 
-  /// - Returns: why it could not be proven, where the user insists on having it all the same.
-  private func prove(_ step: RestorePlan.Step, at path: String) throws -> [(place: VolumePlace, text: String)] {
+  /// Nobody stops it once the nodes have stopped: a few renames, and a look at what lies in place.
+  private func swap(
+    _ plan: RestorePlan, _ stage: RestoreStage, unproven: Set<VolumePlace>
+  ) throws -> [VolumePlace: String] {
+    let pause = pause(plan)
+    try pause?.stop()
     do {
-      let identities = try proof.full(path, scratch: step.place.directory, cancellation, progress)
-      try step.refuseForeign(identities, request)
-      return []
-    } catch let error as GoudError {
-      let known = error.code == .databaseUnsupported || error.code == .databaseCorrupt && !step.unproven.isEmpty
-      guard request.allowUnproven, known else { throw error.within("\(step.volume) of \(source.name)") }
-      return [(step.place, "\(step.volume) is in place unproven: \(error.message)")]
+      let holds = try hold(plan) { $0.node != nil }
+      let kept = try stage.swap.run { if !unproven.contains($0) { try proof.quick($0) } }
+      withExtendedLifetime(holds) {}
+      return kept
+    } catch {
+      pause?.resume()
+      throw error
     }
+  }
+
+  /// Proves the databases of every volume, then the chains in them, and settles what they are to the network.
+  private func prove(
+    _ plan: RestorePlan, _ stage: RestoreStage
+  ) throws -> (RestoredChains, [(place: VolumePlace, text: String)]) {
+    for step in plan.steps { try StandingMark.remove(from: stage.path(of: step)) }
+    var notes: [(place: VolumePlace, text: String)] = []
+    var chains = StagedChains(request, cancellation, progress)
+    for step in plan.steps {
+      do {
+        let path = stage.path(of: step)
+        let identities = try proof.full(path, scratch: step.place.directory, cancellation, progress)
+        try chains.prove(step, at: path, identities: identities)
+      } catch let error as GoudError {
+        let known = error.code == .databaseUnsupported || error.code == .databaseCorrupt && !step.unproven.isEmpty
+        guard request.allowUnproven, known else { throw error.within("\(step.volume) of \(source.name)") }
+        notes.append((step.place, "\(step.volume) is in place unproven: \(error.message)"))
+      }
+    }
+    return (try chains.settle(), notes)
   }
 }
 
@@ -146,6 +237,10 @@ public struct RestoreReport: Sendable, Codable {
     public let bytes: ByteCount
     /// Where the replaced data is; nil when there was none.
     public let safetyCopy: String?
+    /// Of a node's volume: the chain that is in place.
+    public let chain: BackupMetadata.Chain?
+    /// Of a node's volume: `member` of a new beginning, or `rejoining`.
+    public let standing: String?
   }
 
   public let backup: String
@@ -160,7 +255,10 @@ public struct RestoreReport: Sendable, Codable {
   init(_ plan: RestorePlan, _ result: Restore.Outcome, settled: [PendingRestore]) {
     backup = plan.backup
     volumes = plan.steps.map {
-      Volume(name: $0.volume, path: $0.place.path, bytes: $0.bytes, safetyCopy: result.kept[$0.place])
+      let chain = result.chains.heads[$0.volume].map { BackupMetadata.Chain($0) }
+      return Volume(
+        name: $0.volume, path: $0.place.path, bytes: $0.bytes, safetyCopy: result.kept[$0.place], chain: chain,
+        standing: chain.map { _ in result.chains.network?.begins == true ? "member" : "rejoining" })
     }
     self.settled = settled.map(\.summary)
     notes = result.notes

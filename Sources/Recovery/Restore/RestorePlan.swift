@@ -1,3 +1,4 @@
+import Archive
 import Foundation
 import GoudCore
 
@@ -15,6 +16,12 @@ public struct RestorePlan: Sendable {
     public let unproven: [String]
     /// Contents of RocksDB's `IDENTITY`, by database path; empty when the backup does not say.
     public let identities: [String: String]
+    /// What the backup says of the volume's chain; nil when it says nothing.
+    public let chain: BackupMetadata.Chain?
+    /// The chain that is at the place now.
+    public let presentChain: PresentChain
+    /// The node that runs on the volume now: it is stopped just before the swap, and started after it.
+    public let node: String?
   }
 
   /// The room on one file system.
@@ -32,6 +39,8 @@ public struct RestorePlan: Sendable {
   public let needs: [Need]
   /// Unfinished restores that are finished or rolled back first.
   public let pending: [PendingRestore]
+  /// What it means for the network whose chain is restored; nil when the backup says nothing of one.
+  public let network: NetworkEffect?
 }
 
 /// What is at a place now.
@@ -47,26 +56,41 @@ public enum PresentVolume: Sendable, Equatable {
 extension RestorePlan {
   /// Decides, and refuses. Reads only.
   ///
+  /// - Parameter running: the nodes that run now, and can be stopped.
   /// - Throws: `restore.wrong-environment`, `volume.not-found`, `volume.ambiguous`, `archive.unproven`,
-  ///   `restore.not-a-volume`, `restore.foreign-volume`, `restore.crosses-file-systems`, `volume.database-open`,
+  ///   `restore.not-a-volume`, `restore.foreign-volume`, `restore.foreign-chain`, `chain.newer-schema`, `usage.invalid`, `restore.crosses-file-systems`, `volume.database-open`,
   ///   `io.no-room`, `io.permission-denied`.
-  public static func make(_ request: RestoreRequest, source: RestoreSource) throws -> RestorePlan {
+  public static func make(
+    _ request: RestoreRequest, source: RestoreSource, running: Set<String> = []
+  ) throws -> RestorePlan {
     let chosen = try request.choose(from: source)
     let places = try places(request, source: source)
     let pending = try places.flatMap { try PendingRestore.find(at: $0) }
     let steps = try zip(chosen, places).map { volume, place in
       let step = Step(
-        volume: volume.name, place: place, present: try PresentVolume(at: place), files: volume.files,
+        volume: volume.name, place: place, present: try PresentVolume(at: place, remains: request.replaceRemains),
+        files: volume.files,
         bytes: ByteCount(volume.bytes), unproven: volume.unproven,
         identities: Dictionary(
-          volume.databases.filter { !$0.identity.isEmpty }.map { ($0.path, $0.identity) }, uniquingKeysWith: { $1 }))
+          volume.databases.filter { !$0.identity.isEmpty }.map { ($0.path, $0.identity) }, uniquingKeysWith: { $1 }),
+        chain: volume.chain, presentChain: try PresentChain(of: place.path),
+        node: Optional(NodeName.of(volume.name)).flatMap { running.contains($0) ? $0 : nil })
       try step.refuse(request)
       return step
     }
     return RestorePlan(
       backup: source.name, environment: source.environment, steps: steps,
       needs: source.isDescribed ? try Need.measured(steps, refusing: pending.isEmpty) : [],
-      pending: Dictionary(grouping: pending, by: \.id).values.map { $0[0] }.sorted { $0.id < $1.id })
+      pending: Dictionary(grouping: pending, by: \.id).values.map { $0[0] }.sorted { $0.id < $1.id },
+      network: try network(steps, request, source))
+  }
+
+  /// A backup that does not say what it holds is decided on once it is built.
+  private static func network(
+    _ steps: [Step], _ request: RestoreRequest, _ source: RestoreSource
+  ) throws -> NetworkEffect? {
+    guard source.isDescribed else { return nil }
+    return try NetworkEffect(steps.compactMap { step in step.chain.map { (step.volume, $0) } }, request)
   }
 
   /// Where the volumes of the request go.

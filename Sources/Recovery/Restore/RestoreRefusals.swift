@@ -21,7 +21,8 @@ extension RestoreRequest {
       guard !source.volumes.isEmpty else { throw GoudError(.volumeNotFound, "\(source.name) holds no volume") }
       return source.volumes
     }
-    guard let found = source.volumes.first(where: { $0.name == volume }) else {
+    let found = [volume, "\(volume)_data"].lazy.compactMap { name in source.volumes.first { $0.name == name } }.first
+    guard let found else {
       throw GoudError(.volumeNotFound, "\(source.name) holds no volume '\(volume)'", hint: "it holds \(names)")
     }
     return [found]
@@ -43,8 +44,9 @@ extension RestoreRequest {
 }
 
 extension PresentVolume {
+  /// - Parameter remains: take a directory without a database for what is left of a volume.
   /// - Throws: `restore.not-a-volume` for anything that is neither a volume nor an empty directory.
-  public init(at place: VolumePlace) throws {
+  public init(at place: VolumePlace, remains: Bool = false) throws {
     guard let status = try FileSystem.status(place.path) else {
       self = .absent
       return
@@ -59,6 +61,8 @@ extension PresentVolume {
       self = .volume(identities: try Self.identities(databases))
     } else if try FileSystem.names(in: place.path).isEmpty {
       self = .emptyDirectory
+    } else if remains {
+      self = .volume(identities: [:])
     } else {
       throw GoudError(
         .restoreNotAVolume, "\(place.path) is not empty and holds no RocksDB, so it is not replaced",
@@ -86,21 +90,25 @@ extension RestorePlan.Step {
         .archiveUnproven, "\(volume) was stored unproven: \(unproven.joined(separator: "; "))",
         hint: "pass --unproven to restore it all the same", context: ["volume": volume])
     }
-    try refuseForeign(identities, request)
+    try refuseNewerSchema()
+    try refuseForeign(identities, chain: chain?.id, request)
     try MountTable.refuseMounts(at: place)
     let directory = try place.nearestDirectory()
     guard faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 else {
       throw GoudError.system("create a directory in", directory)
     }
-    if present.isVolume { try DatabaseHold.refuseOpen(place.path) }
+    if present.isVolume && node == nil { try DatabaseHold.refuseOpen(place.path) }
   }
 
-  /// Compares RocksDB's identities, which stay with a database through backup and restore. Chain id and schema version
-  /// (`BackupMetadata.Chain`) are compared here too once volumes are chains'.
+  /// Compares chains; where either is unknown, RocksDB's identities, which stay with a database through backup and
+  /// restore.
   ///
-  /// - Parameter restored: by database path; what the backup claims, or what was found in what was built.
-  /// - Throws: `restore.foreign-volume`.
-  func refuseForeign(_ restored: [String: String], _ request: RestoreRequest) throws {
+  /// - Parameters:
+  ///   - restored: by database path; what the backup claims, or what was found in what was built.
+  ///   - chain: of what is restored; nil when it is not known.
+  /// - Throws: `restore.foreign-volume`, `restore.foreign-chain`, `chain.newer-schema`.
+  func refuseForeign(_ restored: [String: String], chain: String?, _ request: RestoreRequest) throws {
+    guard try refuseForeignChain(chain, request) else { return }
     guard case .volume(let present) = present, !request.replaceForeign, !present.isEmpty, !restored.isEmpty else {
       return
     }

@@ -44,12 +44,22 @@ public struct RestoreRequest: Sendable {
   public var target: Target
   /// The environment that the user named; nil: whatever the backup says.
   public var environment: String?
-  /// Restore only this volume of the backup; nil: all.
+  /// Restore only this volume of the backup, `node1_data` or `node1`; nil: all.
   public var volume: String?
   /// `--unproven`: also what the linked RocksDB cannot open.
   public var allowUnproven = false
   /// `--replace-foreign`: also onto a volume with another database's identity.
   public var replaceForeign = false
+  /// `--replace-chain`: also onto a volume that belongs to another chain, or to a newer version of Goud.
+  public var replaceChain = false
+  /// `--height`: cut the chain of every volume above this block. Only for a whole network.
+  public var height: UInt64?
+  /// `--new-beginning`: let most of the network's nodes begin anew without the others.
+  public var newBeginning = false
+  /// Replace also what is left of a volume that has no database any more.
+  var replaceRemains = false
+  /// Noted in each volume's standing, for people.
+  public var reason = "restored"
 
   public init(target: Target, environment: String? = nil, volume: String? = nil) {
     self.target = target

@@ -104,6 +104,7 @@ public struct Rollback: Sendable {
       started: now, volume: "", volumes: places.map(\.path), state: .proven,
       safetyCopy: try SafetyCopy.newStamp(for: places, now: now))
     do {
+      try RolledBackChains.mark(copies)
       for copy in copies { try stage(copy, marker) }
       let swap = Swap(id: marker.id, places: places, safetyCopy: marker.safetyCopy, renames: renames)
       return try swap.run { if !allowUnproven { try proof.quick($0) } }
@@ -131,7 +132,8 @@ extension RestoreReport {
   fileprivate init(_ copies: [SafetyCopy], kept: [VolumePlace: String], settled: [PendingRestore]) {
     backup = "safety copy \(copies[0].stamp)"
     volumes = copies.map {
-      Volume(name: $0.place.name, path: $0.place.path, bytes: .zero, safetyCopy: kept[$0.place])
+      Volume(
+        name: $0.place.name, path: $0.place.path, bytes: .zero, safetyCopy: kept[$0.place], chain: nil, standing: nil)
     }
     self.settled = settled.map(\.summary)
     notes = []

@@ -70,7 +70,8 @@ final class StubHost: PeerHost, AuthorityHost {
     try link.send(
       .openEpoch(
         OpenEpoch(
-          epoch: Epoch(number: 3, nonce: nonce), reign: Epoch(number: 3, nonce: nonce), round: 1, standing: .member, beginning: [])))
+          epoch: Epoch(number: 3, nonce: nonce), reign: Epoch(number: 3, nonce: nonce), round: 1, standing: .member,
+          beginning: [])))
   }
 
   func followerSaid(_ message: FollowerMessage, on link: FollowerLink) {

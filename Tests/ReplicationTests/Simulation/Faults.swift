@@ -215,7 +215,7 @@ extension World {
     let height = max(backup.height, backup.acknowledged)
     self.beginning = beginning
     note("restore of the whole network to \(height)" + (left > 0 ? " without \(network.nodes[left])" : ""))
-    live.forEach(kill)
+    for process in live { kill(process) }
     (zombieDisk, unfinished) = (nil, nil)
     for disk in disks { disk.leftOut = false }
     if left > 0 { disks[left].leftOut = true }

@@ -1,0 +1,123 @@
+import AsyncHTTPClient
+import Foundation
+import GoudCore
+import Hummingbird
+import Logging
+import Runtime
+import ServiceLifecycle
+
+/// The resident manager of one environment: supervises the nodes, knows how they are, serves that to people and to
+/// Prometheus (`MANAGER_PORT`), and does what `goud network` asks for (`run/manager.sock`).
+public struct Manager: Sendable {
+  let home: NetworkHome
+  let plan: NetworkPlan
+  let network: FoundedNetwork
+  let supervisor: Supervisor
+  let client = NodeClient()
+  let log: Logger
+  private let lock: DirectoryLock
+
+  /// - Parameter program: the `goud` that nodes are started with.
+  /// - Throws: `network.running` when this home has a manager already; what `Founding.prepare` throws.
+  public init(home: NetworkHome, plan: NetworkPlan, program: String, log: Logger) throws {
+    let founding = Founding(home: home, environment: plan.environment, nodes: plan.nodes.map(\.name))
+    network = try founding.prepare()
+    do {
+      lock = try DirectoryLock(home.run)
+    } catch let error as GoudError where error.code == .volumeLocked {
+      throw GoudError(
+        .networkRunning, "a manager runs already for \(home.path)", hint: "goud network status shows it",
+        context: error.context)
+    }
+    self.home = home
+    self.plan = plan
+    self.log = log
+    for note in network.notes { log.warning("\(note)") }
+    supervisor = Supervisor(
+      ProcessLauncher(home: home, plan: plan, founding: founding, program: program), names: plan.nodes.map(\.name),
+      log: log)
+  }
+
+  /// Runs until SIGTERM or SIGINT, or until it is asked to stop the network. Only the latter ends the nodes.
+  public func run() async throws {
+    let socket = try ControlSocket(home)
+    try? FileManager.default.removeItem(atPath: socket.path)
+    let end = StopSignal()
+    let control = Application(
+      router: controlRouter(end), configuration: .init(address: .unixDomainSocket(path: socket.path)), logger: quiet)
+    let page = Application(
+      router: pageRouter(), configuration: .init(address: .hostname(plan.address, port: plan.managerPort)),
+      onServerRunning: { [log, plan] _ in log.notice("serves \(plan.endpoint(plan.managerPort))") }, logger: quiet)
+    let group = ServiceGroup(
+      configuration: ServiceGroupConfiguration(
+        services: [
+          .init(service: Loop { try await supervisor.run() }), .init(service: Loop { try await watchLogs() }),
+          .init(service: page), .init(service: control),
+          .init(service: Loop { await end.wait() }, successTerminationBehavior: .gracefullyShutdownGroup),
+        ], gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
+    try await group.run()
+    withExtendedLifetime((socket, lock)) {}
+  }
+
+  /// Hummingbird's own log, without a line for each start.
+  private var quiet: Logger {
+    var logger = log
+    logger.logLevel = .warning
+    return logger
+  }
+
+  /// Asks every node that runs how it is.
+  func status() async -> NetworkStatus {
+    var nodes = await supervisor.status(plan)
+    await withTaskGroup(of: (Int, NodeHealth?).self) { group in
+      for (index, node) in nodes.enumerated() where node.pid != nil {
+        group.addTask { (index, await client.health("\(node.url)/health")) }
+      }
+      for await (index, health) in group { nodes[index].health = health }
+    }
+    return NetworkStatus(plan: plan, chain: network.chain, managerPid: getpid(), nodes: nodes)
+  }
+
+  private func watchLogs() async throws {
+    let rotation = LogRotation(home: home, log: log)
+    while true {
+      rotation.rotate("manager", writer: .current)
+      for (name, process) in await supervisor.processes { rotation.rotate(name, writer: process) }
+      try await Task.sleep(for: LogRotation.interval)
+    }
+  }
+}
+
+/// Something that goes on until the group shuts down.
+private struct Loop: Service {
+  let body: @Sendable () async throws -> Void
+
+  init(_ body: @escaping @Sendable () async throws -> Void) { self.body = body }
+
+  func run() async throws {
+    do {
+      try await cancelWhenGracefulShutdown(body)
+    } catch is CancellationError {}
+  }
+}
+
+/// Raised once.
+actor StopSignal {
+  private var raised = false
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+
+  func raise() {
+    raised = true
+    for one in waiting { one.resume() }
+    waiting = []
+  }
+
+  /// Returns when it is raised, or the task is cancelled.
+  func wait() async {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { if raised || Task.isCancelled { $0.resume() } else { waiting.append($0) } }
+    } onCancel: {
+      Task { await self.raise() }
+    }
+  }
+}

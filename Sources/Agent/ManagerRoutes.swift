@@ -1,0 +1,139 @@
+import Foundation
+import GoudCore
+import Hummingbird
+import Runtime
+
+extension Manager {
+  /// For people and for Prometheus: nothing here changes anything.
+  func pageRouter() -> Router<BasicRequestContext> {
+    let router = Router()
+    router.add(middleware: ErrorAnswers())
+    router.get("/health") { _, _ in
+      let status = await status()
+      return try ManagerReply.json(
+        OverallHealth(status),
+        status: status.condition == .down || status.condition == .stopped ? .serviceUnavailable : .ok)
+    }
+    router.get("/health/live") { _, _ in try ManagerReply.json(["live": true]) }
+    router.get("/status") { _, _ in try ManagerReply.json(await status()) }
+    router.get("/api/metrics") { _, _ in ManagerReply.raw(try await metrics()) }
+    router.get("/api/metrics/prometheus") { _, _ in
+      Response(
+        status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
+        body: .init(byteBuffer: ByteBuffer(string: await exposition())))
+    }
+    return router
+  }
+
+  /// For `goud network`, over the socket that only the owner of the home can open.
+  func controlRouter(_ end: StopSignal) -> Router<BasicRequestContext> {
+    let router = Router()
+    router.add(middleware: ErrorAnswers())
+    router.get("/status") { _, _ in try ManagerReply.json(await status()) }
+    router.post("/nodes/{node}/start") { _, context in
+      try await supervisor.set(try context.parameters.require("node"), wanted: true)
+      return try ManagerReply.json(await status())
+    }
+    router.post("/nodes/{node}/stop") { _, context in
+      try await supervisor.stop(try context.parameters.require("node"))
+      return try ManagerReply.json(await status())
+    }
+    router.post("/stop") { _, _ in
+      try await supervisor.stopAll()
+      let status = await status()
+      await end.raise()
+      return try ManagerReply.json(status)
+    }
+    return router
+  }
+
+  /// What the authority's `/api/metrics` says, or that of the first node that answers; every node's under `nodes`.
+  private func metrics() async throws -> [UInt8] {
+    let answers = await ask("/api/metrics").compactMap { name, body in
+      (try? JSONSerialization.jsonObject(with: body) as? [String: Any]).map { (name, $0) }
+    }
+    guard var merged = answers.first?.1 else {
+      throw GoudError(.nodeNotReady, "no node answers", hint: "see goud network status")
+    }
+    merged["nodes"] = Dictionary(uniqueKeysWithValues: answers)
+    return Array(try JSONSerialization.data(withJSONObject: merged, options: [.sortedKeys, .withoutEscapingSlashes]))
+      + [10]
+  }
+
+  private func exposition() async -> String {
+    var merge = MetricsMerge()
+    for (name, body) in await ask("/api/metrics/prometheus") {
+      merge.add(String(decoding: body, as: UTF8.self), node: name)
+    }
+    let status = await status()
+    merge.addOwn(status)
+    return merge.text
+  }
+
+  /// Asks every node at once.
+  /// - Returns: what those say that answer well, in the network's order.
+  private func ask(_ path: String) async -> [(String, Data)] {
+    await withTaskGroup(of: (Int, String, Data)?.self) { group in
+      for (index, node) in plan.nodes.enumerated() {
+        group.addTask {
+          guard let (status, body) = try? await client.get(plan.url(node.httpPort, path)), status == 200 else {
+            return nil
+          }
+          return (index, node.name, body)
+        }
+      }
+      var answers: [(Int, String, Data)] = []
+      for await answer in group { if let answer { answers.append(answer) } }
+      return answers.sorted { $0.0 < $1.0 }.map { ($0.1, $0.2) }
+    }
+  }
+}
+
+/// The manager's `/health`.
+private struct OverallHealth: Encodable {
+  struct Node: Encodable {
+    let state: NetworkStatus.Node.State
+    let status: String?
+    let reason: String?
+    let chainLength: UInt64?
+  }
+
+  let status: NetworkStatus.Condition
+  let chainId: String?
+  /// Acknowledged blocks, genesis included, of the node that knows most.
+  let chainLength: UInt64
+  let nodes: [String: Node]
+  let version = Release.version
+
+  init(_ network: NetworkStatus) {
+    status = network.condition
+    chainId = network.chain
+    chainLength = network.nodes.compactMap { $0.health?.chainLength }.max() ?? 0
+    nodes = Dictionary(
+      uniqueKeysWithValues: network.nodes.map {
+        (
+          $0.name,
+          Node(
+            state: $0.state, status: $0.health?.status, reason: $0.health?.reason,
+            chainLength: $0.health?.chainLength)
+        )
+      })
+  }
+}
+
+extension MetricsMerge {
+  /// What only the manager knows.
+  mutating func addOwn(_ status: NetworkStatus) {
+    func family(_ name: String, _ help: String, _ value: (NetworkStatus.Node) -> Double?) {
+      for node in status.nodes {
+        guard let value = value(node) else { continue }
+        add("# HELP \(name) \(help)\n# TYPE \(name) gauge\n\(name) \(value)", node: node.name)
+      }
+    }
+    family("goud_node_up", "1: the node's process runs and answers.") { $0.health == nil ? 0 : 1 }
+    family("goud_node_restarts", "How often it was started again after it had ended by itself.") {
+      Double($0.restarts)
+    }
+    family("goud_node_lag_blocks", "Blocks that it lacks of what is acknowledged.") { $0.lag.map(Double.init) }
+  }
+}

@@ -1,0 +1,35 @@
+import Agent
+import ArgumentParser
+import GoudCore
+import Logging
+import Runtime
+import Volumes
+
+/// `goud agent`: the resident manager. `goud network start` starts it; a service manager may do so itself.
+struct AgentGroup: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "agent", abstract: "Run the manager of an environment's network (goud network start does).",
+    subcommands: [AgentRun.self])
+}
+
+struct AgentRun: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Supervise the nodes in the foreground until asked to stop.",
+    discussion: "The nodes are processes of their own: they go on when the manager ends by a signal, and the next one "
+      + "takes them over. goud network stop ends both.")
+
+  @OptionGroup var scope: EnvironmentOptions
+  @Option(help: ArgumentHelp("Write the log there, and open it anew on SIGHUP.", valueName: "file")) var logFile:
+    String?
+  @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
+
+  func run() throws {
+    let configuration = try GoudConfiguration.load(flags: scope.flags)
+    let level = try Logger.Level.parse(logLevel)
+    if let logFile { try ProcessLog.follow(logFile) }
+    let log = ProcessLog.start("manager", level: level)
+    let manager = try Manager(
+      home: NetworkHome(configuration), plan: NetworkPlan(configuration), program: Detached.program(), log: log)
+    try awaitResult { try await manager.run() }
+  }
+}

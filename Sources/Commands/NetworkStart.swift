@@ -1,0 +1,122 @@
+import Agent
+import ArgumentParser
+import Foundation
+import GoudCore
+import Node
+import Runtime
+import Volumes
+
+struct NetworkStart: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "start", abstract: "Start the network's nodes and their manager; found the network the first time.",
+    discussion: "Returns when every node is healthy, or says which is not. Nodes that run already are left alone.")
+
+  @Argument(help: "A node that was stopped; none: all of them.") var node: String?
+  @Option(help: ArgumentHelp("How long to wait for the nodes to be healthy.", valueName: "seconds")) var wait = 60
+  @OptionGroup var scope: EnvironmentOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    guard wait >= 0 else { throw GoudError(.usage, "--wait is not negative") }
+    let context = try NetworkContext(scope)
+    if let node { _ = try context.plan.node(node) }
+    let start = NetworkStarter(context)
+    if let manager = context.client.manager {
+      try start.join(manager, node: node)
+    } else {
+      try start.begin()
+    }
+    let status = try start.waitUntilHealthy(seconds: wait)
+    NetworkStatusText.write(status, output.format)
+    guard status.condition == .healthy else {
+      throw GoudError(
+        .networkStartFailed, "not every node was healthy after \(wait) s",
+        hint: "see goud network status, and the logs in \(context.home.logs)")
+    }
+  }
+}
+
+struct NetworkStarter {
+  let context: NetworkContext
+
+  init(_ context: NetworkContext) { self.context = context }
+
+  /// The manager runs: what was stopped is started again.
+  /// - Throws: `network.running` when it was started with other settings.
+  func join(_ manager: LockHolder, node: String?) throws {
+    let status = try awaitResult { try await context.client.status() }
+    guard status.plan == context.plan else {
+      throw GoudError(
+        .networkRunning, "a network runs already in \(context.home.path), with other settings (\(manager))",
+        hint: "stop it first: goud network stop", context: ["pid": "\(manager.pid)"])
+    }
+    for one in status.nodes where one.state == .stopped && (node ?? one.name) == one.name {
+      _ = try awaitResult { try await context.client.start(one.name) }
+    }
+  }
+
+  /// Founds the network when it is new, and starts the manager.
+  /// - Throws: what founding throws; `node.port-in-use`; `network.start-failed` when the manager ends at once.
+  func begin() throws {
+    let network = try Founding(
+      home: context.home, environment: context.plan.environment, nodes: context.plan.nodes.map(\.name)
+    ).prepare()
+    for note in network.notes { Output.note("note: \(note)") }
+    try checkPorts()
+    let log = context.home.log("manager")
+    let arguments = ["agent", "run", "--env", context.plan.environment, "--log-file", log]
+    let process = try Detached.start(
+      try Detached.program(), arguments, log: log,
+      environment: ProcessInfo.processInfo.environment.merging(place) { $1 })
+    while context.client.manager == nil || !answers {
+      guard process.isRunning else {
+        _ = Detached.reap(process)
+        throw GoudError(
+          .networkStartFailed, "the manager ended at once: \(LogTail(log).last ?? "it said nothing")",
+          hint: "see \(log)", context: ["path": log])
+      }
+      try Signals.cancellation.check()
+      usleep(20_000)
+    }
+  }
+
+  /// The manager has another working directory: what was found from this one is named absolutely.
+  private var place: [String: String] {
+    var place = ["GOUD_HOME": context.configuration.home]
+    place["GOUD_CONFIG_DIR"] = context.configuration.directory?.path
+    return place
+  }
+
+  private var answers: Bool { (try? awaitResult { try await context.client.status() }) != nil }
+
+  /// Every port that a node is to have must be free, unless the node runs already.
+  private func checkPorts() throws {
+    let plan = context.plan
+    try free(plan.managerPort)
+    for node in plan.nodes where LockHolder.find(kind: "POSIX", path: "\(node.volume)/rocksdb/LOCK") == nil {
+      try free(node.httpPort)
+      try free(node.peerPort)
+    }
+  }
+
+  private func free(_ port: Int) throws {
+    _ = try ListeningSocket(HostPort(host: context.plan.address, port: port))
+  }
+
+  /// - Returns: the status when all are healthy, or when the time is over.
+  func waitUntilHealthy(seconds: Int) throws -> NetworkStatus {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    var told: Set<String> = []
+    while true {
+      let status = try awaitResult { try await context.client.status() }
+      if status.condition == .healthy || ContinuousClock.now >= deadline { return status }
+      for node in status.nodes where node.state == .waiting {
+        let text =
+          "\(node.name): ended (\(node.lastExit ?? "unknown")): \(LogTail(context.home.log(node.name)).last ?? "")"
+        if told.insert(text).inserted { Output.note(text) }
+      }
+      try Signals.cancellation.check()
+      usleep(100_000)
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import GoudCore
+import Node
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// `goud node`: what the runtimes start. Operators use `goud network`.
+struct NodeGroup: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "node", abstract: "Run one node (goud network starts them all).", shouldDisplay: false,
+    subcommands: [NodeRun.self])
+}
+
+struct NodeRun: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Run one node in the foreground until it is asked to stop.",
+    discussion: "JWT_SECRET and SESSION_SECRET in the environment take the place of the volume's files.")
+
+  @Option(help: "The node's name in genesis.") var name: String
+  @Option(help: ArgumentHelp("The volume's directory.", valueName: "path")) var data: String
+  @Option(help: ArgumentHelp("Where clients are served.", valueName: "host:port")) var http: String
+  @Option(help: ArgumentHelp("Where peers are served.", valueName: "host:port")) var listen: String
+  @Option(help: ArgumentHelp("Another node, once for each.", valueName: "name=host:port")) var peer: [String] = []
+  @Option(help: ArgumentHelp("The encoded genesis block; needed where the volume has no chain yet.", valueName: "file"))
+  var genesis: String?
+  @Option(help: "Acknowledge on so many disks instead of a majority. Fewer than that may lose entries.")
+  var writeAcks: Int?
+  @Option(
+    help: "Accept what is lost without the absent: an authority that is rejoining goes on with so many other nodes.")
+  var overrideRejoin: Int?
+  @Option(help: ArgumentHelp("Write the log there, and open it anew on SIGHUP.", valueName: "file")) var logFile:
+    String?
+  @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
+
+  func run() throws {
+    for (flag, value, least) in [("--write-acks", writeAcks, 1), ("--override-rejoin", overrideRejoin, 0)] {
+      if let value, value < least { throw GoudError(.usage, "\(flag) is at least \(least)") }
+    }
+    let settings = NodeSettings(
+      name: name, peers: try peer.map { try PeerAddress(parsing: $0) }, writeAcks: writeAcks,
+      overrideRejoin: overrideRejoin)
+    let arguments = NodeArguments(
+      settings: settings, volume: data, http: try HostPort(parsing: http), listen: try HostPort(parsing: listen),
+      genesis: try genesis.map { try Descriptor.open($0, O_RDONLY).readAll(limit: 4 << 20) })
+    if let logFile { try ProcessLog.follow(logFile) }
+    let log = ProcessLog.start(name, level: try .parse(logLevel))
+    try awaitResult { try await NodeProcess(arguments, log: log).run() }
+  }
+}

@@ -1,0 +1,64 @@
+import GoudCore
+import Hummingbird
+import Logging
+import ServiceLifecycle
+
+/// What `goud node run` is told.
+public struct NodeArguments: Sendable {
+  public var settings: NodeSettings
+  /// The volume's root.
+  public var volume: String
+  /// Where clients are served.
+  public var http: HostPort
+  /// Where peers are served.
+  public var listen: HostPort
+  /// Encoded block 0; nil where the volume has a ledger.
+  public var genesis: [UInt8]?
+
+  public init(settings: NodeSettings, volume: String, http: HostPort, listen: HostPort, genesis: [UInt8]? = nil) {
+    self.settings = settings
+    self.volume = volume
+    self.http = http
+    self.listen = listen
+    self.genesis = genesis
+  }
+}
+
+/// One node, from its start to the signal that stops it.
+public struct NodeProcess: Sendable {
+  /// What a stop waits for requests under way, before it breaks them off.
+  static let stopTime = Duration.seconds(10)
+
+  private let arguments: NodeArguments
+  private let log: Logger
+
+  public init(_ arguments: NodeArguments, log: Logger) {
+    self.arguments = arguments
+    self.log = log
+  }
+
+  /// Serves until SIGTERM or SIGINT, or until its task is cancelled. Clients are refused first, then peers, then the
+  /// ledger is closed.
+  /// - Throws: `node.port-in-use`, and what `NodeHost` throws: both with nothing changed.
+  public func run() async throws {
+    _ = try ListeningSocket(arguments.http)
+    let socket = try ListeningSocket(arguments.listen)
+    let pool = ReaderPool(threads: 2, waiting: 256)
+    let host = try NodeHost(
+      volume: NodeVolume(arguments.volume), settings: arguments.settings, genesis: arguments.genesis, pool: pool,
+      log: log)
+    let http = await NodeHTTP(
+      service: host, volume: arguments.volume, secrets: try NodeSecrets(volume: arguments.volume))
+    let peers = PeerServer(PeerService(identity: host.identity, host: host, book: host.book), on: socket)
+    let address = arguments.http
+    let application = http.application(
+      address: .hostname(address.host, port: address.port), logger: log,
+      onServerRunning: { [log] channel in
+        log.notice("\(host.identity.name) serves \(channel.localAddress.map { "\($0)" } ?? "\(address)")")
+      })
+    var configuration = ServiceGroupConfiguration(
+      services: [pool, host, peers, application], gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
+    configuration.maximumGracefulShutdownDuration = Self.stopTime
+    try await ServiceGroup(configuration: configuration).run()
+  }
+}

@@ -1,0 +1,130 @@
+import Chain
+import GoudCore
+import Replication
+
+/// What the HTTP side asks, answered by the node that keeps the chain now.
+extension NodeHost: ChainService {
+  public var ledger: Ledger { get throws { try core.ledger } }
+
+  public func submit(_ entry: [UInt8], before deadline: ContinuousClock.Instant) async throws -> EntryPlace {
+    let core = try core
+    return try await withThrowingTaskGroup(of: EntryPlace.self) { group in
+      group.addTask { try await core.submit(entry) }
+      group.addTask {
+        try await Task.sleep(until: deadline)
+        throw EntryTicket.unknown
+      }
+      defer { group.cancelAll() }
+      return try await group.next()!
+    }
+  }
+
+  private var network: Network { Network(nodes: identity.validators, acknowledgements: settings.writeAcks) }
+
+  public var status: NodeStatus {
+    let role: NodeStatus.Role = identity.isAuthority ? .authority : .follower
+    var status = NodeStatus(
+      node: identity.name, role: role, condition: .starting, standing: .rejoining, chain: identity.chain,
+      schemaVersion: identity.schemaVersion, peers: knownPeers,
+      atRisk: network.acknowledgements < network.majority)
+    do {
+      let core = try core
+      status.standing = core.position?.standing ?? .rejoining
+      (status.head, status.acknowledged) = try Self.heads(core.ledger)
+      (status.condition, status.reason) = core.condition
+      status.peers = core.complete(status.peers)
+    } catch {
+      (status.condition, status.reason) = (.starting, "\(error)".firstLine)
+    }
+    if let failure { (status.condition, status.reason) = (failure.condition, failure.error.message) }
+    return status
+  }
+
+  private static func heads(_ ledger: Ledger) throws -> (NodeStatus.Head, NodeStatus.Head?) {
+    let head = ledger.head
+    let acknowledged = ledger.acknowledged
+    let reference = acknowledged == head.height ? head : try ledger.reference(at: acknowledged)
+    return (NodeStatus.Head(head), reference.map(NodeStatus.Head.init))
+  }
+
+  /// As the book has them, in genesis' order.
+  private var knownPeers: [NodeStatus.Peer] {
+    identity.validators.filter { $0 != identity.name }.map { name in
+      let page = book[name]
+      return NodeStatus.Peer(
+        name: name, address: settings.peers.first { $0.name == name }?.address.description,
+        connected: page?.connected ?? false, standing: page?.position?.standing, head: page?.position?.head.height,
+        acknowledged: page?.position?.acknowledged, note: page.flatMap(Self.note))
+    }
+  }
+
+  private static func note(_ page: PeerBook.Page) -> String? {
+    if let offset = page.clockOffset, abs(offset) > PeerLimits.clockTolerance.inSeconds {
+      return "its clock is \(Int(abs(offset).rounded())) s \(offset > 0 ? "ahead of" : "behind") this node's"
+    }
+    return page.fault?.description
+  }
+}
+
+extension NodeStatus.Head {
+  init(_ block: BlockReference) {
+    self.init(height: block.height, epoch: block.epoch, hash: block.hash.bytes, time: block.time)
+  }
+}
+
+extension NodeFailure {
+  var condition: NodeStatus.Condition {
+    switch kind {
+    case .corrupt, .chain: .corrupt
+    case .disk: .failed
+    }
+  }
+}
+
+extension NodeCore {
+  /// A follower that is behind by more blocks is catching up.
+  static let lagTolerance: UInt64 = 256
+
+  /// While the engine runs.
+  var condition: (NodeStatus.Condition, String?) {
+    switch engine {
+    case .authority(let engine):
+      guard let status = engine.shown.withLock({ $0.status }) else { return (.starting, nil) }
+      guard let waiting = status.waiting else { return (.healthy, nil) }
+      let reason = waiting.error(status, authority: identity.name).message
+      if case .catchingUp = waiting { return (.syncing, reason) }
+      return (.degraded, reason)
+    case .follower(let engine):
+      guard let status = engine.shown.withLock({ $0.status }) else { return (.starting, nil) }
+      return follower(status)
+    }
+  }
+
+  private func follower(_ status: FollowerStatus) -> (NodeStatus.Condition, String?) {
+    if let fault = status.fault { return (.degraded, fault.text) }
+    let page = book[identity.authority]
+    guard status.following else {
+      let why = page?.fault.map { ": \($0)" } ?? ""
+      return (.degraded, "not following \(identity.authority)\(why)")
+    }
+    let ahead = page?.position?.acknowledged ?? 0
+    let behind = ahead > status.acknowledged ? ahead - status.acknowledged : 0
+    if status.standing.standing == .rejoining { return (.syncing, "rejoining, \(behind) blocks behind") }
+    return behind > Self.lagTolerance ? (.syncing, "\(behind) blocks behind") : (.healthy, nil)
+  }
+
+  /// What the engine knows of its peers besides the book.
+  func complete(_ peers: [NodeStatus.Peer]) -> [NodeStatus.Peer] {
+    guard case .authority(let engine) = engine, let status = engine.shown.withLock({ $0.status }) else { return peers }
+    return peers.map { peer in
+      guard let follower = status.followers.first(where: { $0.node == peer.name }) else { return peer }
+      var peer = peer
+      peer.connected = follower.connected
+      peer.standing = follower.position?.standing ?? peer.standing
+      peer.head = follower.stored ?? follower.position?.head.height ?? peer.head
+      peer.acknowledged = follower.position?.acknowledged ?? peer.acknowledged
+      peer.note = follower.setApart?.text(peer.name) ?? follower.refusal?.reason ?? peer.note
+      return peer
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import Foundation
+
+/// How a network is doing, for `goud network status` and the manager's `/status`.
+public struct NetworkStatus: Sendable, Codable {
+  public struct Node: Sendable, Codable {
+    public enum State: String, Sendable, Codable {
+      /// Asked to be stopped, and gone.
+      case stopped
+      /// On its way to being stopped.
+      case stopping
+      case running
+      /// Ended by itself; started again at `retryAt`.
+      case waiting
+    }
+
+    public var name: String
+    public var state: State
+    public var pid: Int32?
+    public var since: Date?
+    /// How often it was started again after it had ended by itself, in this manager's life.
+    public var restarts: Int
+    /// How it last ended: `exit 13`, `signal 9`.
+    public var lastExit: String?
+    public var retryAt: Date?
+    /// Where clients reach it.
+    public var url: String
+    public var volume: String
+    /// nil when it does not answer.
+    public var health: NodeHealth?
+    /// Blocks that it lacks of what the authority, or else the longest chain, has acknowledged.
+    public var lag: UInt64?
+
+    public init(
+      name: String, state: State, pid: Int32? = nil, since: Date? = nil, restarts: Int = 0, lastExit: String? = nil,
+      retryAt: Date? = nil, url: String, volume: String, health: NodeHealth? = nil, lag: UInt64? = nil
+    ) {
+      self.name = name
+      self.state = state
+      self.pid = pid
+      self.since = since
+      self.restarts = restarts
+      self.lastExit = lastExit
+      self.retryAt = retryAt
+      self.url = url
+      self.volume = volume
+      self.health = health
+      self.lag = lag
+    }
+  }
+
+  public enum Condition: String, Sendable, Codable {
+    /// Every node is healthy.
+    case healthy
+    /// Entries are acknowledged, but a node is missing, lagging or damaged.
+    case degraded
+    /// No entries are acknowledged.
+    case down
+    /// Nothing runs.
+    case stopped
+  }
+
+  public var plan: NetworkPlan
+  public var chain: String?
+  public var condition: Condition
+  /// The manager's process; nil when none runs.
+  public var managerPid: Int32?
+  public var nodes: [Node]
+
+  public init(plan: NetworkPlan, chain: String?, managerPid: Int32?, nodes: [Node]) {
+    self.plan = plan
+    self.chain = chain
+    self.managerPid = managerPid
+    let authority = nodes.first?.health?.acknowledged?.height
+    let longest = authority ?? nodes.compactMap { $0.health?.acknowledged?.height }.max()
+    self.nodes = nodes.map { node in
+      var node = node
+      if let longest, let own = node.health?.acknowledged?.height { node.lag = longest > own ? longest - own : 0 }
+      return node
+    }
+    condition = Self.condition(nodes)
+  }
+
+  private static func condition(_ nodes: [Node]) -> Condition {
+    if nodes.allSatisfy({ $0.state == .stopped }) { return .stopped }
+    guard nodes.first?.health?.status == "healthy" else { return .down }
+    return nodes.allSatisfy { $0.health?.status == "healthy" && $0.health?.standing == "member" } ? .healthy : .degraded
+  }
+}

@@ -1,0 +1,38 @@
+import AsyncHTTPClient
+import Foundation
+import GoudCore
+import NIOCore
+
+/// Asks nodes over HTTP; an answer takes at most `patience`, and is at most 4 MiB.
+public struct NodeClient: Sendable {
+  public static let patience = TimeAmount.seconds(2)
+  static let most = 4 << 20
+
+  private let http: HTTPClient
+
+  public init(_ http: HTTPClient = .impatient) { self.http = http }
+
+  /// - Returns: nil when nobody answers.
+  public func health(_ url: String) async -> NodeHealth? {
+    guard let (_, body) = try? await get(url) else { return nil }
+    return try? NodeHealth.decode(body)
+  }
+
+  /// - Returns: the status and the body.
+  /// - Throws: whatever kept the answer away.
+  public func get(_ url: String) async throws -> (Int, Data) {
+    let response = try await http.execute(HTTPClientRequest(url: url), timeout: Self.patience)
+    let body = try await response.body.collect(upTo: Self.most)
+    return (Int(response.status.code), Data(body.readableBytesView))
+  }
+}
+
+extension HTTPClient {
+  /// Lives as long as the process. Whoever is not there is not waited for: a connection that is refused fails at once.
+  public static let impatient: HTTPClient = {
+    var configuration = HTTPClient.Configuration()
+    configuration.connectionPool.retryConnectionEstablishment = false
+    configuration.timeout.connect = .seconds(2)
+    return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+  }()
+}

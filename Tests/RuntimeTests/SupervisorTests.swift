@@ -1,0 +1,181 @@
+import Foundation
+import GoudCore
+import Logging
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Agent
+@testable import Runtime
+
+/// Real processes (`sleep`), started and ended.
+@Suite struct SupervisorTests {
+  /// Starts `sleep` for every node; a node whose program ends at once is `hasty`.
+  private final class Sleepers: NodeLauncher {
+    let root: String
+    let hasty: Set<String>
+    let started = Mutex<[String: [ProcessID]]>([:])
+    let stopped = Mutex<Set<String>>([])
+
+    init(_ root: String, hasty: Set<String> = []) {
+      self.root = root
+      self.hasty = hasty
+    }
+
+    func running(_ node: String) -> ProcessID? {
+      started.withLock { $0[node]?.last }.flatMap { $0.isRunning ? $0 : nil }
+    }
+
+    func start(_ node: String) throws -> ProcessID {
+      let arguments = hasty.contains(node) ? ["-c", "sleep 0.1; exit 13"] : ["-c", "exec sleep 600"]
+      let process = try Detached.start("/bin/sh", arguments, log: "\(root)/\(node).log")
+      started.withLock { $0[node, default: []].append(process) }
+      return process
+    }
+
+    func ended(_ node: String, _ process: ProcessID) -> String? { Detached.reap(process) }
+    func isStopped(_ node: String) -> Bool { stopped.withLock { $0.contains(node) } }
+    func remember(_ node: String, stopped: Bool) {
+      self.stopped.withLock {
+        if stopped {
+          $0.insert(node)
+        } else {
+          $0.remove(node)
+        }
+      }
+    }
+
+    func endAll() {
+      for process in started.withLock({ $0.values.flatMap { $0 } }) {
+        process.signal(SIGKILL)
+        _ = Detached.reap(process)
+      }
+    }
+  }
+
+  private func with(
+    _ names: [String] = ["node1", "node2"], hasty: Set<String> = [],
+    _ body: (Sleepers, Supervisor) async throws -> Void
+  ) async throws {
+    try await withTemporaryDirectory { root in
+      let launcher = Sleepers(root, hasty: hasty)
+      defer { launcher.endAll() }
+      var log = Logger(label: "test")
+      log.logLevel = .critical
+      let supervisor = Supervisor(launcher, names: names, log: log)
+      let task = Task { try await supervisor.run() }
+      defer { task.cancel() }
+      try await body(launcher, supervisor)
+    }
+  }
+
+  private func processes(_ supervisor: Supervisor) async -> [String: ProcessID] {
+    Dictionary(uniqueKeysWithValues: await supervisor.processes)
+  }
+
+  private func waitFor(_ what: String, _ condition: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while try await !condition() {
+      guard ContinuousClock.now < deadline else { throw TestFailure("waited a minute for \(what)") }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+
+  @Test func aNodeThatEndsIsStartedAgain() async throws {
+    try await with { launcher, supervisor in
+      try await waitFor("both to run") { await supervisor.processes.count == 2 }
+      let first = try #require(await processes(supervisor)["node1"])
+      let other = await processes(supervisor)["node2"]
+      first.signal(SIGKILL)
+      try await waitFor("another process") {
+        let now = await processes(supervisor)["node1"]
+        return now != nil && now != first
+      }
+      #expect(await processes(supervisor)["node2"] == other)
+    }
+  }
+
+  @Test func aNodeThatIsStoppedStaysStopped() async throws {
+    try await with { launcher, supervisor in
+      try await waitFor("both to run") { await supervisor.processes.count == 2 }
+      let process = try #require(await processes(supervisor)["node1"])
+      try await supervisor.stop("node1")
+      #expect(!process.isRunning)
+      #expect(launcher.isStopped("node1"))
+      try await Task.sleep(for: Supervisor.firstWait + .milliseconds(500))
+      #expect(await processes(supervisor)["node1"] == nil)
+      try await supervisor.set("node1", wanted: true)
+      try await waitFor("it to run again") { await processes(supervisor)["node1"] != nil }
+    }
+  }
+
+  @Test func aNodeThatKeepsEndingIsWaitedForLongerAndLonger() async throws {
+    try await with(["node1"], hasty: ["node1"]) { launcher, supervisor in
+      try await waitFor("three starts") { launcher.started.withLock { $0["node1"]?.count ?? 0 } == 3 }
+      let plan = NetworkPlan(environment: "local", nodes: ["node1"])
+      let status = await supervisor.status(plan)[0]
+      #expect(status.restarts >= 2)
+      #expect(status.lastExit == "exit 13")
+    }
+  }
+
+  @Test func theNextManagerTakesOverWhatRuns() async throws {
+    try await with { launcher, supervisor in
+      try await waitFor("both to run") { await supervisor.processes.count == 2 }
+      let before = await processes(supervisor)
+      let next = Supervisor(launcher, names: ["node1", "node2"], log: Logger(label: "next"))
+      #expect(await processes(next) == before)
+    }
+  }
+
+  @Test func stoppingAllEndsAll() async throws {
+    try await with { launcher, supervisor in
+      try await waitFor("both to run") { await supervisor.processes.count == 2 }
+      let before = await processes(supervisor)
+      try await supervisor.stopAll()
+      #expect(before.values.allSatisfy { !$0.isRunning })
+      #expect(!launcher.isStopped("node1"))
+    }
+  }
+
+  @Test func anUnknownNodeIsRefused() async throws {
+    try await with { _, supervisor in
+      await #expect(throws: GoudError.self) { try await supervisor.stop("node9") }
+    }
+  }
+}
+
+@Suite struct DetachedTests {
+  @Test func aProcessIsToldApartFromALaterOneOfItsNumber() throws {
+    let current = ProcessID.current
+    #expect(current.isRunning)
+    let other = try JSONDecoder().decode(
+      ProcessID.self, from: Data(#"{"pid": \#(current.pid), "began": \#(current.began + 1)}"#.utf8))
+    #expect(!other.isRunning)
+  }
+
+  @Test func nothingIsLeftOpenAndTheSessionIsItsOwn() async throws {
+    try await withTemporaryDirectory { root in
+      let log = "\(root)/log"
+      let kept = try Descriptor.open(log, O_RDWR | O_CREAT)
+      _ = fcntl(kept.fd, F_SETFD, 0)
+      let process = try Detached.start(
+        "/bin/sh", ["-c", "ls -l /proc/self/fd | wc -l; ps -o sid= -p $$; echo $$; pwd"], log: log)
+      try await waitUntil("it to end") { !process.isRunning }
+      #expect(Detached.reap(process) == "exit 0")
+      let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
+      // The total, the three standard ones, and the directory that ls itself reads.
+      #expect(lines.first == "5", "\(lines)")
+      #expect(lines.count == 4 && lines[1] == lines[2] && lines[3] == "/", "\(lines)")
+    }
+  }
+
+  @Test func aProgramThatIsNotThereIsAnError() throws {
+    try inTemporaryDirectory { root in
+      let error = #expect(throws: GoudError.self) { try Detached.start("\(root)/none", [], log: "\(root)/log") }
+      #expect(error?.code == .ioFailed)
+    }
+  }
+}
