@@ -33,7 +33,7 @@ public enum Action: Hashable, Sendable {
 
 /// Why `.goud-standing.json` was written.
 public enum StandingReason: String, Hashable, Sendable, Codable {
-  /// The authority's volume leads for the first time, or the follower confirms a promise to such a volume.
+  /// The follower confirms a promise to a volume of the authority that takes the place of another.
   case reign
   /// The volume holds everything again and counts.
   case rejoined

@@ -2,12 +2,7 @@
 
 extension AuthorityMachine {
   mutating func lead(_ chain: some ChainReader) {
-    if record.standing == .rejoining {
-      rejoin()
-    } else if record.reign == .none {
-      record.reign = epoch
-      actions.append(.persistStanding(record, reason: .reign))
-    }
+    if record.standing == .rejoining { rejoin() }
     let start = chain.head.height + 1
     phase = .leading(start: start)
     actions.append(.report(.leading(epoch: epoch.number, start: start)))
@@ -124,7 +119,7 @@ extension AuthorityMachine {
     guard case .leading = phase else { return }
     let need = rules.contains(.majority) ? network.acknowledgements : 1
     var heights = followers.filter { counts($0) }.compactMap(\.stored)
-    if ownDiskCounts { heights.append(synced) }
+    if ownDiskCounts { heights.append(rules.contains(.synced) ? synced : chain.head.height) }
     heights.sort(by: >)
     if heights.count >= need {
       let height = network.needsOwnDisk ? min(heights[need - 1], synced) : heights[need - 1]

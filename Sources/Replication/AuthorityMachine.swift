@@ -121,7 +121,7 @@ public struct AuthorityMachine: Sendable {
     acknowledged = min(state.acknowledged, chain.head.height)
     synced = chain.head.height
     epoch = Epoch(number: state.promise.number, nonce: nonce)
-    heard = chain.head.epoch
+    heard = max(chain.head.epoch, record.reign.number)
     open(chain)
   }
 

@@ -19,8 +19,8 @@ extension AuthorityMachine {
     gather(chain)
   }
 
-  /// A volume that never led, or rejoins, begins a new reign.
-  var reign: Epoch { record.standing == .member && record.reign != .none ? record.reign : epoch }
+  /// A volume that rejoins begins a new reign, a member goes on with the one it has.
+  var reign: Epoch { record.standing == .member ? record.presentReign : epoch }
 
   mutating func meet(_ introduction: Introduction, _ connection: Connection, _ chain: some ChainReader) {
     guard let index = followers.firstIndex(where: { $0.node == introduction.node }) else {
@@ -36,7 +36,7 @@ extension AuthorityMachine {
     followers[index].connect(connection)
     followers[index].position = introduction.position
     followers[index].locator = introduction.locator
-    if known?.head != introduction.position.head { followers[index].setApart = nil }
+    if known.map({ $0.isSameVolume(as: introduction.position) }) != true { followers[index].setApart = nil }
     ask(index)
     judge(index, chain)
   }
@@ -73,6 +73,12 @@ extension AuthorityMachine {
 
   mutating func hear(_ promise: Promise, _ index: Int, _ chain: some ChainReader) {
     guard promise.epoch == epoch else { return }
+    if promise.position.head.epoch >= epoch.number, phase == .gathering || phase == .confirming {
+      // A rejoining disk, which promises anything: an override may take it in, so its blocks must be the older ones.
+      heard = max(heard, promise.position.head.epoch)
+      followers[index].position = promise.position
+      return open(chain)
+    }
     followers[index].promised = true
     followers[index].confirmed = promise.round == round
     followers[index].position = promise.position
@@ -207,7 +213,7 @@ extension AuthorityMachine {
       last.height < target.height || last == target
     else { return abandon(fetch, chain) }
     if case .new(let first, let keep) = Extension(blocks, on: chain) {
-      if keep < acknowledged { return halt(at: keep + 1) }
+      if keep < acknowledged, rules.contains(.keeping) { return halt(at: keep + 1) }
       if keep < chain.head.height {
         synced = min(synced, keep)
         actions.append(.truncate(above: keep))

@@ -115,7 +115,7 @@ public struct FollowerMachine: Sendable {
       reason = .overridden
     }
     // Not with the first promise: an authority that never gets enough of them leaves no trace.
-    if next.standing == .member, open.round > 1 { next.reign = open.reign }
+    if next.standing == .member, open.round > 1, open.reign != next.presentReign { next.reign = open.reign }
     if next != record {
       record = next
       actions.append(.persistStanding(record, reason: reason))
@@ -136,10 +136,11 @@ public struct FollowerMachine: Sendable {
     if rules.contains(.beginnings), open.standing == .member, open.beginning != record.beginning {
       return Refusal(.otherBeginning)
     }
-    if rules.contains(.promises), open.epoch != promise, open.epoch.number <= promise.number {
-      return Refusal(.promised, promised: promise.number)
+    let floor = max(promise.number, record.reign.number)
+    if rules.contains(.promises), open.epoch != promise, open.epoch.number <= floor {
+      return Refusal(.promised, promised: floor)
     }
-    if rules.contains(.reigns), open.reign != record.reign, open.reign.number <= record.reign.number {
+    if rules.contains(.reigns), open.reign != record.presentReign, open.reign.number <= record.reign.number {
       return Refusal(.otherReign)
     }
     return nil
@@ -152,7 +153,7 @@ public struct FollowerMachine: Sendable {
       append.blocks.follow(append.previous, upTo: append.epoch)
     else { return refuse(.protocolViolation) }
     if case .new(let first, let keep) = Extension(append.blocks, on: chain) {
-      if keep < acknowledged { return keepAcknowledged(against: append.blocks[first]) }
+      if keep < acknowledged, rules.contains(.keeping) { return keepAcknowledged(against: append.blocks[first]) }
       if keep < chain.head.height {
         synced = min(synced, keep)
         actions.append(.truncate(above: keep))
@@ -187,7 +188,7 @@ public struct FollowerMachine: Sendable {
   /// Tells the authority what is on disk of what it sent; first becomes a member when that is enough.
   private mutating func tellStored(_ chain: some ChainReader) {
     guard let link, let epoch = link.epoch, let matched = link.matched else { return }
-    let height = min(synced, matched)
+    let height = min(rules.contains(.synced) ? synced : chain.head.height, matched)
     guard let block = chain.block(at: height) else { return }
     var joined = false
     if let admission = link.admission, record.standing == .rejoining, height >= admission.height {

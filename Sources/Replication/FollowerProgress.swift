@@ -49,6 +49,14 @@ struct FollowerProgress: Sendable {
   }
 }
 
+extension Position {
+  /// Whether a node that was set apart comes back as it was. Anything else is looked at anew: its volume may have been
+  /// replaced, or told to rejoin, and have the same head.
+  func isSameVolume(as other: Position) -> Bool {
+    head == other.head && standing == other.standing && beginning == other.beginning
+  }
+}
+
 /// A follower as the authority sees it. Those that never introduced themselves are listed too.
 public struct FollowerView: Hashable, Sendable {
   public var node: String

@@ -42,7 +42,7 @@ public struct OpenEpoch: Hashable, Sendable {
   }
 
   public var epoch: Epoch
-  /// The epoch in which the authority's volume first led; this one, if it never did.
+  /// Of the authority's volume: `StandingRecord.reign`; the present epoch when it rejoins.
   public var reign: Epoch
   /// Asked again with the next number once enough have promised: the answers prove that all of them still hold.
   public var round: UInt32

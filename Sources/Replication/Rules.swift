@@ -22,5 +22,10 @@ package struct Rules: OptionSet, Sendable {
   /// A node counts again only with a block that was acknowledged without it after its return.
   package static let admission = Rules(rawValue: 1 << 8)
 
-  package static let all: Rules = Rules(rawValue: (1 << 9) - 1)
+  /// Only what is synced is counted.
+  package static let synced = Rules(rawValue: 1 << 9)
+  /// What is acknowledged is never given up.
+  package static let keeping = Rules(rawValue: 1 << 10)
+
+  package static let all: Rules = Rules(rawValue: (1 << 11) - 1)
 }

@@ -57,9 +57,13 @@ public struct StandingRecord: Hashable, Sendable {
   public var standing: Standing
   /// See `Position.beginning`.
   public var beginning: [UInt8]
-  /// The reign that this node answers to: the epoch in which the authority's present volume first led. A reign that
-  /// began later takes its place, an earlier one never again: an old volume of the authority that turns up when
-  /// another has led leads nobody.
+  /// The reign that this node answers to: the epoch in which the authority's present volume rejoined. A reign that
+  /// began later takes its place, an earlier one never again: an old volume of the authority that turns up when another
+  /// has led leads nobody. `none` stands for the first reign of the beginning: see `presentReign`.
+  ///
+  /// A restore of the whole network that leaves its volumes with different heads writes one reign into all of them: its
+  /// number the highest that any of them has promised or holds a block of, its nonce fresh. Otherwise the first new
+  /// epoch could bear the number of one that another copy has blocks of.
   public var reign: Epoch
 
   public init(standing: Standing, beginning: [UInt8], reign: Epoch) {
@@ -67,6 +71,10 @@ public struct StandingRecord: Hashable, Sendable {
     self.beginning = beginning
     self.reign = reign
   }
+
+  /// The reign of a member: of a volume that carries none it is number 0, with the beginning for a nonce. Not a new
+  /// one, even if the volume never led: it may be an old one, and another may have led since.
+  var presentReign: Epoch { reign == .none ? Epoch(number: 0, nonce: beginning) : reign }
 
   /// A volume without a record: new, or unpacked by hand.
   public static let absent = StandingRecord(standing: .rejoining, beginning: [], reign: .none)

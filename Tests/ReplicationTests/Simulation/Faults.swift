@@ -16,12 +16,16 @@ struct Profile {
   var heal = 30
   /// Of a volume: gone, or replaced by an old copy.
   var loss = 5
+  /// Of the losses: how many are the authority's, beside its share of the others.
+  var authorityLoss = 0
   /// Of the volumes of an authority that were lost: how many go on running somewhere.
   var zombies = 200
   /// Of the losses: how many may leave the network unable to go on by itself.
   var reckless = 50
   var copy = 20
   var restore = 2
+  /// Whether a restore of the whole network brings all volumes to one head, or marks them with the highest epoch.
+  var restoreSettlesEpochs = true
   /// Of the sync steps of a node: how many do nothing. One per node, missing: 0.
   var slow: [Int] = []
 }
@@ -31,7 +35,7 @@ struct Backup {
   /// What was acknowledged when the first was taken.
   var height: UInt64
   var copies: [Disk?]
-  /// Whether the volume was a member's.
+  /// Whether the volume was a member's of the network's beginning.
   var members: [Bool]
 
   /// The lowest acknowledged height that a copy knows: a restore goes back to it.
@@ -136,7 +140,7 @@ extension World {
   }
 
   private func lose() {
-    let node = random.below(profile.nodes)
+    let node = profile.authorityLoss > 0 && random.chance(profile.authorityLoss) ? 0 : random.below(profile.nodes)
     // Two nodes cannot tell a replaced authority that still runs from one whose follower lost its volume.
     if profile.nodes == 2, zombieDisk != nil { return }
     let old = disks[node]
@@ -155,6 +159,7 @@ extension World {
     if node == 0, zombieDisk == nil, !network.needsOwnDisk, random.chance(profile.zombies) {
       note("and the old one goes on")
       zombieDisk = old
+      unfinished = nil
       zombie = process
       processes[0] = nil
     } else if let process {
@@ -162,7 +167,9 @@ extension World {
     }
   }
 
+  /// Not while two volumes of the authority are about: the copied one may be the one that was replaced.
   private func copy() {
+    guard zombieDisk == nil else { return }
     var backup =
       unfinished
       ?? Backup(
@@ -170,7 +177,8 @@ extension World {
     let missing = disks.indices.filter { backup.copies[$0] == nil }
     if let node = random.pick(missing) {
       backup.copies[node] = disks[node].copy()
-      backup.members[node] = disks[node].record.standing == .member
+      let record = disks[node].record
+      backup.members[node] = record.standing == .member && record.beginning == beginning
     }
     unfinished = backup
     if missing.count <= 1 { (self.backup, unfinished) = (backup, nil) }
@@ -181,12 +189,21 @@ extension World {
     guard let backup else { return }
     let left = profile.nodes > 2 && random.chance(500) ? 1 + random.below(profile.nodes - 1) : 0
     let beginning = random.bytes16()
+    let taken = backup.copies.indices.filter { left == 0 || $0 != left }.compactMap { backup.copies[$0] }
+    // Two ways to settle that the copies were taken at different times: one head for all, or one floor of epochs.
+    let level = random.chance(500) ? taken.max { $0.head < $1.head } : nil
+    let floor = taken.map { max($0.promise.number, $0.head.epoch) }.max() ?? 0
+    let reign =
+      level == nil && profile.restoreSettlesEpochs ? Epoch(number: floor, nonce: random.bytes16()) : .none
     var restored = disks
     for (node, copy) in backup.copies.enumerated() where left == 0 || node != left {
       guard let copy else { return }
       restored[node] = Disk(blocks: copy.blocks, acknowledged: backup.acknowledged, promise: copy.promise)
       guard backup.members[node] else { continue }
-      restored[node].record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
+      if let level, profile.restoreSettlesEpochs {
+        restored[node] = Disk(blocks: level.blocks, acknowledged: backup.acknowledged, promise: copy.promise)
+      }
+      restored[node].record = StandingRecord(standing: .member, beginning: beginning, reign: reign)
     }
     let before = disks
     disks = restored
@@ -194,11 +211,14 @@ extension World {
       disks = before
       return
     }
-    note("restore of the whole network to \(backup.height)" + (left > 0 ? " without \(network.nodes[left])" : ""))
+    // What every copy knew to be acknowledged stays, and what was when the first was taken.
+    let height = max(backup.height, backup.acknowledged)
+    self.beginning = beginning
+    note("restore of the whole network to \(height)" + (left > 0 ? " without \(network.nodes[left])" : ""))
     for process in live { kill(process) }
     (zombieDisk, unfinished) = (nil, nil)
     for disk in disks { disk.leftOut = false }
     if left > 0 { disks[left].leftOut = true }
-    oracle.forget(above: backup.height)
+    oracle.forget(above: height)
   }
 }

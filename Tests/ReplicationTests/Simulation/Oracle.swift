@@ -2,6 +2,8 @@ import Replication
 
 struct Violation: Error, CustomStringConvertible {
   var description: String
+  /// The network did not come back, but lost nothing.
+  var isStandstill = false
 }
 
 /// Knows every block, its predecessor, and every block that was ever acknowledged.
@@ -39,7 +41,7 @@ final class Oracle {
         }
       } else {
         guard authority else { throw Violation(description: "\(name) acknowledged \(at) before the authority did") }
-        guard previous[block] == acknowledged[Int(at) - 1] else {
+        guard at == self.height + 1, previous[block] == acknowledged[Int(at) - 1] else {
           throw Violation(description: "\(name) acknowledged \(block.short), which does not stand on the last one")
         }
         acknowledged.append(block)

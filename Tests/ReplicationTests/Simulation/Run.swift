@@ -27,6 +27,8 @@ extension World {
     for _ in 0..<1000 where !isRecoverable && isConfirming { try step() }
     if !isRecoverable {
       try expectNothing()
+    }
+    if !isRecoverable {
       guard try overridden() else { return outcome }
       outcome.overridden = 1
     }
@@ -37,17 +39,18 @@ extension World {
       try step()
       if isReplaced { try rejoin() }
       left -= 1
-      guard left > 0 else { throw Violation(description: "no progress: \(summary)") }
+      guard left > 0 else { throw Violation(description: "no progress: \(summary)", isStandstill: true) }
     }
     outcome.acknowledged = Int(oracle.height)
     outcome.setApart = disks.count { $0.leftOut && $0.head != disks[0].head }
     return outcome
   }
 
-  /// Without enough members, waiting changes nothing: above all, nothing is acknowledged.
+  /// Without enough members, waiting changes nothing: above all, nothing is acknowledged. (An admission that is under
+  /// way may still make a member.)
   private func expectNothing() throws {
     let before = oracle.height
-    for _ in 0..<200 { try step() }
+    for _ in 0..<200 where !isRecoverable { try step() }
     guard oracle.height == before else { throw Violation(description: "acknowledged without a quorum: \(summary)") }
   }
 
@@ -83,11 +86,14 @@ extension World {
     guard let authority = processes[0], authority.accepting != nil else { return false }
     return processes.allSatisfy { process in
       guard let process, process !== authority else { return true }
-      if process.disk.leftOut, isApart(process, by: authority) { return true }
+      if process.disk.leftOut || isForked(process.disk), isApart(process, by: authority) { return true }
       return process.disk.record.standing == .member && process.disk.acknowledged == oracle.height
         && process.disk.record.beginning == authority.disk.record.beginning
     }
   }
+
+  /// It knows a block to be acknowledged that an override or a restore gave up.
+  private func isForked(_ disk: Disk) -> Bool { oracle.common(with: disk) < disk.acknowledged }
 
   private func isApart(_ process: Process, by authority: Process) -> Bool {
     guard case .authority(let machine) = authority.machine else { return false }

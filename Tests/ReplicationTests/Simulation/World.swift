@@ -17,6 +17,8 @@ final class World {
   var wires: [Wire] = []
   /// Nodes that nobody reaches.
   var cutOff: Set<Int> = []
+  /// The founding, or the last restore of the whole network.
+  var beginning: [UInt8]
   var backup: Backup?
   var unfinished: Backup?
   var calm = false
@@ -33,7 +35,8 @@ final class World {
     random = Random(seed: seed)
     genesis = BlockID(height: 0, epoch: 0, hash: World.hash(0))
     oracle = Oracle(genesis: genesis)
-    let record = StandingRecord(standing: .member, beginning: random.bytes16(), reign: .none)
+    beginning = random.bytes16()
+    let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
     disks = (0..<profile.nodes).map { [genesis] _ in Disk(blocks: [genesis], record: record) }
     processes = Array(repeating: nil, count: profile.nodes)
   }
@@ -148,7 +151,10 @@ final class World {
       wires.first { $0.connection == connection }?.close(by: process, orderly: true, &random)
     case .accept(let epoch): process.accepting = epoch
     case .refuse: process.accepting = nil
-    case .report(.overridden): oracle.forget(above: oracle.common(with: disk))
+    case .report(.overridden(let members, let beginning)):
+      oracle.forget(above: oracle.common(with: disk))
+      self.beginning = beginning
+      for (node, name) in network.nodes.enumerated() { disks[node].leftOut = !members.contains(name) }
     case .report: break
     }
   }

@@ -1,0 +1,147 @@
+import Testing
+
+@testable import Replication
+
+/// The cases that the rules were made for, message by message.
+@Suite struct RuleTests {
+  private let genesis = BlockID(height: 0, epoch: 0, hash: [0])
+  private let beginning = [UInt8](repeating: 7, count: 16)
+  private let nonce = [UInt8](repeating: 1, count: 16)
+
+  private var chain: [BlockID] { [genesis] + (1...3).map { BlockID(height: $0, epoch: 1, hash: [UInt8($0)]) } }
+
+  /// The trap: the authority comes back from an old backup, one follower never saw the last block, and the one that did
+  /// is away. Two of three, and they would fork.
+  @Test(arguments: [Rules.all, Rules.all.subtracting(.rejoining)])
+  func restoredAuthorityWaitsForBothOthers(_ rules: Rules) {
+    let disk = Disk(blocks: Array(chain.prefix(2)))
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]), rules: rules)
+    let state = DurableState(promise: Epoch(number: 1, nonce: nonce), standing: .absent, acknowledged: 1)
+    _ = authority.handle(.started(state, nonce: nonce), chain: disk)
+    let actions = promise(&authority, disk, from: "node2", head: chain[2])
+    #expect(actions.contains(where: isFetchOrProduce) == !rules.contains(.rejoining))
+    #expect(authority.status.leading == false)
+    guard rules == .all else { return }
+    let more = promise(&authority, disk, from: "node3", head: chain[3], others: [Connection(2): chain[2]])
+    #expect(more.contains { if case .fetch(let fetch) = $0 { fetch.node == "node3" } else { false } })
+  }
+
+  /// Two of three members, the authority among them, are enough after an ordinary restart.
+  @Test func restartedAuthorityLeadsWithOneOther() {
+    let disk = Disk(blocks: chain)
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]))
+    let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
+    let state = DurableState(promise: Epoch(number: 1, nonce: nonce), standing: record, acknowledged: 3)
+    #expect(!authority.handle(.started(state, nonce: nonce), chain: disk).contains(where: isFetchOrProduce))
+    let actions = promise(&authority, disk, from: "node2", head: chain[2])
+    #expect(actions.contains(.produce(epoch: 2)))
+    #expect(authority.status.leading)
+  }
+
+  @Test func followerKeepsAnAcknowledgedBlockAndReportsIt() {
+    let disk = Disk(blocks: chain, acknowledged: 3)
+    var follower = member(disk)
+    let other = BlockID(height: 3, epoch: 2, hash: [9])
+    let append = Append(epoch: 2, previous: chain[2], blocks: [other], acknowledged: 2)
+    let actions = follower.handle(.received(.append(append), from: Connection(1)), chain: disk)
+    #expect(actions.contains(.report(.fault(.acknowledgedBlock(height: 3, acknowledged: 3)))))
+    #expect(!actions.contains { if case .truncate = $0 { true } else { false } })
+  }
+
+  @Test func followerGivesUpATentativeSuffix() {
+    let disk = Disk(blocks: chain, acknowledged: 2)
+    var follower = member(disk)
+    let other = BlockID(height: 3, epoch: 2, hash: [9])
+    let append = Append(epoch: 2, previous: chain[2], blocks: [other], acknowledged: 2)
+    let actions = follower.handle(.received(.append(append), from: Connection(1)), chain: disk)
+    #expect(actions.prefix(2) == [.truncate(above: 2), .append([other])])
+  }
+
+  /// A volume of the founding that never led, beside one that has led since.
+  @Test func followerRefusesAReplacedVolumeOfTheAuthority() {
+    let disk = Disk(blocks: chain)
+    let reign = Epoch(number: 2, nonce: nonce)
+    var follower = member(disk, reign: reign)
+    let old = Epoch(number: 0, nonce: beginning)
+    let actions = follower.handle(.received(.openEpoch(open(5, reign: old)), from: Connection(1)), chain: disk)
+    #expect(actions == [.reply(.refusal(Refusal(.otherReign)), to: Connection(1))])
+  }
+
+  @Test func followerRefusesALowerEpochAndSaysWhatItPromised() {
+    let disk = Disk(blocks: chain)
+    var follower = member(disk)
+    let again = OpenEpoch(
+      epoch: Epoch(number: 2, nonce: [UInt8](repeating: 3, count: 16)), reign: Epoch(number: 0, nonce: beginning),
+      round: 1, standing: .member, beginning: beginning)
+    let actions = follower.handle(.received(.openEpoch(again), from: Connection(1)), chain: disk)
+    #expect(actions == [.reply(.refusal(Refusal(.promised, promised: 2)), to: Connection(1))])
+  }
+
+  /// "node3 holds 120 acknowledged blocks the restored network does not": reported, and never asked for a promise.
+  @Test func memberOfAnotherBeginningIsSetApart() {
+    let disk = Disk(blocks: Array(chain.prefix(2)))
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]))
+    let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
+    let state = DurableState(promise: Epoch(number: 1, nonce: nonce), standing: record, acknowledged: 1)
+    _ = authority.handle(.started(state, nonce: nonce), chain: disk)
+    _ = promise(&authority, disk, from: "node2", head: chain[1])
+    let position = Position(
+      head: chain[3], acknowledged: 3, standing: .member, beginning: [UInt8](repeating: 6, count: 16), promised: 1)
+    let introduction = Introduction(node: "node3", position: position, locator: chain.reversed())
+    let actions = authority.handle(.received(.introduction(introduction), from: Connection(3)), chain: disk)
+    #expect(actions.contains(.report(.setApart(node: "node3", SetApart(acknowledged: 2, blocks: 2)))))
+    #expect(!actions.contains { if case .send(.openEpoch, _) = $0 { true } else { false } })
+  }
+
+  // MARK: -
+
+  private func isFetchOrProduce(_ action: Action) -> Bool {
+    switch action {
+    case .fetch, .produce: true
+    default: false
+    }
+  }
+
+  private func open(_ number: UInt64, reign: Epoch) -> OpenEpoch {
+    OpenEpoch(
+      epoch: Epoch(number: number, nonce: nonce), reign: reign, round: 1, standing: .member, beginning: beginning)
+  }
+
+  /// A connected member that has promised epoch 2.
+  private func member(_ disk: Disk, reign: Epoch = .none) -> FollowerMachine {
+    var follower = FollowerMachine(node: "node2")
+    let record = StandingRecord(standing: .member, beginning: beginning, reign: reign)
+    let state = DurableState(promise: .none, standing: record, acknowledged: disk.acknowledged)
+    _ = follower.handle(.started(state), chain: disk)
+    _ = follower.handle(.connected(Connection(1)), chain: disk)
+    let open = open(2, reign: record.presentReign)
+    _ = follower.handle(.received(.openEpoch(open), from: Connection(1)), chain: disk)
+    return follower
+  }
+
+  /// A member introduces itself; it and those before it answer whatever they are asked. All actions of the authority.
+  private func promise(
+    _ authority: inout AuthorityMachine, _ disk: Disk, from node: String, head: BlockID,
+    others: [Connection: BlockID] = [:]
+  ) -> [Action] {
+    let connection = Connection(UInt64(node.last!.wholeNumberValue!))
+    let heads = others.merging([connection: head]) { _, new in new }
+    let introduction = Introduction(node: node, position: position(head), locator: locator(head))
+    var all = authority.handle(.received(.introduction(introduction), from: connection), chain: disk)
+    var next = 0
+    while next < all.count {
+      if case .send(.openEpoch(let open), let to) = all[next], let head = heads[to] {
+        let promise = Promise(epoch: open.epoch, round: open.round, position: position(head), locator: locator(head))
+        all += authority.handle(.received(.promise(promise), from: to), chain: disk)
+      }
+      next += 1
+    }
+    return all
+  }
+
+  private func position(_ head: BlockID) -> Position {
+    Position(head: head, acknowledged: 0, standing: .member, beginning: beginning, promised: 1)
+  }
+
+  private func locator(_ head: BlockID) -> [BlockID] { chain.prefix(Int(head.height) + 1).reversed() }
+}
