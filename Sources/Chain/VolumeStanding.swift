@@ -24,7 +24,7 @@ public struct VolumeStanding: Sendable, Hashable {
   public var standing: Standing
   /// The founding, or the restore of the whole network, that the data comes from; 16 bytes, empty when there is none yet.
   public var beginning: [UInt8]
-  /// The reign that this node answers to: the epoch in which the authority's present volume first led; nil when there is
+  /// The reign that this node answers to: the epoch in which the authority's present volume rejoined; nil when there is
   /// none yet.
   public var reign: EpochPromise?
   /// Why it was written, for people: `founded`, `restored`, `rejoined`, …

@@ -378,7 +378,7 @@ package nonisolated struct Goud_Peer_V1_OpenEpoch: Sendable {
   /// the authority's, over the preimage of docs/replication.md
   package var signature: Data = Data()
 
-  /// the epoch in which the authority's volume first led; this one, if it never did
+  /// the epoch in which the authority's volume rejoined; 0 for the beginning's own
   package var reign: UInt64 = 0
 
   /// asked again with the next number before the authority leads
