@@ -124,6 +124,7 @@ let package = Package(
         "Runtime", "Agent",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       swiftSettings: strict),
     .executableTarget(name: "goud", dependencies: ["Commands"], swiftSettings: strict),

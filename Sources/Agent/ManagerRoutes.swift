@@ -1,6 +1,7 @@
 import Foundation
 import GoudCore
 import Hummingbird
+import Recovery
 import Runtime
 
 extension Manager {
@@ -67,6 +68,7 @@ extension Manager {
     }
     let status = await status()
     merge.addOwn(status)
+    if let record = BackupRecord.read(home: home.path) { merge.add(record) }
     return merge.text
   }
 
@@ -135,5 +137,23 @@ extension MetricsMerge {
       Double($0.restarts)
     }
     family("goud_node_lag_blocks", "Blocks that it lacks of what is acknowledged.") { $0.lag.map(Double.init) }
+  }
+}
+
+extension MetricsMerge {
+  /// What the environment's backups came to. Times are seconds since 1970.
+  mutating func add(_ record: BackupRecord) {
+    let last = record.last
+    add("goud_backup_last_run_timestamp_seconds", "When the last backup began.", last.began.timeIntervalSince1970)
+    add(
+      "goud_backup_last_run_success", "1: it is good, or still running.",
+      [.good, .running].contains(last.result) ? 1 : 0)
+    add("goud_backup_last_run_duration_seconds", "How long it took.", last.seconds)
+    add(
+      "goud_backup_failed_days", "Days since the last good backup on which one has failed.",
+      Double(record.failedDays.count))
+    guard let good = record.lastGood else { return }
+    add("goud_backup_last_good_timestamp_seconds", "When the last good backup began.", good.began.timeIntervalSince1970)
+    add("goud_backup_last_good_size_bytes", "Size of its archive.", good.bytes.map(Double.init))
   }
 }

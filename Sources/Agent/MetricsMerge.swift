@@ -26,6 +26,15 @@ struct MetricsMerge {
     }
   }
 
+  /// A value that belongs to no node.
+  mutating func add(_ name: String, _ help: String, _ value: Double?) {
+    guard let value else { return }
+    note(name[...]) {
+      $0.head = ["# HELP \(name) \(help)", "# TYPE \(name) gauge"].map { $0[...] }
+      $0.samples.append("\(name) \(value)")
+    }
+  }
+
   private mutating func note(_ name: Substring, _ body: (inout Family) -> Void) {
     if families[name] == nil { order.append(name) }
     body(&families[name, default: Family()])

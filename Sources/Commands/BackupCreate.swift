@@ -38,6 +38,16 @@ struct BackupCreate: ParsableCommand {
     let configuration = try GoudConfiguration.load(flags: flags)
     // The nodes come first: before the first thread of the pipeline starts, since threads inherit it.
     if configuration.backupNice > 0 { goud_yield_to_others(Int32(configuration.backupNice)) }
+    let result = try volume.isEmpty ? recorded(configuration) : backUp(configuration)
+    switch output.format {
+    case .json: Output.write(try Output.json(result))
+    case .table: Output.write(describe(result))
+    }
+    try prune(configuration)
+    try refuse(result.metadata.leftOut ?? [])
+  }
+
+  private func backUp(_ configuration: GoudConfiguration) throws -> BackupResult {
     var request = BackupRequest(
       environment: configuration.environment, volumes: try volumes(configuration),
       directory: configuration.backupDirectory, compression: configuration.backupCompression, toolVersion: Goud.version)
@@ -45,13 +55,17 @@ struct BackupCreate: ParsableCommand {
     request.allowUnproven = unproven
     request.cancellation = Signals.cancellation
     request.progress = progress.sink(output)
-    let result = try BackupWorkflow(request).run()
-    switch output.format {
-    case .json: Output.write(try Output.json(result))
-    case .table: Output.write(describe(result))
+    return try BackupWorkflow(request).run()
+  }
+
+  /// Backups of everything are what the alerts watch.
+  private func recorded(_ configuration: GoudConfiguration) throws -> BackupResult {
+    try BackupRecord.keeping(home: configuration.environmentHome) {
+      let result = try backUp(configuration)
+      let leftOut = (result.metadata.leftOut ?? []).map { "\($0.volume): \($0.reason)" }
+      let fault = (leftOut + result.metadata.volumes.flatMap(\.unproven)).first
+      return (result, result.archive, result.bytes, fault)
     }
-    try prune(configuration)
-    try refuse(result.metadata.leftOut ?? [])
   }
 
   private func refuse(_ leftOut: [BackupMetadata.LeftOut]) throws {

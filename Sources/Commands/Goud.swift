@@ -13,8 +13,8 @@ public struct Goud: ParsableCommand {
       "Exit codes and JSON: docs/scripting.md. Shell completion: goud --generate-completion-script bash|zsh|fish.",
     version: version,
     subcommands: [
-      VolumeGroup.self, Backup.self, RestoreCommand.self, NetworkGroup.self, ConfigGroup.self, AgentGroup.self,
-      NodeGroup.self,
+      VolumeGroup.self, Backup.self, RestoreCommand.self, NetworkGroup.self, ScheduleGroup.self, ConfigGroup.self,
+      AgentGroup.self, NodeGroup.self,
     ])
 
   public init() {}

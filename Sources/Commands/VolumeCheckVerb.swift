@@ -1,5 +1,6 @@
 import ArgumentParser
 import GoudCore
+import Recovery
 import Volumes
 
 struct VolumeCheckVerb: ParsableCommand {
@@ -24,7 +25,10 @@ struct VolumeCheckVerb: ParsableCommand {
     let chosen = try catalog.resolve(volumes)
     var inspector = VolumeInspector(configuration)
     inspector.cancellation = Signals.cancellation
-    let findings = try VolumeCheck.run(chosen, inspector)
+    var findings = try VolumeCheck.run(chosen, inspector)
+    if volumes.isEmpty, let record = BackupRecord.read(home: configuration.environmentHome) {
+      findings.append(record.finding)
+    }
     let report = Report(level: findings.map(\.level).max() ?? .ok, findings: findings)
     switch output.format {
     case .json: Output.write(try Output.json(report))

@@ -93,6 +93,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case restoreNothingToRollBack = "restore.nothing-to-roll-back"
   case restoreConfirmation = "restore.confirmation-needed"
   case restorePending = "restore.pending"
+  case scheduleNotFound = "schedule.not-found"
   case someFailed = "run.some-items-failed"
 
   // Networks: founding them, and running their nodes
@@ -164,7 +165,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
       .refused
     case .nodeBusy, .nodeNotReady, .nodeNoMajority: .unreachable
     case .networkDiffers, .networkLost: .refused
-    case .networkNotFounded, .nodeUnknown: .notFound
+    case .networkNotFounded, .nodeUnknown, .scheduleNotFound: .notFound
     case .networkNotRunning: .unreachable
     case .networkRunning: .locked
     case .networkStartFailed: .failed

@@ -31,6 +31,8 @@ public struct Finding: Sendable, Codable, Equatable {
     /// What interrupted runs left, and safety copies.
     case leftovers
     case lastBackup = "last-backup"
+    /// What the last backup of the environment came to.
+    case backupRuns = "backup-runs"
     /// Whether the volume could be looked at at all.
     case access
   }

@@ -132,7 +132,9 @@ extension GoudConfiguration {
   public var nodes: [String] { self[.nodes].text.split(separator: " ").map(String.init) }
 
   /// `$GOUD_HOME/<environment>/volumes`: where volumes are known by name.
-  public var volumesDirectory: String { "\(home)/\(environment)/volumes" }
+  /// Everything of the environment but its backups.
+  public var environmentHome: String { "\(home)/\(environment)" }
+  public var volumesDirectory: String { "\(environmentHome)/volumes" }
 }
 
 /// The sources of values, strongest first.

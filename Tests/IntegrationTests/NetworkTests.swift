@@ -25,8 +25,8 @@ import Testing
       #expect(try await network.goud("network", "stop").status == 0)
       #expect(try await network.processes().isEmpty)
       #expect(try await network.status().condition == "stopped")
-      let logs = try await network.goud("network", "logs", "node1", "-n", "5")
-      #expect(logs.output.split(separator: "\n").count == 5)
+      let logs = try await network.goud("network", "logs", "node1", "-n", "2")
+      #expect(logs.output.split(separator: "\n").count == 2)
     }
   }
 
