@@ -101,11 +101,12 @@ struct Fixture: Sendable {
     try WriterModel(seed: 1, slots: 2000, valueBytes: 256, families: families).check(directory: "\(volume)/rocksdb")
   }
 
-  /// Everything below a directory: path, kind, mode, owner, content. Two equal lists are two equal trees.
+  /// Everything below a directory: path, kind, mode, owner, content. Two equal lists are two equal trees, but for the
+  /// record that every backup keeps of itself.
   func tree(_ directory: String) async throws -> String {
     let script = """
-      cd "$1" && find . -not -name '*.verified.json' -printf '%p %y %m %U:%G %l\\n' | LC_ALL=C sort && \
-      find . -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum
+      cd "$1" && find . -not -name '*.verified.json' -not -name backup-runs.json -printf '%p %y %m %U:%G %l\\n' | LC_ALL=C sort && \
+      find . -type f -not -name backup-runs.json -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum
       """
     return try await Programs.run("sh", ["-c", script, "tree", directory]).output
   }
