@@ -13,9 +13,11 @@ final class ArchiveOutput: @unchecked Sendable {
     let file: Descriptor
     var digest = Digest()
     var bytes: Int64 = 0
+    /// Up to where write-back has begun, and where what is on its way begins.
     private var started: Int64 = 0
+    private var writing: Int64 = 0
     /// Bytes between two beginnings of write-back.
-    private static let stride: Int64 = 8 << 20
+    private static let stride: Int64 = 1 << 20
 
     init(_ file: Descriptor) { self.file = file }
 
@@ -23,12 +25,12 @@ final class ArchiveOutput: @unchecked Sendable {
       try file.write(block.content)
       digest.update(block.content)
       bytes += Int64(block.count)
-      // Write back steadily, two strides at most on their way: a flood at the end would make the syncs of a node on the
-      // same device wait.
+      // Write back steadily, one stride on its way at a time: a sync of a node on the same device waits for what is before
+      // it in the device's queue.
       if bytes - started >= Self.stride {
+        goud_await_writeback(file.fd, writing, started - writing)
         goud_start_writeback(file.fd, started, bytes - started)
-        let behind = started - Self.stride
-        if behind >= 0 { goud_await_writeback(file.fd, behind, Self.stride) }
+        writing = started
         started = bytes
       }
     }

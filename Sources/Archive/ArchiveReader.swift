@@ -145,7 +145,9 @@ public struct ArchiveReader {
       try file.synchronize()
       posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED)
     }
-    posix_fadvise(file.fd, 0, 0, POSIX_FADV_SEQUENTIAL)
+    // `FileStream` reads ahead by itself, and less: the kernel's read-ahead fills the device's queue with megabytes, and
+    // the syncs of a node on the same device wait behind them.
+    posix_fadvise(file.fd, 0, 0, POSIX_FADV_RANDOM)
     return file
   }
 

@@ -3,6 +3,10 @@ import CLibZstd
 import Foundation
 import GoudCore
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// Bytes that come in order, once.
 protocol ByteStream: AnyObject {
   /// The next bytes, valid until the next call; nil at the end. Never empty.
@@ -25,10 +29,10 @@ enum Coding {
   }
 }
 
-/// A file from its start to its end, hashed on the way.
+/// A file from its start to its end, hashed on the way. Asks the device for one buffer more than it hands out.
 final class FileStream: ByteStream {
   private let file: Descriptor
-  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
   private let cancellation: Cancellation
   private let progress: any ProgressSink
   private(set) var offset: Int64 = 0
@@ -44,6 +48,7 @@ final class FileStream: ByteStream {
 
   func next() throws -> UnsafeRawBufferPointer? {
     try cancellation.check()
+    posix_fadvise(file.fd, off_t(offset) + buffer.count, buffer.count, POSIX_FADV_WILLNEED)
     let count = try file.read(into: buffer, at: offset)
     guard count > 0 else { return nil }
     let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
