@@ -9,6 +9,16 @@ struct Client {
   let bytes: Int
   let tally: Tally
   let record: Record?
+  private let filler: String
+
+  init(urls: [String], number: Int, bytes: Int, tally: Tally, record: Record?) {
+    self.urls = urls
+    self.number = number
+    self.bytes = bytes
+    self.tally = tally
+    self.record = record
+    filler = String(repeating: "x", count: bytes)
+  }
 
   /// Submits until `isOver`.
   func submit(until isOver: () -> Bool) async {
@@ -35,7 +45,7 @@ struct Client {
   private func submit(_ session: Session, at url: String) async throws {
     // Unlike any other, and as long as it is to be.
     let mark = (0..<2).map { _ in String(UInt64.random(in: .min ... .max), radix: 36) }.joined()
-    let data = mark + String(repeating: "x", count: max(0, bytes - mark.count))
+    let data = mark + filler.prefix(max(0, bytes - mark.count))
     let begin = ContinuousClock.now
     let answer = try await API.post(
       "\(url)/data/submit", ["label": "load", "data": data], token: session.token)
@@ -93,7 +103,7 @@ enum API {
     var request = HTTPClientRequest(url: url)
     request.method = .POST
     request.headers.add(name: "content-type", value: "application/json")
-    request.body = .bytes(ByteBuffer(bytes: try JSONSerialization.data(withJSONObject: fields)))
+    request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(fields)))
     return try await execute(request, token)
   }
 

@@ -12,8 +12,9 @@ actor AuthorityEngine: FollowerHost {
   /// Of one block that groups what waits.
   static let blockEntries = 1024
   static let blockBytes = 1 << 20
-  /// Blocks that may wait for their acknowledgement at once.
-  static let depth: UInt64 = 2
+  /// Blocks that may wait for their acknowledgement at once. With one, entries gather while it is on its way: fewer,
+  /// larger blocks carry more on a busy machine.
+  static let depth: UInt64 = 1
 
   private nonisolated let executor = ThreadExecutor(name: "goud engine")
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
