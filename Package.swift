@@ -96,6 +96,10 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
+      name: "Drivers",
+      dependencies: ["GoudCore", "Volumes", .product(name: "Subprocess", package: "swift-subprocess")],
+      swiftSettings: strict),
+    .target(
       name: "Recovery",
       dependencies: ["RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Chain", "Volumes"],
       swiftSettings: strict),
@@ -120,8 +124,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "RocksDB", "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "Volumes", "Recovery", "Chain", "Node",
-        "Runtime", "Agent",
+        "RocksDB", "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "Volumes", "Drivers", "Recovery", "Chain",
+        "Node", "Runtime", "Agent",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Subprocess", package: "swift-subprocess"),
@@ -182,6 +186,8 @@ let package = Package(
       name: "VolumesTests",
       dependencies: ["Volumes", "RocksDB", "GoudCore", "VolumeSnapshot", "TestSupport", "goud-writer"],
       swiftSettings: strict),
+    .testTarget(
+      name: "DriversTests", dependencies: ["Drivers", "Volumes", "GoudCore", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "RecoveryTests",
       dependencies: [

@@ -47,6 +47,7 @@ struct InspectionText {
         ("owner", "user \(seen.owner), group \(seen.group), mode \(seen.mode)"),
         ("size", "\(seen.bytes), \(seen.allocatedBytes) on the device"),
         ("file system", "\(used) used, \(room.available) of \(room.total) free"),
+        ("driver", "\(seen.backing)"),
         ("used by goud", seen.usedBy.map { "\($0)" } ?? "nobody"), ("last backup", backup ?? "none"),
         ("standing", seen.standing),
       ] + seen.leftovers.map { ("left over", "\($0.kind.rawValue) \($0.path) (\($0.bytes))") })

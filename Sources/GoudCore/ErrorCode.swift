@@ -57,6 +57,11 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case volumeAmbiguous = "volume.ambiguous"
   case volumeFileChanged = "volume.file-changed"
   case volumeStandingInvalid = "volume.invalid-standing"
+  case volumeWouldShrink = "volume.would-shrink"
+  case volumeNotExpandable = "volume.not-expandable"
+  case volumeToolMissing = "volume.tool-missing"
+  case volumeProviderRefused = "volume.provider-refused"
+  case volumeProviderTimeout = "volume.provider-timeout"
 
   // Snapshot and database
   case snapshotUnstable = "snapshot.unstable"
@@ -143,6 +148,10 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .someFailed: .someItemsFailed
     case .environmentUnknown, .volumeNotFound, .archiveNotFound, .restoreNothingToRollBack: .notFound
     case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous, .volumeStandingInvalid: .refused
+    case .volumeWouldShrink, .volumeNotExpandable: .refused
+    case .volumeToolMissing: .notFound
+    case .volumeProviderRefused: .failed
+    case .volumeProviderTimeout: .unreachable
     case .volumeLocked: .locked
     case .volumeBusy: .refused
     case .snapshotUnstable: .failed
@@ -197,7 +206,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   public var retryable: Bool {
     switch self {
     case .volumeLocked, .volumeBusy, .snapshotUnstable, .volumeFileChanged, .interrupted, .terminated: true
-    case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority: true
+    case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority, .volumeProviderTimeout: true
     default: false
     }
   }

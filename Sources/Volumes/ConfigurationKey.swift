@@ -9,6 +9,8 @@
 /// | `GOUD_ENVIRONMENT` | name | `local` | `[a-z0-9][a-z0-9-]*` |
 /// | `DATA_DIR` | path | `/data` | absolute |
 /// | `VOLUME_DRIVER` | word | `local` | `local`, `gcePersistentDisk`, `awsElasticBlockStore` |
+/// | `VOLUME_IDS` | `ID`, or `NODE=ID` for each, separated by spaces | `` | letters, digits, `._/-` |
+/// | `VOLUME_ZONE` | Google's zone or Amazon's region | `` | |
 /// | `BACKUP_ENABLED` | boolean | `false` | `true`, `false`, `yes`, `no`, `1`, `0` |
 /// | `BACKUP_DIR` | path | `$GOUD_HOME/backups` | |
 /// | `BACKUP_RETENTION_DAYS` | integer, days | `30` | 1…36500 |
@@ -28,6 +30,8 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case environment = "GOUD_ENVIRONMENT"
   case dataDirectory = "DATA_DIR"
   case volumeDriver = "VOLUME_DRIVER"
+  case volumeIDs = "VOLUME_IDS"
+  case volumeZone = "VOLUME_ZONE"
   case backupEnabled = "BACKUP_ENABLED"
   case backupDirectory = "BACKUP_DIR"
   case backupRetentionDays = "BACKUP_RETENTION_DAYS"
@@ -59,6 +63,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .home, .backupDirectory: nil
     case .environment, .volumeDriver: "local"
     case .dataDirectory: "/data"
+    case .volumeIDs, .volumeZone: ""
     case .backupEnabled: "false"
     case .backupRetentionDays: "30"
     case .backupCompression: "gzip"
@@ -82,6 +87,8 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .environment: .name
     case .nodes: .names
     case .volumeDriver: .word(["local", "gcePersistentDisk", "awsElasticBlockStore"])
+    case .volumeIDs: .assignments
+    case .volumeZone: .address
     case .backupEnabled: .boolean
     case .backupCompression: .word(["gzip", "pigz", "zstd", "none"])
     case .backupRetentionDays, .safetyCopyRetentionDays: .integer(1...36500)
@@ -97,7 +104,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
 
 /// What a value may be, and its one spelling.
 enum ConfigurationKind {
-  case path, absolutePath, name, names, address, boolean
+  case path, absolutePath, name, names, assignments, address, boolean
   case integer(ClosedRange<Int>)
   case word([String])
 
@@ -108,6 +115,7 @@ enum ConfigurationKind {
     case .absolutePath: text.hasPrefix("/") && !text.utf8.contains(0) ? text : nil
     case .name: text.isName(further: "-") ? text : nil
     case .names: Self.names(text)
+    case .assignments: Self.assignments(text)
     case .address: !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x2f } ? text : nil
     case .boolean: Self.boolean(text)
     case .integer(let range): Int(text).flatMap { range.contains($0) ? "\($0)" : nil }
@@ -124,6 +132,7 @@ enum ConfigurationKind {
     case .address: "an address or a host name of this machine"
     case .names: "a list of different names of a-z, 0-9, - and _, separated by spaces"
     case .boolean: "true or false"
+    case .assignments: "one identifier, or NODE=IDENTIFIER for different nodes, separated by spaces"
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .word(let words): "one of \(words.joined(separator: ", "))"
     }
@@ -143,6 +152,24 @@ enum ConfigurationKind {
       return nil
     }
     return names.joined(separator: " ")
+  }
+
+  private static func assignments(_ text: String) -> String? {
+    let words = text.split(separator: " ").map {
+      $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    }
+    let nodes = words.filter { $0.count == 2 }.map { String($0[0]) }
+    guard words.count - nodes.count < 2, Set(nodes).count == nodes.count,
+      nodes.allSatisfy({ $0.isName(further: "-_") }), words.allSatisfy({ isIdentifier($0.last!) })
+    else { return nil }
+    return words.map { $0.joined(separator: "=") }.joined(separator: " ")
+  }
+
+  private static func isIdentifier(_ text: Substring) -> Bool {
+    guard let first = text.utf8.first, first != UInt8(ascii: "-") else { return false }
+    return text.unicodeScalars.allSatisfy {
+      $0.isASCII && ($0.properties.isAlphabetic || "0123456789._/-".unicodeScalars.contains($0))
+    }
   }
 }
 

@@ -22,6 +22,8 @@ public struct Finding: Sendable, Codable, Equatable {
   public enum Check: String, Sendable, Codable, CaseIterable {
     /// Use of the file system.
     case fileSystem = "file-system"
+    /// What carries the volume, and whether it could be expanded.
+    case driver
     /// Room for the next backup.
     case backupRoom = "backup-room"
     /// `CURRENT` → `MANIFEST` → live files, with their sizes; every log record.

@@ -116,6 +116,13 @@ extension GoudConfiguration {
   public var environment: String { self[.environment].text }
   public var dataDirectory: String { self[.dataDirectory].text }
   public var volumeDriver: String { self[.volumeDriver].text }
+  /// What the provider calls the disk that holds a node's volume; nil when nobody has said so.
+  public func volumeID(_ node: String) -> String? {
+    let words = self[.volumeIDs].text.split(separator: " ")
+    let own = words.first { $0.hasPrefix("\(node)=") }?.dropFirst(node.count + 1)
+    return (own ?? words.first { !$0.contains("=") }).map(String.init)
+  }
+  public var volumeZone: String? { self[.volumeZone].text.isEmpty ? nil : self[.volumeZone].text }
   public var backupEnabled: Bool { self[.backupEnabled].text == "true" }
   public var backupDirectory: String { self[.backupDirectory].text }
   public var bindAddress: String { self[.bindAddress].text }

@@ -26,7 +26,9 @@ public struct VolumeCheck: Sendable {
 
   /// At least one finding for each check, `ok` included, in the order of `Finding.Check`.
   public func findings(_ facts: VolumeFacts) -> [Finding] {
-    [use(facts), backupRoom(facts)] + databases(facts) + secrets(facts) + leftovers(facts) + [lastBackup(facts)]
+    [use(facts), driver(facts), backupRoom(facts)] + databases(facts) + secrets(facts) + leftovers(facts) + [
+      lastBackup(facts)
+    ]
   }
 
   private func use(_ facts: VolumeFacts) -> Finding {
@@ -44,6 +46,16 @@ public struct VolumeCheck: Sendable {
       return above(.warning, thresholds.warningPercent, "plan to expand the file system")
     }
     return Finding(facts.volume, .fileSystem, .ok, "\(text) (\(room))")
+  }
+
+  private func driver(_ facts: VolumeFacts) -> Finding {
+    let backing = facts.backing
+    guard backing.driver != .local, backing.providerId == nil else {
+      return Finding(facts.volume, .driver, .ok, "\(backing)")
+    }
+    return Finding(
+      facts.volume, .driver, .warning, "\(backing.driver.rawValue), but nobody has said which disk it is",
+      hint: "set VOLUME_IDS, or goud volume expand cannot enlarge it")
   }
 
   private func backupRoom(_ facts: VolumeFacts) -> Finding {

@@ -22,6 +22,7 @@ public struct VolumeFacts: Sendable {
   public var bytes: ByteCount
   public var backupDirectory: String
   public var backupRoom: Room
+  public var backing: VolumeBacking
   public var databases: [Database]
   public var secrets: [VolumeInventory.Secret]
   public var leftovers: [Leftover]

@@ -24,6 +24,7 @@ public struct VolumeInspection: Sendable, Codable {
   public let secrets: [VolumeInventory.Secret]
   public let fileSystem: Room
   public let usedPercent: Double
+  public let backing: VolumeBacking
   /// The run of Goud that uses the volume now.
   public let usedBy: LockHolder?
   public let databases: [DatabaseInspection]
@@ -60,7 +61,8 @@ public struct VolumeInspector: Sendable {
       name: volume.name, path: volume.path, state: try VolumeSummary.State(volume, locations), owner: root.st_uid,
       group: root.st_gid, mode: "0" + String(root.st_mode & 0o7777, radix: 8), bytes: inventory.bytes,
       allocatedBytes: inventory.allocated, files: inventory.shares, secrets: inventory.secrets, fileSystem: room,
-      usedPercent: room.usedPercent, usedBy: volume.restoreHolder() ?? DirectoryLock.holder(of: volume.path),
+      usedPercent: room.usedPercent, backing: try VolumeBacking(volume, configuration),
+      usedBy: volume.restoreHolder() ?? DirectoryLock.holder(of: volume.path),
       databases: looks.map(\.0),
       standing: looks.contains { $0.0.chain != nil } ? Self.standing(volume) : nil,
       leftovers: try Leftover.find(beside: volume, cancellation: cancellation), lastBackup: try lastBackup(volume))
@@ -73,7 +75,7 @@ public struct VolumeInspector: Sendable {
     return VolumeFacts(
       volume: volume.name, owner: seen.owner, fileSystem: seen.fileSystem, bytes: seen.bytes,
       backupDirectory: configuration.backupDirectory,
-      backupRoom: try FileSystem.room(at: Self.nearest(configuration.backupDirectory)),
+      backupRoom: try FileSystem.room(at: Self.nearest(configuration.backupDirectory)), backing: seen.backing,
       databases: seen.databases.map { VolumeFacts.Database(path: $0.path, tables: $0.tables ?? 0, fault: $0.fault) },
       secrets: seen.secrets, leftovers: seen.leftovers, restoreRunning: volume.restoreHolder() != nil,
       lastBackup: seen.lastBackup, now: now)

@@ -4,9 +4,16 @@ import Foundation
 /// check that is passed over in silence is worth nothing.
 public enum Mounts {
   public static func ext4(megabytes: Int, at path: String, _ body: (String) async throws -> Void) async throws {
+    try await loop("ext4", megabytes: megabytes, at: path, body)
+  }
+
+  /// A file system, `ext4` or `xfs`, in the file `path.img`.
+  public static func loop(
+    _ fileSystem: String, megabytes: Int, at path: String, _ body: (String) async throws -> Void
+  ) async throws {
     let image = "\(path).img"
     try await require("truncate", ["-s", "\(megabytes)M", image])
-    try await require("mkfs.ext4", ["-q", image])
+    try await require("mkfs.\(fileSystem)", ["-q", image])
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     try await mounted(["-o", "loop", image, path], path, body)
   }
@@ -18,6 +25,17 @@ public enum Mounts {
       try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     }
     try await mounted(["-o", readOnly ? "bind,ro" : "bind", source, path], path, body)
+  }
+
+  /// Whether the kernel lets this user grow an ext4 that is mounted: CAP_SYS_RESOURCE.
+  public static func mayGrowExt4() async throws -> Bool {
+    try await Programs.run("capsh", ["--has-p=cap_sys_resource"]).status == 0
+  }
+
+  /// Finds no fault in an ext4 that nobody writes to.
+  public static func isWhole(_ device: String, at path: String) async throws {
+    try await require("mount", ["-o", "remount,ro", path])
+    try await require("e2fsck", ["-fn", device])
   }
 
   private static func mounted(

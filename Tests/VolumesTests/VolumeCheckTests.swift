@@ -11,7 +11,8 @@ import Testing
     let room = Room(total: ByteCount(1000), free: ByteCount(900), available: ByteCount(900))
     var facts = VolumeFacts(
       volume: "node1_data", owner: 1000, fileSystem: room, bytes: ByteCount(100), backupDirectory: "/backups",
-      backupRoom: room, databases: [.init(path: "rocksdb", tables: 3)],
+      backupRoom: room, backing: VolumeBacking(driver: .local, fileSystem: "ext4", mountPoint: "/"),
+      databases: [.init(path: "rocksdb", tables: 3)],
       secrets: [.init(path: "jwt_secret", mode: 0o600, owner: 1000)], leftovers: [], restoreRunning: false,
       lastBackup: nil, now: Date(timeIntervalSince1970: 1_000_000))
     change(&facts)
@@ -23,6 +24,14 @@ import Testing
     _ change: (inout VolumeFacts) -> Void = { _ in }
   ) -> Finding.Level? {
     VolumeCheck(thresholds).findings(facts(change)).filter { $0.check == check }.map(\.level).max()
+  }
+
+  @Test func aCloudsVolumeWhoseDiskNobodyNamedIsAWarning() {
+    func backing(_ id: String?) -> VolumeBacking {
+      VolumeBacking(driver: .amazonDisk, providerId: id, fileSystem: "xfs", mountPoint: "/srv")
+    }
+    #expect(level(.driver) { $0.backing = backing(nil) } == .warning)
+    #expect(level(.driver) { $0.backing = backing("vol-1") } == .ok)
   }
 
   @Test func aHealthyVolumePassesEveryCheck() {

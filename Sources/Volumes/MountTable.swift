@@ -1,0 +1,59 @@
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// What is mounted where, as `/proc/self/mountinfo` tells.
+struct MountTable {
+  struct Mount: Equatable {
+    let place: String
+    /// `ext4`, `xfs`, `overlay`, …
+    let fileSystem: String
+    /// `major:minor`.
+    let number: String
+  }
+
+  /// Later ones lie over earlier ones.
+  let mounts: [Mount]
+
+  static func read() throws -> MountTable {
+    let bytes = try Descriptor.open("/proc/self/mountinfo", O_RDONLY).readAll(limit: 16 << 20)
+    return MountTable(String(decoding: bytes, as: UTF8.self))
+  }
+
+  /// Lines that cannot be understood are left out.
+  init(_ text: String) {
+    mounts = text.split(separator: "\n").compactMap { line in
+      let fields = line.split(separator: " ")
+      guard fields.count > 6, let dash = fields[6...].firstIndex(of: "-"), dash + 1 < fields.count else { return nil }
+      return Mount(
+        place: Self.unescaped(fields[4]), fileSystem: String(fields[dash + 1]), number: String(fields[2]))
+    }
+  }
+
+  /// The mount that a file at an absolute path, without links in it, is on.
+  func mount(of path: String) -> Mount? {
+    func holds(_ place: String) -> Bool {
+      place == "/" || path.nameBytes == place.nameBytes || path.nameBytes.starts(with: "\(place)/".nameBytes)
+    }
+    let longest = mounts.filter { holds($0.place) }.map(\.place.utf8.count).max()
+    return mounts.last { holds($0.place) && $0.place.utf8.count == longest }
+  }
+
+  /// The kernel writes blanks and backslashes as `\040`.
+  private static func unescaped(_ text: Substring) -> String {
+    var bytes: [UInt8] = []
+    var rest = text.utf8[...]
+    while let byte = rest.popFirst() {
+      let digits = rest.prefix(3)
+      if byte == UInt8(ascii: "\\"), digits.count == 3, let code = UInt8(String(Substring(digits)), radix: 8) {
+        bytes.append(code)
+        rest = rest.dropFirst(3)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
