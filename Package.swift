@@ -53,6 +53,15 @@ let package = Package(
       dependencies: ["GoudCore", "CGoudLinux", "CLibArchive", "CISAL", "CLibZstd"],
       swiftSettings: strict),
     .target(
+      name: "BlobStore",
+      dependencies: [
+        "GoudCore",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      swiftSettings: strict),
+    .target(
       name: "Chain",
       dependencies: [
         "RocksDB", "GoudCore", "CSodium", .product(name: "Crypto", package: "swift-crypto"),
@@ -101,7 +110,7 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Recovery",
-      dependencies: ["RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Chain", "Volumes"],
+      dependencies: ["RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "BlobStore", "Chain", "Volumes"],
       swiftSettings: strict),
     .target(
       name: "Runtime",
@@ -124,8 +133,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "RocksDB", "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "Volumes", "Drivers", "Recovery", "Chain",
-        "Node", "Runtime", "Agent",
+        "RocksDB", "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "BlobStore", "Volumes", "Drivers", "Recovery",
+        "Chain", "Node", "Runtime", "Agent",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Subprocess", package: "swift-subprocess"),
@@ -181,6 +190,7 @@ let package = Package(
       name: "VolumeSnapshotTests",
       dependencies: ["VolumeSnapshot", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
       swiftSettings: strict),
+    .testTarget(name: "BlobStoreTests", dependencies: ["BlobStore", "GoudCore", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "VolumesTests",

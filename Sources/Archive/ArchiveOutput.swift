@@ -1,4 +1,3 @@
-import CGoudLinux
 import GoudCore
 
 /// Cuts the tar stream into blocks, has them compressed in parallel, and writes and hashes them in order.
@@ -10,35 +9,22 @@ final class ArchiveOutput: @unchecked Sendable {
 
   /// What the pipeline's last thread alone touches.
   private final class Drain: @unchecked Sendable {
-    let file: Descriptor
+    let sink: any ArchiveSink
     var digest = Digest()
     var bytes: Int64 = 0
-    /// Up to where write-back has begun, and where what is on its way begins.
-    private var started: Int64 = 0
-    private var writing: Int64 = 0
-    /// Bytes between two beginnings of write-back.
-    private static let stride: Int64 = 1 << 20
 
-    init(_ file: Descriptor) { self.file = file }
+    init(_ sink: any ArchiveSink) { self.sink = sink }
 
     func write(_ block: Block) throws {
-      try file.write(block.content)
+      try sink.write(block.content)
       digest.update(block.content)
       bytes += Int64(block.count)
-      // Write back steadily, one stride on its way at a time: a sync of a node on the same device waits for what is before
-      // it in the device's queue.
-      if bytes - started >= Self.stride {
-        goud_await_writeback(file.fd, writing, started - writing)
-        goud_start_writeback(file.fd, started, bytes - started)
-        writing = started
-        started = bytes
-      }
     }
   }
 
-  init(_ file: Descriptor, compressor: (any BlockCompressor)?, threads: Int) {
+  init(_ sink: any ArchiveSink, compressor: (any BlockCompressor)?, threads: Int) {
     let pool = pool
-    let drain = Drain(file)
+    let drain = Drain(sink)
     self.drain = drain
     block = pool.take()
     pipeline = OrderedPipeline(name: "compress", width: compressor == nil ? 1 : threads, depth: 2 * threads + 2) {

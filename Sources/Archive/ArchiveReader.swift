@@ -16,6 +16,8 @@ public struct ArchiveReadOptions: Sendable {
   public var threads = max(1, ProcessInfo.processInfo.activeProcessorCount)
   public var cancellation = Cancellation()
   public var progress: any ProgressSink = NoProgress()
+  /// Where the archive's bytes are; nil: in a file at its path.
+  public var bytes: (any ArchiveBytes)?
 
   public init() {}
 }
@@ -64,7 +66,7 @@ public struct ArchiveReader {
 
   /// Reads `metadata.json` alone: the first megabytes of the archive, whatever its size; no checksum is compared.
   /// - Throws: `archive.unsupported` for an archive without one, the nested layout among them.
-  public static func metadata(of path: String) throws -> BackupMetadata {
+  public static func metadata(of path: String, bytes: (any ArchiveBytes)? = nil) throws -> BackupMetadata {
     final class Found: ArchiveVisitor {
       struct Enough: Error {}
       var metadata: BackupMetadata?
@@ -79,9 +81,10 @@ public struct ArchiveReader {
     var options = ArchiveReadOptions()
     options.allowUnverified = true
     options.threads = 1
+    options.bytes = bytes
     let found = Found()
     do {
-      _ = try ArchiveReader(path: path, options: options).walk(found)
+      _ = try ArchiveReader(path: path, options: options).look(found)
     } catch is Found.Enough {}
     guard let metadata = found.metadata else {
       throw GoudError(.archiveUnsupported, "\(path) has no metadata.json", hint: "it was not written by goud")
@@ -93,8 +96,9 @@ public struct ArchiveReader {
   /// - Throws: `archive.not-found`, `archive.checksum-missing`, `archive.checksum-mismatch`, `archive.corrupt`,
   ///   `archive.unsafe-entry`, `archive.unsupported`, and what the visitor throws.
   func read(_ visitor: any ArchiveVisitor) throws -> ArchiveReport {
-    let sidecar = try existing { try Sidecar.read(for: path) }
-    let (pass, size, sha256) = try walk(visitor)
+    let bytes = try existing(open)
+    let sidecar = try Sidecar.read(try bytes.checksum(), for: path)
+    let (pass, size, sha256) = try walk(visitor, bytes)
     if let sidecar {
       guard sidecar.isCanonical || pass.isOld else { throw Sidecar.damaged(path) }
       guard sidecar.sha256 == sha256 else {
@@ -110,12 +114,15 @@ public struct ArchiveReader {
     return pass.report(archiveBytes: size, sha256: sha256, checksummed: covered)
   }
 
+  private func look(_ visitor: any ArchiveVisitor) throws { _ = try walk(visitor, try existing(open)) }
+
   /// Reads everything, and compares nothing yet.
-  private func walk(_ visitor: any ArchiveVisitor) throws -> (pass: ReadPass, bytes: Int64, sha256: String) {
-    let file = try existing(open)
-    let size = Int64(try file.status().st_size)
+  private func walk(
+    _ visitor: any ArchiveVisitor, _ bytes: any ArchiveBytes
+  ) throws -> (pass: ReadPass, bytes: Int64, sha256: String) {
+    let size = bytes.size
     options.progress.begin("read \(FileSystem.name(of: path))", total: ByteCount(size))
-    let stream = FileStream(file, cancellation: options.cancellation, progress: options.progress)
+    let stream = FileStream(bytes, cancellation: options.cancellation, progress: options.progress)
     let pass = ReadPass(reader: self, visitor: visitor)
     try unpack(stream, pass)
     guard stream.offset == size else {
@@ -138,7 +145,8 @@ public struct ArchiveReader {
     }
   }
 
-  private func open() throws -> Descriptor {
+  private func open() throws -> any ArchiveBytes {
+    if let bytes = options.bytes { return bytes }
     let file = try Descriptor.open(path, O_RDONLY | O_NONBLOCK)
     guard try file.status().isRegular else { throw GoudError(.archiveNotFound, "\(path) is not a file") }
     if options.fromDevice {
@@ -148,7 +156,7 @@ public struct ArchiveReader {
     // `FileStream` reads ahead by itself, and less: the kernel's read-ahead fills the device's queue with megabytes, and
     // the syncs of a node on the same device wait behind them.
     posix_fadvise(file.fd, 0, 0, POSIX_FADV_RANDOM)
-    return file
+    return try FileBytes(file)
   }
 
   private func existing<Result>(_ body: () throws -> Result) throws -> Result {

@@ -37,10 +37,18 @@ public struct ArchiveWriter {
   public static func write(
     volumes: [ArchiveVolume], metadata: BackupMetadata, directory: String, options: Options
   ) throws -> WrittenArchive {
-    try refuseTooMany(volumes)
     let path = "\(directory)/\(metadata.name)\(options.compression.fileExtension)"
-    let file = try AtomicFile(path: path)
-    let output = ArchiveOutput(file.file, compressor: options.compression.makeCompressor(), threads: options.threads)
+    return try write(volumes: volumes, metadata: metadata, to: try FileSink(path: path), options: options)
+  }
+
+  /// The same, to any place.
+  public static func write(
+    volumes: [ArchiveVolume], metadata: BackupMetadata, to sink: any ArchiveSink, options: Options
+  ) throws -> WrittenArchive {
+    var published = false
+    defer { if !published { sink.discard() } }
+    try refuseTooMany(volumes)
+    let output = ArchiveOutput(sink, compressor: options.compression.makeCompressor(), threads: options.threads)
     let proofs = ProofAhead(volumes.flatMap(\.items).compactMap(\.prove))
     defer { proofs.stop() }
     let files: Int
@@ -51,8 +59,9 @@ public struct ArchiveWriter {
       throw error
     }
     let (sha256, bytes) = try output.finish()
-    try publish(file, path: path, sha256: sha256)
-    return WrittenArchive(path: path, bytes: bytes, sha256: sha256, files: files)
+    try sink.publish(sha256: sha256)
+    published = true
+    return WrittenArchive(path: sink.path, bytes: bytes, sha256: sha256, files: files)
   }
 
   /// What no reader would take is not written.
@@ -64,21 +73,6 @@ public struct ArchiveWriter {
       throw GoudError(
         .archiveUnsupported, "the volumes hold too many files for one archive", hint: "back them up one by one")
     }
-  }
-
-  private static func publish(_ file: AtomicFile, path: String, sha256: String) throws {
-    KillPoint.reached("archive.streamed")
-    try file.file.synchronize()
-    KillPoint.reached("archive.synced")
-    try AtomicFile.write(Sidecar.content(sha256, archive: path), to: Sidecar.path(of: path), replacing: false)
-    KillPoint.reached("archive.checksum-published")
-    do {
-      try file.publish(replacing: false)
-    } catch {
-      unlink(Sidecar.path(of: path))
-      throw error
-    }
-    KillPoint.reached("archive.published")
   }
 }
 

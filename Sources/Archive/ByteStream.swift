@@ -29,17 +29,17 @@ enum Coding {
   }
 }
 
-/// A file from its start to its end, hashed on the way. Asks the device for one buffer more than it hands out.
+/// An archive from its start to its end, hashed on the way. Asks the device for one buffer more than it hands out.
 final class FileStream: ByteStream {
-  private let file: Descriptor
+  private let source: any ArchiveBytes
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
   private let cancellation: Cancellation
   private let progress: any ProgressSink
   private(set) var offset: Int64 = 0
   private var digest = Digest()
 
-  init(_ file: Descriptor, cancellation: Cancellation, progress: any ProgressSink) {
-    self.file = file
+  init(_ source: any ArchiveBytes, cancellation: Cancellation, progress: any ProgressSink) {
+    self.source = source
     self.cancellation = cancellation
     self.progress = progress
   }
@@ -48,8 +48,7 @@ final class FileStream: ByteStream {
 
   func next() throws -> UnsafeRawBufferPointer? {
     try cancellation.check()
-    posix_fadvise(file.fd, off_t(offset) + buffer.count, buffer.count, POSIX_FADV_WILLNEED)
-    let count = try file.read(into: buffer, at: offset)
+    let count = try source.read(into: buffer, at: offset)
     guard count > 0 else { return nil }
     let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
     digest.update(bytes)

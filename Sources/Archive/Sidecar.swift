@@ -1,31 +1,22 @@
 import GoudCore
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// `<archive>.sha256`: the digest of the whole archive, beside it.
-struct Sidecar {
+public struct Sidecar {
   let sha256: String
   /// Whether it is byte for byte what goud writes. `sha256sum DIRECTORY/ARCHIVE`, as older scripts ran it, states the
   /// directory too; that is accepted for their archives only: a flipped bit must not pass for a matter of style.
   let isCanonical: Bool
 
-  static func path(of archive: String) -> String { "\(archive).sha256" }
+  public static func path(of archive: String) -> String { "\(archive).sha256" }
 
-  static func content(_ sha256: String, archive: String) -> [UInt8] {
+  public static func content(_ sha256: String, archive: String) -> [UInt8] {
     Checksums.line(sha256, FileSystem.name(of: archive))
   }
 
   /// - Returns: nil when there is none.
   /// - Throws: `archive.checksum-mismatch` when it is in no form of `sha256sum`, or names another file.
-  static func read(for archive: String) throws -> Sidecar? {
-    let bytes: [UInt8]
-    do {
-      bytes = try Descriptor.open(path(of: archive), O_RDONLY).readAll(limit: 16 << 10)
-    } catch let error as GoudError where error.systemErrno == ENOENT {
-      return nil
-    }
+  static func read(_ bytes: [UInt8]?, for archive: String) throws -> Sidecar? {
+    guard let bytes else { return nil }
     let line = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]
     guard let (name, sha256) = Checksums.parse(line: line),
       FileSystem.name(of: name).nameBytes == FileSystem.name(of: archive).nameBytes

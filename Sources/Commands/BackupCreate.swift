@@ -20,8 +20,11 @@ struct BackupCreate: ParsableCommand {
     name: .long, parsing: .singleValue,
     help: "A volume: node1, /a/path or NAME=/a/path; repeat. Default: all of the environment.")
   var volume: [String] = []
-  @Option(name: [.customShort("d"), .long], help: "Where the archive goes. Default: BACKUP_DIR.")
+  @Option(
+    name: [.customShort("d"), .long],
+    help: "Where the archive goes. Default: BACKUP_DIR; with -c, only the bucket.")
   var directory: String?
+  @OptionGroup var cloud: CloudOptions
   @Option(help: "gzip, pigz (parallel gzip, the same), zstd or none. Default: BACKUP_COMPRESSION.")
   var compression: String?
   @Flag(help: "Accepted for the guide's sake: no backup of goud stops anything.") var keepRunning = false
@@ -48,9 +51,17 @@ struct BackupCreate: ParsableCommand {
   }
 
   private func backUp(_ configuration: GoudConfiguration) throws -> BackupResult {
+    let volumes = try volumes(configuration)
     var request = BackupRequest(
-      environment: configuration.environment, volumes: try volumes(configuration),
+      environment: configuration.environment, volumes: volumes,
       directory: configuration.backupDirectory, compression: configuration.backupCompression, toolVersion: Goud.version)
+    if cloud.cloud != nil {
+      // Volumes grow while they are written, and S3 wants to know the size of an object's parts beforehand.
+      request.estimate = try volumes.map { try VolumeSummary($0).bytes.bytes }.reduce(1 << 30) { $0 + $1 + $1 / 4 }
+      request.store = try cloud.store(estimate: request.estimate)
+      request.keepsFile = directory != nil
+      Output.note("the archive holds the nodes' keys, and is not encrypted before it leaves this machine")
+    }
     request.verify = !noVerify
     request.allowUnproven = unproven
     request.cancellation = Signals.cancellation
@@ -115,7 +126,8 @@ struct BackupCreate: ParsableCommand {
     let volumes = result.metadata.volumes
     let bytes = ByteCount(volumes.map(\.bytes).reduce(0, +))
     var lines = [
-      result.archive,
+      [result.archive, result.stored.flatMap { $0 == result.archive ? nil : $0 }].compactMap { $0 }
+        .joined(separator: "\n"),
       "\(volumes.count) volume\(volumes.count == 1 ? "" : "s"), \(bytes) in \(ByteCount(result.bytes)); "
         + "snapshot \(result.snapshotSeconds.inSeconds), written \(result.writeSeconds.inSeconds), "
         + (result.verified ? "read back \(result.verifySeconds.inSeconds)" : "not read back (--no-verify)"),

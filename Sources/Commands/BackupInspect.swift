@@ -10,13 +10,19 @@ struct BackupInspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Show what a backup says it holds; reads only its first kilobytes.")
 
-  @Argument(help: "An archive, or the name of one in BACKUP_DIR.") var file: String
+  @Argument(help: "An archive, or the name of one in BACKUP_DIR, or in the bucket.") var file: String
+  @OptionGroup var cloud: CloudOptions
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
-    let metadata = try ArchiveReader.metadata(of: try BackupCatalog(configuration).find(file))
+    let metadata =
+      if let store = try cloud.store() {
+        try StoredBackups(store).metadata(of: file)
+      } else {
+        try ArchiveReader.metadata(of: try BackupCatalog(configuration).find(file))
+      }
     switch output.format {
     case .json: Output.write(try Output.json(metadata))
     case .table: Output.write(describe(metadata))

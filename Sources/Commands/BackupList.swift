@@ -8,20 +8,25 @@ import Volumes
 /// `goud backup list`
 struct BackupList: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the backups in a directory, newest first.")
+    commandName: "list", abstract: "List the backups in a directory or a bucket, newest first.")
 
   @Option(name: [.customShort("d"), .long], help: "Default: BACKUP_DIR.") var directory: String?
+  @OptionGroup var cloud: CloudOptions
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if directory != nil && cloud.cloud != nil { throw ValidationError("-d and -c exclude each other here") }
+  }
 
   func run() throws {
     var flags = scope.flags
     flags[.backupDirectory] = directory
     let configuration = try GoudConfiguration.load(flags: flags)
-    let backups = try BackupCatalog(configuration).list()
+    let backups = try cloud.store().map { try StoredBackups($0).list() } ?? BackupCatalog(configuration).list()
     switch output.format {
     case .json: Output.write(try Output.json(backups))
-    case .table where backups.isEmpty: Output.note("no backups in \(configuration.backupDirectory)")
+    case .table where backups.isEmpty: Output.note("no backups in \(cloud.cloud ?? configuration.backupDirectory)")
     case .table:
       Output.write(
         Output.table(

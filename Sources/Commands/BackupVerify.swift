@@ -18,17 +18,25 @@ struct BackupVerify: ParsableCommand {
       ledger: hashes, signatures, continuity, indexes, head. Exit status 12 names the height and the rule.
       """)
 
-  @Argument(help: "An archive, or the name of one in BACKUP_DIR.") var file: String
+  @Argument(help: "An archive, or the name of one in BACKUP_DIR, or in the bucket.") var file: String
   @Option(help: "checksums, database or chain.") var level = Level.checksums
   @Flag(help: "Go on without the .sha256 beside the archive; still compares every checksum there is.")
   var allowUnverified = false
+  @OptionGroup var cloud: CloudOptions
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
-    var verification = BackupVerification(archive: try BackupCatalog(configuration).find(file))
+    let store = try cloud.store()
+    var verification = BackupVerification(archive: try store == nil ? BackupCatalog(configuration).find(file) : file)
+    verification.store = store
+    if store != nil {
+      try FileManager.default.createDirectory(
+        atPath: configuration.backupDirectory, withIntermediateDirectories: true)
+      verification.scratch = configuration.backupDirectory
+    }
     verification.level =
       switch level {
       case .checksums: .checksums

@@ -1,3 +1,4 @@
+import Archive
 import ArgumentParser
 import Foundation
 import GoudCore
@@ -17,8 +18,12 @@ struct RestoreCommand: ParsableCommand {
       have caught up.
       """)
 
-  @Argument(help: "An archive, or the name of one in BACKUP_DIR; with --rollback or --settle a volume: NAME or PATH.")
+  @Argument(
+    help: """
+      An archive, or the name of one in BACKUP_DIR or in the bucket; with --rollback or --settle a volume: NAME or PATH.
+      """)
   var file: String?
+  @OptionGroup var cloud: CloudOptions
   @OptionGroup var scope: EnvironmentOptions
   @Option(help: "Restore only this volume of the backup.") var volume: String?
   @Option(help: "Put the volume at this path instead of among the environment's.") var to: String?
@@ -45,6 +50,7 @@ struct RestoreCommand: ParsableCommand {
       if file == nil { throw ValidationError("name a backup, or pass --rollback") }
       return
     }
+    if cloud.cloud != nil { throw ValidationError("-c is for restoring a backup") }
     if height != nil || newBeginning || replaceChain {
       throw ValidationError("--height, --new-beginning and --replace-chain are for restoring a backup")
     }
@@ -76,15 +82,21 @@ struct RestoreCommand: ParsableCommand {
   }
 
   private func restore(_ configuration: GoudConfiguration) throws {
+    let (path, bytes) = try archive(configuration)
     let source = try RestoreSource.archive(
-      try BackupCatalog(configuration).find(file ?? ""), allowUnverified: allowUnverified,
-      cancellation: Signals.cancellation, progress: progress.sink(output))
+      path, bytes: bytes, allowUnverified: allowUnverified, cancellation: Signals.cancellation,
+      progress: progress.sink(output))
     var restore = Restore(try request(source, configuration), from: source)
     restore.cancellation = Signals.cancellation
     restore.progress = progress.sink(output)
     restore.runner = try to == nil ? ManagedNodes(restored(source, configuration)) : nil
     if dryRun { return try show(RestorePlanText(try restore.plan())) }
     try show(try restore.run { try confirm(RestorePlanText($0)) })
+  }
+
+  private func archive(_ configuration: GoudConfiguration) throws -> (String, (any ArchiveBytes)?) {
+    guard let store = try cloud.store() else { return (try BackupCatalog(configuration).find(file ?? ""), nil) }
+    return try StoredBackups(store).find(file ?? "", whole: true)
   }
 
   /// The network whose volumes are replaced.

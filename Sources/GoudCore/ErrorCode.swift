@@ -88,6 +88,18 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case archiveExists = "archive.exists"
   case archiveUnproven = "archive.unproven"
 
+  // Object storage
+  case blobBucketMissing = "blob.bucket-missing"
+  case blobNotFound = "blob.not-found"
+  case blobExists = "blob.exists"
+  case blobChanged = "blob.changed"
+  case blobDenied = "blob.access-denied"
+  case blobExpired = "blob.credentials-expired"
+  case blobClockSkew = "blob.clock-skew"
+  case blobWrongRegion = "blob.wrong-region"
+  case blobUnreachable = "blob.unreachable"
+  case blobToolMissing = "blob.rclone-missing"
+
   // Restore
   case restoreForeign = "restore.foreign-volume"
   case restoreForeignChain = "restore.foreign-chain"
@@ -162,6 +174,10 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .chainForeign, .chainNewerSchema, .chainNotALedger, .chainAcknowledged, .chainKeyInvalid: .refused
     case .archiveCorrupt, .archiveChecksumMismatch, .archiveUnsafe: .corrupt
     case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven: .refused
+    case .blobBucketMissing, .blobNotFound: .notFound
+    case .blobExists, .blobDenied, .blobExpired, .blobClockSkew, .blobWrongRegion: .refused
+    case .blobChanged, .blobToolMissing: .failed
+    case .blobUnreachable: .unreachable
     case .restoreForeign, .restoreForeignChain, .restoreWrongEnvironment, .restoreNotAVolume,
       .restoreCrossesFileSystems, .restoreUnproven, .restoreConfirmation, .restorePending:
       .refused
@@ -207,6 +223,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     switch self {
     case .volumeLocked, .volumeBusy, .snapshotUnstable, .volumeFileChanged, .interrupted, .terminated: true
     case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority, .volumeProviderTimeout: true
+    case .blobUnreachable: true
     default: false
     }
   }

@@ -59,18 +59,9 @@ public struct BackupCatalog {
     let path = "\(directory)/\(name)"
     let metadata = try? ArchiveReader.metadata(of: path)
     let record = try VerificationRecord.read(of: path)
-    let state: Backup.State =
-      if metadata == nil {
-        .unreadable
-      } else if record?.passed == false {
-        .damaged
-      } else if try FileSystem.status("\(path).sha256") == nil {
-        .incomplete
-      } else {
-        metadata!.volumes.allSatisfy(\.unproven.isEmpty) ? .complete : .unproven
-      }
     return Backup(
-      path: path, bytes: Int64(try FileSystem.status(path)?.st_size ?? 0), state: state,
+      path: path, bytes: Int64(try FileSystem.status(path)?.st_size ?? 0),
+      state: .init(metadata, record, hasChecksum: try FileSystem.status("\(path).sha256") != nil),
       verified: record?.passed == true ? record?.verified : nil, metadata: metadata)
   }
 }

@@ -1,4 +1,5 @@
 import Archive
+import BlobStore
 import Foundation
 import GoudCore
 import VolumeSnapshot
@@ -47,6 +48,10 @@ public struct BackupVerification: Sendable {
   }
 
   public var archive: String
+  /// The store that the archive, by its name, is in; nil: it is a file.
+  public var store: (any BlobStore)?
+  /// Where an archive of a store is unpacked.
+  public var scratch: String?
   public var level = Level.checksums
   public var allowUnverified = false
   public var cancellation = Cancellation()
@@ -58,11 +63,22 @@ public struct BackupVerification: Sendable {
   public func run() throws -> Result {
     do {
       let result = try read()
-      try VerificationRecord.passed(result.report)
+      try note(result.report)
       return result
     } catch let error as GoudError where error.code.exitStatus == .corrupt {
-      try VerificationRecord.failed(archive)
+      try note(nil)
       throw error
+    }
+  }
+
+  /// - Parameter report: nil: it is damaged.
+  private func note(_ report: ArchiveReport?) throws {
+    if let store {
+      try StoredBackups(store).note(archive, report)
+    } else if let report {
+      try VerificationRecord.passed(report)
+    } else {
+      try VerificationRecord.failed(archive)
     }
   }
 
@@ -72,21 +88,27 @@ public struct BackupVerification: Sendable {
     options.fromDevice = true
     options.cancellation = cancellation
     options.progress = progress
+    var path = archive
+    if let store {
+      let found = try StoredBackups(store).find(archive, whole: true)
+      path = found.path
+      options.bytes = found.bytes
+    }
     switch level {
     case .checksums:
-      return Result(level: level, report: try ArchiveVerifier.verify(path: archive, options: options), databases: [])
-    case .database, .chain: return try prove(options)
+      return Result(level: level, report: try ArchiveVerifier.verify(path: path, options: options), databases: [])
+    case .database, .chain: return try prove(path, options)
     }
   }
 
-  private func prove(_ options: ArchiveReadOptions) throws -> Result {
-    let parent = FileSystem.parent(of: FileSystem.realPath(archive) ?? archive)
+  private func prove(_ archive: String, _ options: ArchiveReadOptions) throws -> Result {
+    let parent = scratch ?? FileSystem.parent(of: FileSystem.realPath(archive) ?? archive)
     Unpacking.removeLeftovers(in: parent)
     let unpacking = try Unpacking(in: parent)
     var options = options
     let room = try FileSystem.room(at: parent).available
     options.unpackLimit = room.bytes
-    if let metadata = try? ArchiveReader.metadata(of: archive) {
+    if let metadata = try? ArchiveReader.metadata(of: archive, bytes: options.bytes) {
       let needed = ByteCount(metadata.volumes.map(\.bytes).reduce(0, +))
       guard needed <= room else {
         throw GoudError(

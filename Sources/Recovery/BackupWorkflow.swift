@@ -1,4 +1,5 @@
 import Archive
+import BlobStore
 import Foundation
 import GoudCore
 import RocksDB
@@ -14,8 +15,14 @@ public struct BackupRequest: Sendable {
   public var environment: String
   /// At least one; names and paths differ (`VolumeCatalog.resolve`).
   public var volumes: [Volume]
-  /// Where the archive goes; created when missing.
+  /// Where the archive goes, and what the snapshot needs meanwhile; created when missing.
   public var directory: String
+  /// A store that the archive goes to as well.
+  public var store: (any BlobStore)?
+  /// Whether it also stays in the directory. Without a store, it does.
+  public var keepsFile = true
+  /// About how many bytes the archive has, for the store.
+  public var estimate: Int64 = 0
   public var compression: Compression
   /// Re-read the archive from the device before reporting success.
   public var verify = true
@@ -37,7 +44,10 @@ public struct BackupRequest: Sendable {
 
 /// A backup that is on disk under its name.
 public struct BackupResult: Sendable, Encodable {
+  /// Its path; that in the store when it is only there.
   public let archive: String
+  /// Where it is in the store; nil: in none.
+  public let stored: String?
   public let bytes: Int64
   public let sha256: String
   /// Whether it was read back and found whole.
@@ -76,7 +86,8 @@ public struct BackupWorkflow {
     if request.verify { try verify(written) }
     let read = ContinuousClock.now
     return BackupResult(
-      archive: written.path, bytes: written.bytes, sha256: written.sha256, verified: request.verify, metadata: metadata,
+      archive: written.path, stored: request.store.map { "\($0.location)/\(FileSystem.name(of: written.path))" },
+      bytes: written.bytes, sha256: written.sha256, verified: request.verify, metadata: metadata,
       snapshotSeconds: (taken - started).seconds, writeSeconds: (stored - taken).seconds,
       verifySeconds: request.verify ? (read - stored).seconds : 0,
       attempts: snapshots.flatMap(\.1.databases).map(\.attempts).reduce(0, +))
@@ -107,7 +118,7 @@ public struct BackupWorkflow {
   private func describe(_ selection: BackupSelection) throws -> BackupMetadata {
     let moment = selection.parts.map(\.snapshot.moment).min() ?? Date()
     return BackupMetadata(
-      name: try ArchiveName.free(environment: request.environment, at: moment, in: request.directory),
+      name: try ArchiveName.free(environment: request.environment, at: moment, taken: try names()),
       environment: request.environment, timestamp: moment, host: ProcessInfo.processInfo.hostName,
       toolVersion: request.toolVersion, volumes: selection.parts.map(\.metadata),
       leftOut: selection.leftOut.isEmpty ? nil : selection.leftOut)
@@ -119,22 +130,50 @@ public struct BackupWorkflow {
     options.progress = request.progress
     return try ArchiveWriter.write(
       volumes: selection.parts.map { $0.snapshot.archiveVolume(named: $0.volume.name) }, metadata: metadata,
-      directory: request.directory, options: options)
+      to: try sink("\(metadata.name)\(request.compression.fileExtension)"), options: options)
   }
 
-  /// An archive that does not read back as it was written is taken away again.
+  private func names() throws -> [String] {
+    try FileSystem.names(in: request.directory) + (request.store?.list().map(\.name) ?? [])
+  }
+
+  private func sink(_ name: String) throws -> any ArchiveSink {
+    guard let store = request.store else { return try FileSink(path: "\(request.directory)/\(name)") }
+    let blob = try BlobSink(store, name, estimate: request.estimate)
+    guard request.keepsFile else { return blob }
+    do {
+      return BothSinks(try FileSink(path: "\(request.directory)/\(name)"), blob) {
+        try? StoredBackups(store).delete(name)
+      }
+    } catch {
+      blob.discard()
+      throw error
+    }
+  }
+
+  /// An archive that does not read back as it was written is taken away again, from wherever it is.
   private func verify(_ written: WrittenArchive) throws {
+    let name = FileSystem.name(of: written.path)
+    do {
+      if request.keepsFile { try VerificationRecord.passed(try read(written.path)) }
+      guard let store = request.store else { return }
+      let stored = StoredBackups(store)
+      let (path, bytes) = try stored.find(name, whole: true)
+      try stored.note(name, try read(path, bytes))
+    } catch let error as GoudError where error.code.exitStatus == .corrupt {
+      if request.keepsFile { for suffix in ["", ".sha256"] { unlink("\(written.path)\(suffix)") } }
+      if let store = request.store { try StoredBackups(store).delete(name) }
+      throw error.within("the archive did not read back as it was written and was removed")
+    }
+  }
+
+  private func read(_ path: String, _ bytes: (any ArchiveBytes)? = nil) throws -> ArchiveReport {
     var options = ArchiveReadOptions()
+    options.bytes = bytes
     options.fromDevice = true
     options.cancellation = request.cancellation
     options.progress = request.progress
-    do {
-      try VerificationRecord.passed(try ArchiveVerifier.verify(path: written.path, options: options))
-    } catch let error as GoudError where error.code.exitStatus == .corrupt {
-      unlink(written.path)
-      unlink("\(written.path).sha256")
-      throw error.within("the archive did not read back as it was written and was removed")
-    }
+    return try ArchiveVerifier.verify(path: path, options: options)
   }
 }
 
@@ -148,9 +187,8 @@ enum ArchiveName {
     return "goud-chain-backup-\(environment)-\(format.string(from: moment))"
   }
 
-  /// The first name from `moment` on that no archive in `directory` has.
-  static func free(environment: String, at moment: Date, in directory: String) throws -> String {
-    let taken = try FileSystem.names(in: directory)
+  /// The first name from `moment` on that no archive has.
+  static func free(environment: String, at moment: Date, taken: [String]) throws -> String {
     var moment = moment
     while true {
       let name = make(environment: environment, at: moment)

@@ -1,7 +1,5 @@
 import Chain
-import Dispatch
 import GoudCore
-import Synchronization
 
 /// What a restore needs of whoever runs the nodes of an environment: processes, containers. Nodes go by their names
 /// (`node1`), those that the volumes of the environment are named after (`node1_data`).
@@ -22,31 +20,4 @@ public protocol NodeRunner: Sendable {
   /// - Parameter head: the newest block of what was restored; nil: the node has no chain, so that its answer is enough.
   /// - Throws: when it has not come to that within `timeout`, saying what the node said last.
   func confirm(_ node: String, head: BlockReference?, timeout: Duration) async throws
-}
-
-/// Waits, on a thread that is not the cooperative pool's, for something that is.
-enum Awaiting {
-  /// - Parameter cancellation: cancels the task; it is waited for all the same.
-  static func result<Value: Sendable>(
-    of body: @Sendable @escaping () async throws -> Value, _ cancellation: Cancellation = Cancellation()
-  ) throws -> Value {
-    let outcome = Outcome<Value>()
-    let done = DispatchSemaphore(value: 0)
-    let task = Task.detached {
-      do {
-        outcome.value.withLock { [result = Result<Value, any Error>.success(try await body())] in $0 = result }
-      } catch {
-        outcome.value.withLock { $0 = .failure(error) }
-      }
-      done.signal()
-    }
-    while done.wait(timeout: .now() + .milliseconds(100)) == .timedOut {
-      if cancellation.isCancelled { task.cancel() }
-    }
-    return try outcome.value.withLock { try $0!.get() }
-  }
-
-  private final class Outcome<Value: Sendable>: Sendable {
-    let value = Mutex<Result<Value, any Error>?>(nil)
-  }
 }

@@ -3,19 +3,20 @@ import Foundation
 import GoudCore
 
 extension RestoreSource {
-  /// An archive as the source of a restore. Reads its first kilobytes; one of the guide's scripts, which does not say
+  /// An archive, a file or an object, as the source of a restore. Reads its first kilobytes; one of the guide's scripts, which does not say
   /// what it holds, is read whole.
   /// - Throws: `archive.not-found`, `archive.checksum-missing`, and what reading it finds (`archive.…`).
   public static func archive(
-    _ path: String, allowUnverified: Bool = false, cancellation: Cancellation = Cancellation(),
-    progress: any ProgressSink = NoProgress()
+    _ path: String, bytes: (any ArchiveBytes)? = nil, allowUnverified: Bool = false,
+    cancellation: Cancellation = Cancellation(), progress: any ProgressSink = NoProgress()
   ) throws -> RestoreSource {
     var options = ArchiveReadOptions()
+    options.bytes = bytes
     options.allowUnverified = allowUnverified
     options.cancellation = cancellation
     do {
-      let metadata = try ArchiveReader.metadata(of: path)
-      try refuseMissingChecksum(path, allowUnverified: allowUnverified)
+      let metadata = try ArchiveReader.metadata(of: path, bytes: bytes)
+      try refuseMissingChecksum(path, bytes, allowUnverified: allowUnverified)
       return RestoreSource(
         name: metadata.name, environment: metadata.environment, volumes: metadata.volumes, build: build(path, options))
     } catch let error as GoudError where error.code == .archiveUnsupported {
@@ -26,8 +27,11 @@ extension RestoreSource {
   }
 
   /// What the extraction would find at its end anyway, said before the work.
-  private static func refuseMissingChecksum(_ path: String, allowUnverified: Bool) throws {
-    guard try !allowUnverified && FileSystem.status("\(path).sha256") == nil else { return }
+  private static func refuseMissingChecksum(
+    _ path: String, _ bytes: (any ArchiveBytes)?, allowUnverified: Bool
+  ) throws {
+    guard !allowUnverified else { return }
+    guard try bytes.map({ try $0.checksum() == nil }) ?? (FileSystem.status("\(path).sha256") == nil) else { return }
     throw GoudError(
       .archiveChecksumMissing, "\(path) cannot be verified: \(path).sha256 is missing",
       hint: "fetch it from where the archive came from, or pass --allow-unverified", context: ["path": path])

@@ -1,4 +1,5 @@
 import Archive
+import BlobStore
 import Foundation
 import GoudCore
 
@@ -13,8 +14,10 @@ import GoudCore
 public struct VerificationRecord: Codable, Sendable, Equatable {
   public var archive: String
   public var bytes: Int64
-  /// Seconds and nanoseconds since 1970.
+  /// Seconds and nanoseconds since 1970; empty for an object.
   public var modified: [Int64]
+  /// The time of an object in a store, as the store tells it.
+  public var object: String?
   public var sha256: String
   /// False: it was read and found damaged.
   public var passed: Bool
@@ -32,10 +35,8 @@ public struct VerificationRecord: Codable, Sendable, Equatable {
     guard let file = try FileSystem.status(archive), try FileSystem.status(path(of: archive))?.isRegular == true else {
       return nil
     }
-    let decoder = JSONDecoder()
-    decoder.dateDecodingStrategy = .iso8601
     let bytes = try Descriptor.open(path(of: archive), O_RDONLY | O_NOFOLLOW).readAll(limit: 1 << 20)
-    guard let record = try? decoder.decode(VerificationRecord.self, from: Data(bytes)),
+    guard let record = decoded(bytes),
       record.archive == FileSystem.name(of: archive), record.bytes == Int64(file.st_size),
       record.modified == file.modifiedParts
     else { return nil }
@@ -63,12 +64,32 @@ public struct VerificationRecord: Codable, Sendable, Equatable {
     let record = VerificationRecord(
       archive: FileSystem.name(of: archive), bytes: Int64(file.st_size), modified: file.modifiedParts, sha256: sha256,
       passed: passed, volumes: volumes, proven: proven, verified: now)
+    do {
+      try AtomicFile.write(try record.encoded(), to: path(of: archive))
+    } catch let error as GoudError where error.code == .ioPermission {}
+  }
+}
+
+extension VerificationRecord {
+  /// - Parameter report: nil: it is damaged.
+  init(_ blob: BlobStatus, _ report: ArchiveReport?, now: Date) {
+    self.init(
+      archive: blob.name, bytes: blob.bytes, modified: [], object: blob.modified, sha256: report?.sha256 ?? "",
+      passed: report != nil, volumes: report?.volumes.keys.sorted() ?? [],
+      proven: report?.metadata?.volumes.allSatisfy(\.unproven.isEmpty) ?? false, verified: now)
+  }
+
+  func encoded() throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.dateEncodingStrategy = .iso8601
-    do {
-      try AtomicFile.write(Array(try encoder.encode(record)) + [10], to: path(of: archive))
-    } catch let error as GoudError where error.code == .ioPermission {}
+    return Array(try encoder.encode(self)) + [10]
+  }
+
+  static func decoded(_ bytes: [UInt8]) -> VerificationRecord? {
+    let decoder = JSONDecoder()
+    decoder.dateDecodingStrategy = .iso8601
+    return try? decoder.decode(VerificationRecord.self, from: Data(bytes))
   }
 }
 

@@ -1,0 +1,40 @@
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The bytes of an archive, wherever they are, and the checksum beside it.
+public protocol ArchiveBytes: Sendable {
+  var size: Int64 { get }
+
+  /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int
+
+  /// The content of `<archive>.sha256`; nil when there is none.
+  func checksum() throws -> [UInt8]?
+}
+
+/// An archive that is a file. Reads ahead by itself, one buffer.
+struct FileBytes: ArchiveBytes {
+  let file: Descriptor
+  let size: Int64
+
+  init(_ file: Descriptor) throws {
+    self.file = file
+    size = Int64(try file.status().st_size)
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
+    posix_fadvise(file.fd, off_t(offset) + buffer.count, buffer.count, POSIX_FADV_WILLNEED)
+    return try file.read(into: buffer, at: offset)
+  }
+
+  func checksum() throws -> [UInt8]? {
+    do {
+      return try Descriptor.open(Sidecar.path(of: file.path), O_RDONLY).readAll(limit: 16 << 10)
+    } catch let error as GoudError where error.systemErrno == ENOENT {
+      return nil
+    }
+  }
+}

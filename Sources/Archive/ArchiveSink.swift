@@ -1,0 +1,70 @@
+import CGoudLinux
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Where an archive goes: a file, an object in a bucket, or both.
+public protocol ArchiveSink: Sendable {
+  /// What the archive is called once it is published: a path, or where its object is.
+  var path: String { get }
+
+  /// The next bytes of the archive; one call at a time.
+  func write(_ bytes: UnsafeRawBufferPointer) throws
+
+  /// Puts the checksum, and then the archive, under their names. When it returns, both are durable.
+  /// - Throws: `archive.exists`, and what the place throws. Neither is there then.
+  func publish(sha256: String) throws
+
+  /// Leaves nothing of an archive that is not published.
+  func discard()
+}
+
+/// An archive as a file. `<archive>.sha256` appears first: an archive under its final name always has its checksum.
+public final class FileSink: ArchiveSink, @unchecked Sendable {
+  public let path: String
+  private let file: AtomicFile
+  // Of the writing thread.
+  private var bytes: Int64 = 0
+  /// Up to where write-back has begun, and where what is on its way begins.
+  private var started: Int64 = 0
+  private var writing: Int64 = 0
+  /// Bytes between two beginnings of write-back.
+  private static let stride: Int64 = 1 << 20
+
+  public init(path: String) throws {
+    self.path = path
+    file = try AtomicFile(path: path)
+  }
+
+  public func write(_ piece: UnsafeRawBufferPointer) throws {
+    try file.file.write(piece)
+    bytes += Int64(piece.count)
+    // Write back steadily, one stride on its way at a time: a sync of a node on the same device waits for what is before
+    // it in the device's queue.
+    if bytes - started >= Self.stride {
+      goud_await_writeback(file.file.fd, writing, started - writing)
+      goud_start_writeback(file.file.fd, started, bytes - started)
+      writing = started
+      started = bytes
+    }
+  }
+
+  public func publish(sha256: String) throws {
+    KillPoint.reached("archive.streamed")
+    try file.file.synchronize()
+    KillPoint.reached("archive.synced")
+    try AtomicFile.write(Sidecar.content(sha256, archive: path), to: Sidecar.path(of: path), replacing: false)
+    KillPoint.reached("archive.checksum-published")
+    do {
+      try file.publish(replacing: false)
+    } catch {
+      unlink(Sidecar.path(of: path))
+      throw error
+    }
+    KillPoint.reached("archive.published")
+  }
+
+  public func discard() { file.discard() }
+}

@@ -1,0 +1,71 @@
+import Archive
+import BlobStore
+import GoudCore
+
+/// An archive as an object. `<archive>.sha256` appears first: an archive under its final name always has its checksum.
+final class BlobSink: ArchiveSink, @unchecked Sendable {
+  let path: String
+  private let store: any BlobStore
+  private let name: String
+  private let upload: any BlobUpload
+
+  /// - Parameter estimate: about how many bytes come.
+  /// - Throws: `blob.exists`, and what keeps the store from being reached.
+  init(_ store: any BlobStore, _ name: String, estimate: Int64) throws {
+    self.store = store
+    self.name = name
+    path = "\(store.location)/\(name)"
+    upload = try store.upload(name, estimate: estimate)
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer) throws { try upload.write(bytes) }
+
+  func publish(sha256: String) throws {
+    try store.put(Sidecar.content(sha256, archive: name), as: Sidecar.path(of: name))
+    KillPoint.reached("archive.object-checksum-published")
+    do {
+      try upload.finish()
+    } catch {
+      try? store.delete(Sidecar.path(of: name))
+      throw error
+    }
+    KillPoint.reached("archive.object-published")
+  }
+
+  func discard() { upload.abandon() }
+}
+
+/// An archive in two places. It is reported when it is in both; when one of them fails, it is in neither.
+final class BothSinks: ArchiveSink {
+  var path: String { file.path }
+  private let file: FileSink
+  private let blob: BlobSink
+  private let withdraw: @Sendable () -> Void
+
+  /// - Parameter withdraw: takes the object away again.
+  init(_ file: FileSink, _ blob: BlobSink, withdraw: @escaping @Sendable () -> Void) {
+    self.file = file
+    self.blob = blob
+    self.withdraw = withdraw
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer) throws {
+    try file.write(bytes)
+    try blob.write(bytes)
+  }
+
+  func publish(sha256: String) throws {
+    try blob.publish(sha256: sha256)
+    do {
+      try file.publish(sha256: sha256)
+    } catch {
+      withdraw()
+      throw error
+    }
+  }
+
+  func discard() {
+    file.discard()
+    blob.discard()
+  }
+}
