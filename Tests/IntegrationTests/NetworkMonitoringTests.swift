@@ -37,12 +37,30 @@ import Testing
         #expect(try await prometheus.values("time() - goud_backup_last_good_timestamp_seconds < 3600").count == 1)
         let rules = try await network.get("http://127.0.0.1:\(port)/api/v1/rules").body
         #expect(rules.components(separatedBy: #""health":"ok""#).count == 9, "\(rules)")
+        for (title, query) in try Dashboard.queries() {
+          try await prometheus.waitForAny(query, "the panel '\(title)'")
+        }
         _ = try await network.goud("network", "stop", "node2")
         try await prometheus.waitFor("goud_node_up", ["node1": "1", "node2": "0", "node3": "1"])
         try await prometheus.waitFor(
           #"ALERTS{alertname="GoudNodeOffline", alertstate="pending"}"#, ["node2": "1"])
       }
     }
+  }
+}
+
+/// `deploy/grafana/goud.dashboard.json`
+private enum Dashboard {
+  static func queries() throws -> [(title: String, query: String)] {
+    let data = try Data(contentsOf: URL(fileURLWithPath: Repository.path("deploy/grafana/goud.dashboard.json")))
+    let json = try JSONSerialization.jsonObject(with: data) as? [String: Any]
+    let panels = json?["panels"] as? [[String: Any]] ?? []
+    let queries = panels.flatMap { panel in
+      let targets = panel["targets"] as? [[String: Any]] ?? []
+      return targets.map { (panel["title"] as? String ?? "", $0["expr"] as? String ?? "") }
+    }
+    try #require(queries.count >= panels.count && panels.count >= 10)
+    return queries
   }
 }
 
@@ -61,6 +79,15 @@ private struct Prometheus {
         let labels = result["metric"] as? [String: String] ?? [:]
         return (labels["node"] ?? "", (result["value"] as? [Any])?.last as? String ?? "")
       }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Until there is a number.
+  func waitForAny(_ query: String, _ what: String) async throws {
+    let deadline = ContinuousClock.now + .seconds(120)
+    while try await values(query).values.allSatisfy({ Double($0)?.isFinite != true }) {
+      guard ContinuousClock.now < deadline else { throw TestFailure("\(what) stays empty: \(query)") }
+      try await Task.sleep(for: .milliseconds(200))
+    }
   }
 
   func waitFor(_ query: String, _ expected: [String: String]) async throws {
