@@ -1,0 +1,68 @@
+import BlobStore
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+
+/// A server of S3 behind a network that fails.
+@Suite struct FaultTests {
+  private static let content = (0..<9_000_001).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+
+  /// Two ways to one bucket: straight, and through the fault.
+  private func run(
+    _ fault: FaultProxy.Fault, count: Int,
+    _ body: @escaping @Sendable (_ straight: any BlobStore, _ faulty: any BlobStore) throws -> Void
+  ) async throws {
+    try await ObjectServer.s3.with { location, environment, _ in
+      let endpoint = try #require(environment["AWS_ENDPOINT_URL"])
+      let target = try #require(Int(endpoint.split(separator: ":").last ?? ""))
+      try await FaultProxy.with(fault, count: count, to: target) { port in
+        try await onThread {
+          var options = StoreOptions()
+          options.variables = environment
+          let straight = try StoreLocation.open(location, options: options)
+          options.variables["AWS_ENDPOINT_URL"] = "http://127.0.0.1:\(port)"
+          try body(straight, try StoreLocation.open(location, options: options))
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [1000, 300_000, 3_000_000])
+  func anObjectIsReadOverConnectionsThatAreDropped(_ bytes: Int) async throws {
+    try await run(.dropped(after: bytes), count: 4) { straight, faulty in
+      try straight.put(Self.content, as: "name")
+      let blob = try #require(try faulty.status(of: "name"))
+      #expect(try faulty.read(blob, at: 0, count: 10_000_000) == Self.content)
+    }
+  }
+
+  @Test(arguments: [1000, 300_000, 3_000_000, 8_500_000])
+  func anUploadOverConnectionsThatAreDroppedIsWholeOrNotThere(_ bytes: Int) async throws {
+    try await run(.dropped(after: bytes), count: 4) { straight, faulty in
+      let failure = Result { try faulty.put(Self.content, as: "name") }
+      guard let blob = try straight.status(of: "name") else {
+        #expect(throws: GoudError.self) { try failure.get() }
+        return
+      }
+      #expect(try straight.read(blob, at: 0, count: 10_000_000) == Self.content)
+    }
+  }
+
+  @Test(arguments: [500, 503, 429]) func aServerThatIsBusyForAWhileIsAskedAgain(_ status: Int) async throws {
+    try await run(.answered(status), count: 3) { straight, faulty in
+      try straight.put([1, 2, 3], as: "name")
+      #expect(try faulty.list().map(\.name) == ["name"])
+      try faulty.put([4], as: "other")
+      #expect(try straight.list().map(\.name) == ["name", "other"])
+    }
+  }
+
+  @Test func aServerThatOnlyFailsIsSaidToBeUnreachable() async throws {
+    try await run(.answered(500), count: 1_000_000) { _, faulty in
+      let error = #expect(throws: GoudError.self) { try faulty.list() }
+      #expect(error?.code == .blobUnreachable && error?.hint != nil)
+      #expect(throws: GoudError.self) { try faulty.put([1], as: "name") }
+    }
+  }
+}
