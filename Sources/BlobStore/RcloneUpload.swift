@@ -14,7 +14,8 @@ final class RcloneUpload: BlobUpload, @unchecked Sendable {
   private static let pieceBytes = 1 << 20
 
   private let pieces: AsyncThrowingStream<ByteBuffer, any Error>.Continuation
-  private let room = DispatchSemaphore(value: depth)
+  /// Places that are free. Begins at zero: a semaphore that ends below its beginning, as after a failure, is a fault.
+  private let room = DispatchSemaphore(value: 0)
   private let done = DispatchSemaphore(value: 0)
   private let outcome = Mutex<Result<Void, any Error>?>(nil)
   private let boundary = "goud-\(UUID().uuidString)"
@@ -37,7 +38,7 @@ final class RcloneUpload: BlobUpload, @unchecked Sendable {
       return piece
     }
     request.body = .stream(body, length: .unknown)
-    room.wait()
+    for _ in 1..<Self.depth { room.signal() }
     pieces.yield(
       ByteBuffer(
         string: "--\(boundary)\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\(name)\"\r\n"

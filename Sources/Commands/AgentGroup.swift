@@ -30,6 +30,6 @@ struct AgentRun: ParsableCommand {
     let log = ProcessLog.start("manager", level: level)
     let manager = try Manager(
       home: NetworkHome(configuration), plan: NetworkPlan(configuration), program: Detached.program(), log: log)
-    try awaitResult { try await manager.run() }
+    try Awaiting.result { try await manager.run() }
   }
 }

@@ -53,7 +53,7 @@ struct NetworkStatusVerb: ParsableCommand {
 
   func run() throws {
     let context = try NetworkContext(scope)
-    NetworkStatusText.write(try awaitResult { try await context.status() }, output.format)
+    NetworkStatusText.write(try Awaiting.result { try await context.status() }, output.format)
   }
 }
 
@@ -107,7 +107,7 @@ struct NetworkStop: ParsableCommand {
   func run() throws {
     let context = try NetworkContext(scope)
     if let node { _ = try context.plan.node(node) }
-    try awaitResult { [node] in
+    try Awaiting.result { [node] in
       do {
         if let node {
           try await context.client.stop(node)

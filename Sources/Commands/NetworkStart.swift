@@ -44,14 +44,14 @@ struct NetworkStarter {
   /// The manager runs: what was stopped is started again.
   /// - Throws: `network.running` when it was started with other settings.
   func join(_ manager: LockHolder, node: String?) throws {
-    let status = try awaitResult { try await context.client.status() }
+    let status = try Awaiting.result { try await context.client.status() }
     guard status.plan == context.plan else {
       throw GoudError(
         .networkRunning, "a network runs already in \(context.home.path), with other settings (\(manager))",
         hint: "stop it first: goud network stop", context: ["pid": "\(manager.pid)"])
     }
     for one in status.nodes where one.state == .stopped && (node ?? one.name) == one.name {
-      _ = try awaitResult { try await context.client.start(one.name) }
+      _ = try Awaiting.result { try await context.client.start(one.name) }
     }
   }
 
@@ -87,7 +87,7 @@ struct NetworkStarter {
     return place
   }
 
-  private var answers: Bool { (try? awaitResult { try await context.client.status() }) != nil }
+  private var answers: Bool { (try? Awaiting.result { try await context.client.status() }) != nil }
 
   /// Every port that a node is to have must be free, unless the node runs already.
   private func checkPorts() throws {
@@ -108,7 +108,7 @@ struct NetworkStarter {
     let deadline = ContinuousClock.now + .seconds(seconds)
     var told: Set<String> = []
     while true {
-      let status = try awaitResult { try await context.client.status() }
+      let status = try Awaiting.result { try await context.client.status() }
       if status.condition == .healthy || ContinuousClock.now >= deadline { return status }
       for node in status.nodes where node.state == .waiting {
         let text =

@@ -46,6 +46,6 @@ struct NodeRun: ParsableCommand {
       genesis: try genesis.map { try Descriptor.open($0, O_RDONLY).readAll(limit: 4 << 20) })
     if let logFile { try ProcessLog.follow(logFile) }
     let log = ProcessLog.start(name, level: try .parse(logLevel))
-    try awaitResult { try await NodeProcess(arguments, log: log).run() }
+    try Awaiting.result { try await NodeProcess(arguments, log: log).run() }
   }
 }

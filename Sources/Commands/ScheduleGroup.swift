@@ -51,7 +51,7 @@ struct ScheduleFiles {
       return Output.note("systemd does not run here; where it does: \(commands)")
     }
     for words in arguments {
-      let status = try awaitResult {
+      let status = try Awaiting.result {
         try await Subprocess.run(.name("systemctl"), arguments: Arguments(words), output: .discarded, error: .discarded)
           .terminationStatus
       }

@@ -34,13 +34,13 @@ struct VolumeExpandVerb: ParsableCommand {
     let catalog = VolumeCatalog(configuration)
     let chosen = try catalog.resolve(volume, holdingDatabase: false)
     let others = try catalog.list()
-    let plan = try awaitResult {
+    let plan = try Awaiting.result {
       try await ExpansionPlan.make(
         chosen, size: size, others: others, configuration: configuration, isRoot: geteuid() == 0)
     }
     if dryRun || plan.commands.isEmpty { return try show(plan) { Self.lines($0) } }
     let expansion = Expansion(plan, patience: .seconds(wait), cancellation: Signals.cancellation) { Output.note($0) }
-    try show(try awaitResult { try await expansion.run() }) { Self.lines($0) }
+    try show(try Awaiting.result { try await expansion.run() }) { Self.lines($0) }
   }
 
   private func show<Value: Encodable>(_ value: Value, _ lines: (Value) -> [String]) throws {

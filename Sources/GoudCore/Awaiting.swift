@@ -5,7 +5,7 @@ import Synchronization
 public enum Awaiting {
   /// - Parameter cancellation: cancels the task; it is waited for all the same.
   public static func result<Value: Sendable>(
-    of body: @Sendable @escaping () async throws -> Value, _ cancellation: Cancellation = Cancellation()
+    of body: @Sendable @escaping () async throws -> Value, _ cancellation: Cancellation? = nil
   ) throws -> Value {
     let outcome = Outcome<Value>()
     let done = DispatchSemaphore(value: 0)
@@ -17,8 +17,12 @@ public enum Awaiting {
       }
       done.signal()
     }
-    while done.wait(timeout: .now() + .milliseconds(100)) == .timedOut {
-      if cancellation.isCancelled { task.cancel() }
+    if let cancellation {
+      while done.wait(timeout: .now() + .milliseconds(100)) == .timedOut {
+        if cancellation.isCancelled { task.cancel() }
+      }
+    } else {
+      done.wait()
     }
     return try outcome.value.withLock { try $0!.get() }
   }
