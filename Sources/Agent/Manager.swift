@@ -20,8 +20,7 @@ public struct Manager: Sendable {
   /// - Parameter program: the `goud` that nodes are started with.
   /// - Throws: `network.running` when this home has a manager already; what `Founding.prepare` throws.
   public init(home: NetworkHome, plan: NetworkPlan, program: String, log: Logger) throws {
-    let founding = Founding(home: home, environment: plan.environment, nodes: plan.nodes.map(\.name))
-    network = try founding.prepare()
+    network = try Founding(home: home, plan: plan).prepare()
     do {
       lock = try DirectoryLock(home.run)
     } catch let error as GoudError where error.code == .volumeLocked {
@@ -34,8 +33,7 @@ public struct Manager: Sendable {
     self.log = log
     for note in network.notes { log.warning("\(note)") }
     supervisor = Supervisor(
-      ProcessLauncher(home: home, plan: plan, founding: founding, program: program), names: plan.nodes.map(\.name),
-      log: log)
+      try Launchers.make(home: home, plan: plan, program: program), names: plan.nodes.map(\.name), log: log)
   }
 
   /// Runs until SIGTERM or SIGINT, or until it is asked to stop the network. Only the latter ends the nodes.

@@ -16,6 +16,8 @@ actor Supervisor {
   static let firstWait = Duration.seconds(1)
   static let longestWait = Duration.seconds(30)
   static let steady = Duration.seconds(10)
+  /// How often it looks for nodes that others have started.
+  static let lookInterval = Duration.seconds(1)
 
   private let launcher: any NodeLauncher
   private let log: Logger
@@ -30,7 +32,11 @@ actor Supervisor {
     /// When to lose patience with a node that was told to stop.
     var patience: ContinuousClock.Instant?
     var killed = false
+    /// The network is being stopped for good.
+    var ending = false
     var wait = Supervisor.firstWait
+    /// When to see whether somebody else has started it.
+    var look = ContinuousClock.now
     var retry: ContinuousClock.Instant?
     var retryAt: Date?
     var restarts = 0
@@ -60,11 +66,25 @@ actor Supervisor {
     if let process = node.process {
       guard process.isRunning else { return ended(name, &node, process, now) }
       if !node.wanted { stop(name, &node, process, now) }
+    } else if let process = startedByHand(name, &node, now) {
+      log.notice("\(name) runs: somebody else has started it", metadata: ["pid": "\(process.pid)"])
     } else if node.wanted, node.retry.map({ $0 <= now }) ?? true {
       start(name, &node, now)
     } else if !node.wanted {
       (node.retry, node.retryAt) = (nil, nil)
     }
+  }
+
+  private func startedByHand(
+    _ name: String, _ node: inout Kept, _ now: ContinuousClock.Instant
+  ) -> ProcessID? {
+    guard launcher.isSharedWithOperator, !node.ending, now >= node.look else { return nil }
+    node.look = now + Self.lookInterval
+    guard let process = launcher.running(name) else { return nil }
+    (node.process, node.started, node.since, node.wanted) = (process, now, Date(), true)
+    (node.patience, node.killed, node.retry, node.retryAt) = (nil, false, nil, nil)
+    try? launcher.remember(name, stopped: false)
+    return process
   }
 
   private func start(_ name: String, _ node: inout Kept, _ now: ContinuousClock.Instant) {
@@ -84,18 +104,31 @@ actor Supervisor {
   private func stop(_ name: String, _ node: inout Kept, _ process: ProcessID, _ now: ContinuousClock.Instant) {
     guard let patience = node.patience else {
       node.patience = now + Self.stopTime
-      return process.signal(SIGTERM)
+      return tell(name, process, kill: false)
     }
     guard now > patience, !node.killed else { return }
     log.error("\(name) does not stop; it is killed", metadata: ["pid": "\(process.pid)"])
     node.killed = true
-    process.signal(SIGKILL)
+    tell(name, process, kill: true)
+  }
+
+  private func tell(_ name: String, _ process: ProcessID, kill: Bool) {
+    do {
+      try launcher.stop(name, process, kill: kill)
+    } catch {
+      log.error("could not stop \(name)", metadata: ["why": "\(error)"])
+    }
   }
 
   private func ended(_ name: String, _ node: inout Kept, _ process: ProcessID, _ now: ContinuousClock.Instant) {
     node.lastExit = launcher.ended(name, process)
     (node.process, node.since, node.patience) = (nil, nil, nil)
     guard node.wanted else { return log.notice("\(name) has stopped") }
+    if launcher.stoppedByHand(name, process) {
+      node.wanted = false
+      try? launcher.remember(name, stopped: true)
+      return log.notice("\(name) has been stopped by somebody else")
+    }
     log.error("\(name) has ended", metadata: ["how": "\(node.lastExit ?? "unknown")"])
     if let started = node.started, now - started >= Self.steady { node.wait = Self.firstWait }
     node.restarts += 1
@@ -130,21 +163,30 @@ actor Supervisor {
 
   /// Stops all of them for this run: the next manager starts them again.
   func stopAll() async throws {
-    for name in names { nodes[name]!.wanted = false }
+    try launcher.check()
+    for name in names { (nodes[name]!.wanted, nodes[name]!.ending) = (false, true) }
     while names.contains(where: { nodes[$0]?.process != nil }) { try await Task.sleep(for: Self.interval) }
+    for name in names { try launcher.remove(name) }
+    try launcher.removeShared()
   }
 
   /// The nodes that run, by name.
   var processes: [(String, ProcessID)] { names.compactMap { name in nodes[name]?.process.map { (name, $0) } } }
 
   func status(_ plan: NetworkPlan) -> [NetworkStatus.Node] {
-    plan.nodes.map { planned in
+    for name in names where launcher.isSharedWithOperator {
+      nodes[name]!.look = .now
+      look(after: name)
+    }
+    return plan.nodes.map { planned in
+      let container = launcher.container(planned.name)
       let kept = nodes[planned.name]
       let state: NetworkStatus.Node.State =
         kept?.process != nil
         ? (kept?.wanted == true ? .running : .stopping) : kept?.wanted == true ? .waiting : .stopped
       return NetworkStatus.Node(
-        name: planned.name, state: state, pid: kept?.process?.pid, since: kept?.since, restarts: kept?.restarts ?? 0,
+        name: planned.name, state: state, pid: kept?.process?.pid, container: container?.id,
+        since: container?.started ?? kept?.since, restarts: kept?.restarts ?? 0,
         lastExit: kept?.lastExit, retryAt: kept?.retryAt, url: plan.url(planned.httpPort, ""), volume: planned.volume)
     }
   }

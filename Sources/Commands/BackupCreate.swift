@@ -105,7 +105,7 @@ struct BackupCreate: ParsableCommand {
   }
 
   private func volumes(_ configuration: GoudConfiguration) throws -> [Volume] {
-    var found = try VolumeCatalog(configuration).resolve(volume)
+    var found = try VolumeCatalog.current(configuration).resolve(volume)
     if volume.isEmpty {
       // A node that never started has nothing to back up; one that lost its database must not pass unnoticed.
       for empty in try found.filter({ try FileSystem.names(in: $0.path).isEmpty }) {

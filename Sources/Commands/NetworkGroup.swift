@@ -30,16 +30,38 @@ struct NetworkContext: Sendable {
     client = ManagerClient(home)
   }
 
+  func launcher() throws -> any NodeLauncher {
+    try Launchers.make(home: home, plan: plan, program: try Detached.program())
+  }
+
   /// How things stand; also when nothing runs.
   func status() async throws -> NetworkStatus {
     do {
       return try await client.status()
     } catch let error as GoudError where error.code == .networkNotRunning {
-      let nodes = plan.nodes.map {
-        NetworkStatus.Node(name: $0.name, state: .stopped, url: plan.url($0.httpPort, ""), volume: $0.volume)
-      }
+      let nodes = try await withoutManager()
       return NetworkStatus(plan: plan, chain: nil, managerPid: nil, nodes: nodes)
     }
+  }
+}
+
+extension NetworkContext {
+  /// Containers go on without a manager.
+  private func withoutManager() async throws -> [NetworkStatus.Node] {
+    let launcher = plan.docker == nil ? nil : try launcher()
+    try launcher?.check()
+    var nodes: [NetworkStatus.Node] = []
+    for node in plan.nodes {
+      let url = plan.url(node.httpPort, "")
+      let process = launcher?.running(node.name)
+      let container = launcher?.container(node.name)
+      nodes.append(
+        NetworkStatus.Node(
+          name: node.name, state: process == nil ? .stopped : .running, pid: process?.pid, container: container?.id,
+          since: container?.started, url: url, volume: node.volume,
+          health: process == nil ? nil : await NodeClient().health("\(url)/health")))
+    }
+    return nodes
   }
 }
 
@@ -129,21 +151,23 @@ struct Orphans {
 
   /// - Parameter only: a node; nil: all.
   func stop(_ only: String?) async throws {
-    let launcher = ProcessLauncher(
-      home: context.home, plan: context.plan,
-      founding: Founding(
-        home: context.home, environment: context.plan.environment, nodes: context.plan.nodes.map(\.name)),
-      program: try Detached.program())
+    let launcher = try context.launcher()
+    try launcher.check()
     for node in context.plan.nodes.map(\.name) where only == nil || only == node {
-      guard let process = launcher.running(node) else { continue }
-      process.signal(SIGTERM)
+      guard let process = launcher.running(node) else {
+        if only == nil { try launcher.remove(node) }
+        continue
+      }
+      try launcher.stop(node, process, kill: false)
       let deadline = ContinuousClock.now + .seconds(20)
       while process.isRunning {
-        if ContinuousClock.now > deadline { process.signal(SIGKILL) }
+        if ContinuousClock.now > deadline { try launcher.stop(node, process, kill: true) }
         try await Task.sleep(for: .milliseconds(50))
       }
       _ = launcher.ended(node, process)
+      if only == nil { try launcher.remove(node) }
       Output.note("stopped \(node)")
     }
+    if only == nil { try launcher.removeShared() }
   }
 }

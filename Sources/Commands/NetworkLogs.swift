@@ -25,6 +25,7 @@ struct NetworkLogs: ParsableCommand {
         .nodeUnknown, "there is no node \(node)", hint: "known are \(known.joined(separator: ", "))",
         context: ["node": node])
     }
+    if context.plan.docker != nil && node != "manager" { return try containerLogs(context) }
     let names = node.map { [$0] } ?? known
     let width = names.map(\.count).max() ?? 0
     var followed = try names.map { name in
@@ -38,6 +39,30 @@ struct NetworkLogs: ParsableCommand {
       for index in followed.indices { try followed[index].more { Output.write($0) } }
       try Signals.cancellation.check()
       usleep(200_000)
+    }
+  }
+}
+
+extension NetworkLogs {
+  /// The containers' own logs, as `docker logs` shows them.
+  private func containerLogs(_ context: NetworkContext) throws {
+    guard let launcher = try context.launcher() as? DockerLauncher else { return }
+    let names = node.map { [$0] } ?? context.plan.nodes.map(\.name)
+    let width = names.map(\.count).max() ?? 0
+    func show(_ lines: Int, since: Double?) throws {
+      for name in names {
+        let prefix = names.count > 1 ? name.padding(toLength: width, withPad: " ", startingAt: 0) + " | " : ""
+        for line in try launcher.log(name, lines: lines, since: since) { Output.write(prefix + Output.printable(line)) }
+      }
+    }
+    var seen = Date().timeIntervalSince1970
+    try show(lines, since: nil)
+    while follow {
+      try Signals.cancellation.check()
+      usleep(500_000)
+      let now = Date().timeIntervalSince1970
+      try show(10_000, since: seen)
+      seen = now
     }
   }
 }

@@ -13,12 +13,15 @@ struct NetworkStart: ParsableCommand {
 
   @Argument(help: "A node that was stopped; none: all of them.") var node: String?
   @Option(help: ArgumentHelp("How long to wait for the nodes to be healthy.", valueName: "seconds")) var wait = 60
+  @Option(help: "What runs the nodes: process or docker. Default: RUNTIME, else what it was the last time.")
+  var runtime: String?
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     guard wait >= 0 else { throw GoudError(.usage, "--wait is not negative") }
-    let context = try NetworkContext(scope)
+    let flags = runtime.map { scope.flags.merging([.runtime: $0]) { $1 } } ?? scope.flags
+    let context = try NetworkContext(try GoudConfiguration.load(flags: flags))
     if let node { _ = try context.plan.node(node) }
     let start = NetworkStarter(context)
     if let manager = context.client.manager {
@@ -58,9 +61,9 @@ struct NetworkStarter {
   /// Founds the network when it is new, and starts the manager.
   /// - Throws: what founding throws; `node.port-in-use`; `network.start-failed` when the manager ends at once.
   func begin() throws {
-    let network = try Founding(
-      home: context.home, environment: context.plan.environment, nodes: context.plan.nodes.map(\.name)
-    ).prepare()
+    try checkRuntime()
+    let network = try Founding(home: context.home, plan: context.plan).prepare()
+    try context.configuration.runtime.remember(in: context.home.path)
     for note in network.notes { Output.note("note: \(note)") }
     try checkPorts()
     let log = context.home.log("manager")
@@ -82,9 +85,21 @@ struct NetworkStarter {
 
   /// The manager has another working directory: what was found from this one is named absolutely.
   private var place: [String: String] {
-    var place = ["GOUD_HOME": context.configuration.home]
+    var place = ["GOUD_HOME": context.configuration.home, "RUNTIME": context.configuration.runtime.rawValue]
     place["GOUD_CONFIG_DIR"] = context.configuration.directory?.path
     return place
+  }
+
+  /// Before anything is founded: the engine answers and has the image; the volumes are not another runtime's.
+  private func checkRuntime() throws {
+    try context.launcher().prepare()
+    guard context.plan.docker == nil else { return }
+    for node in context.plan.nodes {
+      guard (try? FileManager.default.destinationOfSymbolicLink(atPath: node.volume)) != nil else { continue }
+      throw GoudError(
+        .networkDiffers, "\(node.volume) is a Docker volume: the network's nodes have been containers so far",
+        hint: "start it with --runtime docker", context: ["path": node.volume])
+    }
   }
 
   private var answers: Bool { (try? Awaiting.result { try await context.client.status() }) != nil }

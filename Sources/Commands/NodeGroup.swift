@@ -1,6 +1,7 @@
 import ArgumentParser
 import GoudCore
 import Node
+import Runtime
 
 #if canImport(Glibc)
   import Glibc
@@ -10,7 +11,26 @@ import Node
 struct NodeGroup: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "node", abstract: "Run one node (goud network starts them all).", shouldDisplay: false,
-    subcommands: [NodeRun.self])
+    subcommands: [NodeRun.self, NodeHealthVerb.self])
+}
+
+/// What a container's health check runs: the image has neither a shell nor curl.
+struct NodeHealthVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "health", abstract: "Ask a node how it is; exit 0 when it serves, 14 when not.")
+
+  @Option(help: ArgumentHelp("Where it serves clients.", valueName: "host:port")) var http: String
+
+  func run() throws {
+    let address = try HostPort(parsing: http)
+    guard let health = try Awaiting.result(of: { await NodeClient().health("http://\(address)/health") }) else {
+      throw GoudError(.nodeNotReady, "no node answers at \(http)", hint: "see its log")
+    }
+    Output.write(health.status)
+    guard ["healthy", "degraded", "syncing"].contains(health.status) else {
+      throw GoudError(.nodeNotReady, "the node is \(health.status): \(health.reason ?? "")", hint: "see its log")
+    }
+  }
 }
 
 struct NodeRun: ParsableCommand {

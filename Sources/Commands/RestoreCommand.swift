@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import GoudCore
 import Recovery
+import Runtime
 import Volumes
 
 /// `goud restore`
@@ -62,6 +63,7 @@ struct RestoreCommand: ParsableCommand {
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
+    try DockerVolumes(configuration)?.refresh()
     if settle { return try settle(configuration) }
     try rollback ? rollBack(configuration) : restore(configuration)
   }
@@ -86,6 +88,10 @@ struct RestoreCommand: ParsableCommand {
     let source = try RestoreSource.archive(
       path, bytes: bytes, allowUnverified: allowUnverified, cancellation: Signals.cancellation,
       progress: progress.sink(output))
+    if to == nil, let volumes = try DockerVolumes(try own(source, configuration)) {
+      try volumes.refuseForeignUsers()
+      try volumes.refresh(creating: !dryRun)
+    }
     var restore = Restore(try request(source, configuration), from: source)
     restore.cancellation = Signals.cancellation
     restore.progress = progress.sink(output)

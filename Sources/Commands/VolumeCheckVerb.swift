@@ -21,7 +21,7 @@ struct VolumeCheckVerb: ParsableCommand {
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
-    let catalog = VolumeCatalog(configuration)
+    let catalog = try VolumeCatalog.current(configuration)
     let chosen = try catalog.resolve(volumes)
     var inspector = VolumeInspector(configuration)
     inspector.cancellation = Signals.cancellation

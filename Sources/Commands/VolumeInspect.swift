@@ -17,7 +17,7 @@ struct VolumeInspect: ParsableCommand {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
     var inspector = VolumeInspector(configuration)
     inspector.cancellation = Signals.cancellation
-    let (seen, fault) = try inspector.inspect(try VolumeCatalog(configuration).resolve(volume))
+    let (seen, fault) = try inspector.inspect(try VolumeCatalog.current(configuration).resolve(volume))
     switch output.format {
     case .json: Output.write(try Output.json(seen))
     case .table: Output.write(InspectionText(seen).text)

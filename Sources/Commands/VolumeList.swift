@@ -12,7 +12,7 @@ struct VolumeList: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let catalog = VolumeCatalog(try GoudConfiguration.load(flags: scope.flags))
+    let catalog = try VolumeCatalog.current(try GoudConfiguration.load(flags: scope.flags))
     let volumes = try catalog.list().map { try VolumeSummary($0, cancellation: Signals.cancellation) }
     switch output.format {
     case .json: Output.write(try Output.json(volumes))

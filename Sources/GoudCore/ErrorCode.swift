@@ -122,6 +122,15 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case networkStartFailed = "network.start-failed"
   case nodeUnknown = "network.unknown-node"
 
+  // A container engine
+  case engineUnreachable = "engine.unreachable"
+  case enginePermission = "engine.permission-denied"
+  case engineFailed = "engine.failed"
+  case engineImageMissing = "engine.image-missing"
+  case engineNameTaken = "engine.name-taken"
+  case engineVolumeInUse = "engine.volume-in-use"
+  case engineVolumeUnreachable = "engine.volume-unreachable"
+
   // A node's HTTP side: what is wrong with a request
   case requestMalformed = "request.malformed"
   case requestInvalid = "request.invalid"
@@ -193,7 +202,10 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .networkNotFounded, .nodeUnknown, .scheduleNotFound: .notFound
     case .networkNotRunning: .unreachable
     case .networkRunning: .locked
-    case .networkStartFailed: .failed
+    case .networkStartFailed, .engineFailed: .failed
+    case .engineUnreachable, .enginePermission, .engineVolumeUnreachable: .unreachable
+    case .engineImageMissing: .notFound
+    case .engineNameTaken, .engineVolumeInUse: .refused
     }
   }
 
@@ -223,7 +235,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     switch self {
     case .volumeLocked, .volumeBusy, .snapshotUnstable, .volumeFileChanged, .interrupted, .terminated: true
     case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority, .volumeProviderTimeout: true
-    case .blobUnreachable: true
+    case .blobUnreachable, .engineUnreachable: true
     default: false
     }
   }

@@ -27,6 +27,15 @@ public struct Founding: Sendable {
   let home: NetworkHome
   let environment: String
   let nodes: [String]
+  /// Where volumes are made when the nodes are containers.
+  var engineVolumes: DockerVolumes?
+
+  /// - Throws: `engine.unreachable` when `DOCKER_HOST` names no unix socket.
+  public init(home: NetworkHome, plan: NetworkPlan) throws {
+    self.init(home: home, environment: plan.environment, nodes: plan.nodes.map(\.name))
+    guard plan.docker != nil else { return }
+    engineVolumes = DockerVolumes(engine: try EngineClient(), home: home, environment: environment, nodes: nodes)
+  }
 
   public init(home: NetworkHome, environment: String, nodes: [String]) {
     self.home = home
@@ -42,9 +51,10 @@ public struct Founding: Sendable {
     try home.create()
     let lock = try DirectoryLock(home.path)
     defer { withExtendedLifetime(lock) {} }
+    try engineVolumes?.refresh()
     var record = try NetworkRecord.read(home)
     if record == nil {
-      let present = try nodes.filter { try FileSystem.status(home.volume($0)) != nil }
+      let present = try nodes.filter { try isPresent($0) }
       record = present.isEmpty ? try found() : try Adoption(self).adopt(present)
     }
     guard var record else { throw GoudError(.internalFault, "no network was made") }
@@ -106,7 +116,7 @@ public struct Founding: Sendable {
   private func makeVolumes(_ record: NetworkRecord) throws -> [String] {
     var missing: [String] = []
     for node in nodes {
-      guard try FileSystem.status(home.volume(node)) != nil else {
+      guard try isPresent(node) else {
         missing.append(node)
         continue
       }
@@ -121,6 +131,12 @@ public struct Founding: Sendable {
     return missing.map { "the volume of \($0) was gone; it is made anew and filled by its peers" }
   }
 
+  /// A Docker volume that somebody made and left empty is none yet.
+  private func isPresent(_ node: String) throws -> Bool {
+    guard let engineVolumes else { return try FileSystem.status(home.volume(node)) != nil }
+    return try !engineVolumes.isEmpty(node)
+  }
+
   private func lost() -> GoudError {
     GoudError(
       .networkLost, "every volume of the network is gone from \(home.volumes)",
@@ -129,7 +145,8 @@ public struct Founding: Sendable {
   }
 
   private func makeVolume(_ node: String, beginning: [UInt8]?) throws {
-    let building = "\(home.volumes)/.\(node)_data.new"
+    let place = try engineVolumes?.create(node) ?? home.volume(node)
+    let building = "\(FileSystem.parent(of: place))/.\(node)_data.new"
     try? FileManager.default.removeItem(atPath: building)
     try NetworkHome.create(building)
     try ValidatorKey(path: home.key(node)).write(to: "\(building)/validator_key")
@@ -137,7 +154,7 @@ public struct Founding: Sendable {
       try VolumeStanding(.member, beginning: beginning, reason: "founded").write(in: building)
     }
     KillPoint.reached("volume of \(node) is written")
-    try Self.rename(building, home.volume(node))
+    try Self.rename(building, place)
     KillPoint.reached("volume of \(node) is made")
   }
 

@@ -11,7 +11,18 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
     public let volume: String
   }
 
+  /// What containers are made with.
+  public struct Docker: Sendable, Hashable, Codable {
+    public let image: String
+    /// MiB; 0: no limit.
+    public let memory: Int
+    /// Percent of one processor; 0: no limit.
+    public let cpu: Int
+  }
+
   public let environment: String
+  /// nil: the nodes are processes.
+  public let docker: Docker?
   public let address: String
   public let managerPort: Int
   public let writeAcks: Int?
@@ -22,6 +33,9 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
   public init(_ configuration: GoudConfiguration) throws {
     let home = NetworkHome(configuration)
     environment = configuration.environment
+    docker =
+      configuration.runtime == .docker
+      ? Docker(image: configuration.dockerImage, memory: configuration.nodeMemory, cpu: configuration.nodeCPU) : nil
     address = configuration.bindAddress
     managerPort = configuration.managerPort
     writeAcks = configuration.writeAcks
@@ -79,6 +93,7 @@ extension NetworkPlan {
   /// The default ports, for tests.
   init(environment: String, nodes: [String]) {
     self.environment = environment
+    docker = nil
     address = "127.0.0.1"
     managerPort = 8080
     writeAcks = nil

@@ -16,6 +16,8 @@ public struct NetworkStatus: Sendable, Codable {
     public var name: String
     public var state: State
     public var pid: Int32?
+    /// The id of its container.
+    public var container: String?
     public var since: Date?
     /// How often it was started again after it had ended by itself, in this manager's life.
     public var restarts: Int
@@ -31,12 +33,14 @@ public struct NetworkStatus: Sendable, Codable {
     public var lag: UInt64?
 
     public init(
-      name: String, state: State, pid: Int32? = nil, since: Date? = nil, restarts: Int = 0, lastExit: String? = nil,
-      retryAt: Date? = nil, url: String, volume: String, health: NodeHealth? = nil, lag: UInt64? = nil
+      name: String, state: State, pid: Int32? = nil, container: String? = nil, since: Date? = nil, restarts: Int = 0,
+      lastExit: String? = nil, retryAt: Date? = nil, url: String, volume: String, health: NodeHealth? = nil,
+      lag: UInt64? = nil
     ) {
       self.name = name
       self.state = state
       self.pid = pid
+      self.container = container
       self.since = since
       self.restarts = restarts
       self.lastExit = lastExit

@@ -25,6 +25,10 @@
 /// | `NODE_PEER_PORT` | port of the first node; the next has the next | `9001` | 1…65000 |
 /// | `WRITE_ACKS` | nodes; `0`: a majority | `0` | 0…64 |
 /// | `NODES` | names, separated by spaces | `node1 node2 node3` | `[a-z0-9][a-z0-9_-]*` each |
+/// | `RUNTIME` | word; what the home was started with last | `process` | `process`, `docker` |
+/// | `DOCKER_IMAGE` | image | `goud:latest` | |
+/// | `NODE_MEMORY_MIB` | MiB of a container; `0`: no limit | `0` | 0…1048576 |
+/// | `NODE_CPU_PERCENT` | percent of one processor, of a container; `0`: no limit | `0` | 0…100000 |
 public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case home = "GOUD_HOME"
   case environment = "GOUD_ENVIRONMENT"
@@ -46,6 +50,10 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case nodePeerPort = "NODE_PEER_PORT"
   case writeAcks = "WRITE_ACKS"
   case nodes = "NODES"
+  case runtime = "RUNTIME"
+  case dockerImage = "DOCKER_IMAGE"
+  case nodeMemory = "NODE_MEMORY_MIB"
+  case nodeCPU = "NODE_CPU_PERCENT"
 
   /// The flag that sets it; nil when none does.
   public var flag: String? {
@@ -53,6 +61,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .environment: "--env"
     case .backupDirectory: "-d"
     case .backupCompression: "--compression"
+    case .runtime: "--runtime"
     default: nil
     }
   }
@@ -77,6 +86,9 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .nodePeerPort: "9001"
     case .writeAcks: "0"
     case .nodes: "node1 node2 node3"
+    case .runtime: "process"
+    case .dockerImage: "goud:latest"
+    case .nodeMemory, .nodeCPU: "0"
     }
   }
 
@@ -98,13 +110,17 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .managerPort: .integer(1...65535)
     case .nodeHTTPPort, .nodePeerPort: .integer(1...65000)
     case .writeAcks: .integer(0...64)
+    case .runtime: .word(NodeRuntime.allCases.map(\.rawValue))
+    case .dockerImage: .image
+    case .nodeMemory: .integer(0...1_048_576)
+    case .nodeCPU: .integer(0...100_000)
     }
   }
 }
 
 /// What a value may be, and its one spelling.
 enum ConfigurationKind {
-  case path, absolutePath, name, names, assignments, address, boolean
+  case path, absolutePath, name, names, assignments, address, boolean, image
   case integer(ClosedRange<Int>)
   case word([String])
 
@@ -118,6 +134,7 @@ enum ConfigurationKind {
     case .assignments: Self.assignments(text)
     case .address: !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x2f } ? text : nil
     case .boolean: Self.boolean(text)
+    case .image: text.isName(further: "-._/:@ABCDEFGHIJKLMNOPQRSTUVWXYZ") ? text : nil
     case .integer(let range): Int(text).flatMap { range.contains($0) ? "\($0)" : nil }
     case .word(let words): words.contains(text) ? text : nil
     }
@@ -133,6 +150,7 @@ enum ConfigurationKind {
     case .names: "a list of different names of a-z, 0-9, - and _, separated by spaces"
     case .boolean: "true or false"
     case .assignments: "one identifier, or NODE=IDENTIFIER for different nodes, separated by spaces"
+    case .image: "the name of a container image"
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .word(let words): "one of \(words.joined(separator: ", "))"
     }

@@ -138,6 +138,17 @@ extension GoudConfiguration {
   public var volumeCriticalPercent: Int { Int(self[.volumeCriticalPercent].text)! }
   public var nodes: [String] { self[.nodes].text.split(separator: " ").map(String.init) }
 
+  public var dockerImage: String { self[.dockerImage].text }
+  /// MiB; 0: no limit.
+  public var nodeMemory: Int { Int(self[.nodeMemory].text)! }
+  /// Percent of one processor; 0: no limit.
+  public var nodeCPU: Int { Int(self[.nodeCPU].text)! }
+  /// What is set; else what the network was started with last.
+  public var runtime: NodeRuntime {
+    let remembered = self[.runtime].origin == .fallback ? NodeRuntime.remembered(in: environmentHome) : nil
+    return remembered ?? NodeRuntime(rawValue: self[.runtime].text)!
+  }
+
   /// `$GOUD_HOME/<environment>/volumes`: where volumes are known by name.
   /// Everything of the environment but its backups.
   public var environmentHome: String { "\(home)/\(environment)" }

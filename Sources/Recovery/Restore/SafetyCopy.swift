@@ -36,7 +36,8 @@ public struct SafetyCopy: Sendable, Hashable {
       let volume = name[name.index(after: name.startIndex)..<range.lowerBound]
       return volume.isEmpty ? nil : String(volume)
     }
-    return try Set(names).sorted().map { try VolumePlace("\(directory)/\($0)") }
+    let linked = try VolumePlace.linked(in: directory).filter { try !all(of: $0).isEmpty }
+    return try Set(names).sorted().map { try VolumePlace("\(directory)/\($0)") } + linked
   }
 
   func isNewer(than other: SafetyCopy) -> Bool {

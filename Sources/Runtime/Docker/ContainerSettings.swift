@@ -1,0 +1,74 @@
+import Crypto
+import Foundation
+import GoudCore
+
+/// What a node's container is made with.
+struct ContainerSettings {
+  let plan: NetworkPlan
+  let settings: NetworkPlan.Docker
+  let home: NetworkHome
+
+  /// The body of `POST /containers/create`. A node listens on the ports that are published, in a network where the
+  /// others go by their names; its root is read-only, and it has no privileges.
+  func body(_ node: NetworkPlan.Node, volume: String, network: String) throws -> [String: Any] {
+    // The container's user is another one; who may read it is decided by the directories above it.
+    guard chmod(home.genesis, 0o644) == 0 else { throw GoudError.system("set the mode of", home.genesis) }
+    let ports = [node.httpPort, node.peerPort]
+    var host: [String: Any] = [
+      "RestartPolicy": ["Name": "unless-stopped"],
+      "NetworkMode": network,
+      "PortBindings": Dictionary(
+        uniqueKeysWithValues: ports.map { ("\($0)/tcp", [["HostIp": plan.address, "HostPort": "\($0)"]]) }),
+      "Mounts": [
+        ["Type": "volume", "Source": volume, "Target": DockerLauncher.data],
+        ["Type": "bind", "Source": home.genesis, "Target": DockerLauncher.genesis, "ReadOnly": true],
+      ],
+      "ReadonlyRootfs": true, "Tmpfs": ["/tmp": ""], "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"],
+      "LogConfig": ["Type": "json-file", "Config": ["max-size": "10m", "max-file": "5"]],
+    ]
+    if settings.memory > 0 { host["Memory"] = settings.memory << 20 }
+    if settings.cpu > 0 { host["NanoCpus"] = settings.cpu * 10_000_000 }
+    return [
+      "Image": settings.image, "Cmd": command(node), "Hostname": node.name,
+      "Labels": [EngineLabel.environment: plan.environment, EngineLabel.node: node.name],
+      "ExposedPorts": Dictionary(uniqueKeysWithValues: ports.map { ("\($0)/tcp", [String: String]()) }),
+      "Healthcheck": [
+        "Test": ["CMD", "/usr/bin/goud", "node", "health", "--http", "127.0.0.1:\(node.httpPort)"],
+        "Interval": 10_000_000_000, "Timeout": 5_000_000_000, "Retries": 3, "StartPeriod": 30_000_000_000,
+      ],
+      "HostConfig": host,
+      "NetworkingConfig": ["EndpointsConfig": [network: ["Aliases": [node.name]]]],
+    ]
+  }
+
+  private func command(_ node: NetworkPlan.Node) -> [String] {
+    var arguments = [
+      "node", "run", "--name", node.name, "--data", DockerLauncher.data, "--http", "0.0.0.0:\(node.httpPort)",
+      "--listen", "0.0.0.0:\(node.peerPort)", "--genesis", DockerLauncher.genesis,
+    ]
+    for peer in plan.nodes where peer != node { arguments += ["--peer", "\(peer.name)=\(peer.name):\(peer.peerPort)"] }
+    if let writeAcks = plan.writeAcks { arguments += ["--write-acks", "\(writeAcks)"] }
+    return arguments
+  }
+
+  static func digest(_ body: [String: Any], image: String) -> String {
+    let data = (try? JSONSerialization.data(withJSONObject: body, options: [.sortedKeys])) ?? Data()
+    return Hex.text(Array(SHA256.hash(data: data + Data(image.utf8))).prefix(16).map { $0 })
+  }
+}
+
+/// The engine's log stream: frames of 8 bytes (stream, three zeros, length, big-endian) and text.
+enum LogFrames {
+  static func lines(_ data: Data) -> [String] {
+    let bytes = [UInt8](data)
+    var text: [UInt8] = []
+    var offset = 0
+    while offset + 8 <= bytes.count {
+      let length = bytes[offset + 4..<offset + 8].reduce(0) { $0 << 8 | Int($1) }
+      let end = min(offset + 8 + length, bytes.count)
+      text += bytes[offset + 8..<end]
+      offset = end
+    }
+    return text.split(separator: 10).map { String(decoding: $0, as: UTF8.self) }
+  }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import GoudCore
+import Volumes
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The Docker volumes of an environment's nodes, made known in `$GOUD_HOME/<environment>/volumes` by links to their
+/// data: `node1_data` → `/var/lib/docker/volumes/node1_data/_data`. Everything that works on volumes follows them.
+///
+/// A node's volume is the one that carries this environment's labels; else the one that compose made under this name
+/// in whatever project, that bears the name, or that the node's container has mounted at `/data`.
+public struct DockerVolumes: Sendable {
+  let engine: EngineClient
+  let home: NetworkHome
+  let environment: String
+  let nodes: [String]
+
+  /// nil when the environment's nodes are not containers.
+  public init?(_ configuration: GoudConfiguration) throws {
+    guard configuration.runtime == .docker else { return nil }
+    engine = try EngineClient()
+    home = NetworkHome(configuration)
+    environment = configuration.environment
+    nodes = configuration.nodes
+  }
+
+  init(engine: EngineClient, home: NetworkHome, environment: String, nodes: [String]) {
+    self.engine = engine
+    self.home = home
+    self.environment = environment
+    self.nodes = nodes
+  }
+
+  /// Makes the links agree with the engine's volumes.
+  /// - Parameter creating: makes the volumes that are missing, empty.
+  /// - Throws: `engine.…`, `volume.ambiguous`.
+  public func refresh(creating: Bool = false) throws {
+    let volumes = try list()
+    let containers = try containers()
+    try home.create()
+    for node in nodes {
+      if let volume = try find(node, volumes, containers) {
+        try link(node, volume)
+      } else if creating {
+        _ = try create(node)
+      } else if let status = try FileSystem.status(home.volume(node)), status.isLink {
+        try FileManager.default.removeItem(atPath: home.volume(node))
+      }
+    }
+  }
+
+  /// Whether nothing is in the node's volume, or there is none.
+  func isEmpty(_ node: String) throws -> Bool {
+    guard let path = FileSystem.realPath(home.volume(node)) else { return true }
+    return try FileSystem.names(in: path).isEmpty
+  }
+
+  /// Makes the node's volume, unless there is one, and links it.
+  /// - Returns: the path of its data.
+  func create(_ node: String) throws -> String {
+    let volumes = try list()
+    let volume = try find(node, volumes, try containers()) ?? make(node, volumes)
+    try link(node, volume)
+    return volume.mountpoint
+  }
+
+  private func make(_ node: String, _ volumes: [EngineVolume]) throws -> EngineVolume {
+    let name = "\(node)_data"
+    if let other = volumes.first(where: { $0.name == name }) {
+      throw GoudError(
+        .engineNameTaken,
+        "the Docker volume \(name) belongs to the environment \(other.label(EngineLabel.environment) ?? "of another")",
+        hint: "rename the node in NODES, or use another engine (DOCKER_HOST)", context: ["volume": name])
+    }
+    let (_, answer) = try engine.call(
+      .POST, "/volumes/create",
+      ["Name": name, "Labels": [EngineLabel.environment: environment, EngineLabel.node: node]])
+    return try EngineClient.decode(answer, "/volumes/create")
+  }
+
+  /// - Throws: `engine.volume-in-use` when a running container that is not the node's has the volume.
+  public func refuseForeignUsers() throws {
+    let volumes = try list()
+    let containers = try containers()
+    for node in nodes {
+      guard let volume = try find(node, volumes, containers) else { continue }
+      for one in containers where one.mounts(volume.name) && !isOwn(one, node) {
+        guard ["running", "paused", "restarting"].contains(one.state) else { continue }
+        throw GoudError(
+          .engineVolumeInUse, "the Docker volume \(volume.name) is in use by the container \(one.name)",
+          hint: "stop it: docker stop \(one.name)", context: ["volume": volume.name, "container": one.name])
+      }
+    }
+  }
+
+  /// The name in the engine of the node's volume.
+  func name(_ node: String) throws -> String {
+    guard let volume = try find(node, try list(), try containers()) else {
+      throw GoudError(.volumeNotFound, "there is no Docker volume of \(node)", hint: "goud network start makes it")
+    }
+    return volume.name
+  }
+
+  // MARK: - What the engine has
+
+  private func list() throws -> [EngineVolume] { try engine.get("/volumes", EngineVolumeList.self)?.volumes ?? [] }
+
+  func containers() throws -> [EngineContainer] { try engine.get("/containers/json?all=1") ?? [] }
+
+  func isOwn(_ container: EngineContainer, _ node: String) -> Bool {
+    container.labels?[EngineLabel.environment] == environment && container.labels?[EngineLabel.node] == node
+  }
+
+  func find(_ node: String, _ volumes: [EngineVolume], _ containers: [EngineContainer]) throws -> EngineVolume? {
+    let own = volumes.filter {
+      $0.label(EngineLabel.environment) == environment && $0.label(EngineLabel.node) == node
+    }
+    let name = "\(node)_data"
+    let found =
+      own.isEmpty
+      ? volumes.filter { volume in
+        guard [nil, environment].contains(volume.label(EngineLabel.environment)) else { return false }
+        let mounted = containers.contains { one in
+          isOwn(one, node) && (one.mounts ?? []).contains { $0.name == volume.name && $0.destination == "/data" }
+        }
+        return volume.name == name || volume.label(EngineLabel.composeVolume) == name || mounted
+      } : own
+    guard found.count < 2 else {
+      let names = found.map { volume in
+        volume.label(EngineLabel.composeProject).map { "\(volume.name) (project \($0))" } ?? volume.name
+      }.sorted()
+      throw GoudError(
+        .volumeAmbiguous, "\(name) could be any of the Docker volumes \(names.joined(separator: ", "))",
+        hint: "remove what is not used (docker volume rm), or name a path: goud volume inspect NAME=PATH")
+    }
+    return found.first
+  }
+
+  private func link(_ node: String, _ volume: EngineVolume) throws {
+    guard access(volume.mountpoint, R_OK | W_OK | X_OK) == 0 else {
+      throw GoudError(
+        .engineVolumeUnreachable,
+        "the data of the Docker volume \(volume.name) cannot be reached: \(volume.mountpoint)",
+        hint: "run goud as root, on the machine of the engine", context: ["path": volume.mountpoint])
+    }
+    let path = home.volume(node)
+    if let status = try FileSystem.status(path) {
+      guard status.isLink else {
+        throw GoudError(
+          .networkDiffers, "\(path) is a directory: the network's nodes have been processes so far",
+          hint: "start it with --runtime process, or move \(home.path) away", context: ["path": path])
+      }
+      if (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) == volume.mountpoint { return }
+      try FileManager.default.removeItem(atPath: path)
+    }
+    guard symlink(volume.mountpoint, path) == 0 else { throw GoudError.system("link", path) }
+  }
+}

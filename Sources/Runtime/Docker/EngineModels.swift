@@ -1,0 +1,81 @@
+import Foundation
+
+/// Names are the engine's own, but for their first letter (`EngineClient.decode`).
+
+/// A volume as the engine lists it.
+struct EngineVolume: Decodable, Sendable {
+  let name: String
+  let mountpoint: String
+  let labels: [String: String]?
+
+  func label(_ key: String) -> String? { labels?[key] }
+}
+
+struct EngineVolumeList: Decodable { let volumes: [EngineVolume]? }
+
+/// A container as the engine lists it.
+struct EngineContainer: Decodable, Sendable {
+  struct Mount: Decodable, Sendable {
+    let name: String?
+    let destination: String
+  }
+  let id: String
+  let names: [String]?
+  let labels: [String: String]?
+  /// `created`, `running`, `restarting`, `exited` …
+  let state: String
+  let mounts: [Mount]?
+
+  var name: String { names?.first.map { String($0.drop { $0 == "/" }) } ?? String(id.prefix(12)) }
+  func mounts(_ volume: String) -> Bool { (mounts ?? []).contains { $0.name == volume } }
+}
+
+/// What the engine says of one container.
+struct EngineInspection: Decodable, Sendable {
+  struct State: Decodable, Sendable {
+    let status: String
+    let running: Bool
+    let restarting: Bool
+    let pid: Int32
+    let exitCode: Int
+    let startedAt: String
+  }
+  struct Config: Decodable, Sendable {
+    let labels: [String: String]?
+    let user: String?
+  }
+  let id: String
+  let name: String?
+  let state: State
+  let config: Config
+
+  /// When its process began.
+  var started: Date? {
+    // The engine gives nanoseconds, which the formatter does not take.
+    let text = state.startedAt.prefix { $0 != "." }
+    return ISO8601DateFormatter().date(from: text.hasSuffix("Z") ? String(text) : "\(text)Z")
+  }
+}
+
+struct EngineImage: Decodable, Sendable {
+  struct Config: Decodable, Sendable { let user: String? }
+  let id: String
+  let config: Config?
+
+  /// The numeric user and group that its containers run as; root's when it names none.
+  var owner: (user: UInt32, group: UInt32) {
+    let parts = (config?.user ?? "").split(separator: ":").map { UInt32($0) }
+    let user = parts.first.flatMap { $0 } ?? 0
+    return (user, parts.count > 1 ? parts[1] ?? user : user)
+  }
+}
+
+/// The labels of what Goud makes in an engine.
+enum EngineLabel {
+  static let environment = "chain.goud.environment"
+  static let node = "chain.goud.node"
+  /// A digest of what the container was made with.
+  static let settings = "chain.goud.settings"
+  static let composeVolume = "com.docker.compose.volume"
+  static let composeProject = "com.docker.compose.project"
+}
