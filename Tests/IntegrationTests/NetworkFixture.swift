@@ -9,6 +9,8 @@ struct NetworkFixture: Sendable {
   /// The manager's port; the nodes' follow.
   let ports: (manager: Int, http: Int, peer: Int)
   let nodes: [String]
+  /// Settings beside those that say where it is.
+  var further: [String: String] = [:]
 
   var home: String { "\(fixture.home)/local" }
   var urls: [String] { nodes.indices.map { "http://127.0.0.1:\(ports.http + $0)" } }
@@ -20,16 +22,17 @@ struct NetworkFixture: Sendable {
     [
       "NODES": nodes.joined(separator: " "), "MANAGER_PORT": "\(ports.manager)", "NODE_HTTP_PORT": "\(ports.http)",
       "NODE_PEER_PORT": "\(ports.peer)",
-    ]
+    ].merging(further) { $1 }
   }
 
   /// - Parameter started: whether `body` finds it running and healthy.
   static func with<Result: Sendable>(
-    nodes count: Int = 3, started: Bool = true, _ body: (NetworkFixture) async throws -> Result
+    nodes count: Int = 3, started: Bool = true, settings: [String: String] = [:],
+    _ body: (NetworkFixture) async throws -> Result
   ) async throws -> Result {
     try await Fixture.with { fixture in
       let network = NetworkFixture(
-        fixture: fixture, ports: try freePorts(count), nodes: (1...count).map { "node\($0)" })
+        fixture: fixture, ports: try freePorts(count), nodes: (1...count).map { "node\($0)" }, further: settings)
       do {
         if started { try await network.start() }
         let result = try await body(network)

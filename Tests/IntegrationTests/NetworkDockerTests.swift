@@ -1,0 +1,171 @@
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+
+/// Nodes as containers of a real Docker Engine. Needs root and `docker.io`.
+@Suite(.serialized) struct NetworkDockerTests {
+  private func with(
+    nodes: Int = 3, started: Bool = true, _ body: @Sendable (NetworkFixture, DockerEngine) async throws -> Void
+  ) async throws {
+    try await DockerEngine.with { engine in
+      let settings = engine.environment.merging(["RUNTIME": "docker"]) { $1 }
+      try await NetworkFixture.with(nodes: nodes, started: started, settings: settings) { try await body($0, engine) }
+    }
+  }
+
+  private func backUp(_ network: NetworkFixture) async throws -> String {
+    let made = try await network.goud("backup", "create", "--format", "json")
+    try #require(made.status == 0, "\(made.errors)")
+    let json = try JSONSerialization.jsonObject(with: Data(made.output.utf8)) as? [String: Any]
+    return try #require(json?["archive"] as? String)
+  }
+
+  /// What `start`, `status`, `stop` and `logs` do, whatever runs the nodes.
+  @Test(arguments: ["process", "docker"]) func theSameCommandsDoTheSame(_ runtime: String) async throws {
+    try await DockerEngine.with { engine in
+      let settings = engine.environment.merging(["RUNTIME": runtime]) { $1 }
+      try await NetworkFixture.with(settings: settings) { network in
+        let status = try await network.status()
+        #expect(status.condition == "healthy")
+        #expect(status.nodes.map { $0.health?.role } == ["authority", "follower", "follower"])
+        #expect(try await network.underLoad(seconds: 2).acknowledged > 0)
+        try await network.nothingIsLost()
+        let listed = try await network.goud("volume", "list")
+        for node in network.nodes { #expect(listed.output.contains("\(node)_data")) }
+        #expect(try await network.goud("network", "logs", "node1", "-n", "2").output.split(separator: "\n").count == 2)
+        #expect(try await network.goud("network", "stop", "node2").status == 0)
+        #expect(try await network.status().node("node2").state == "stopped")
+        #expect(try await network.goud("network", "start", "node2", "--wait", "240").status == 0)
+        try await network.waitUntil("the nodes to be even") { $0.isEven }
+        let first = try #require(try await network.status().node("node1").pid)
+        kill(first, SIGKILL)
+        try await network.waitUntil("node1 to be back") { status in
+          let node = try status.node("node1")
+          return status.condition == "healthy" && node.pid != first
+        }
+        #expect(try await network.goud("network", "stop").status == 0)
+        #expect(try await network.status().condition == "stopped")
+        #expect(kill(first, 0) != 0)
+        #expect(try await network.goud("network", "start", "--wait", "240").status == 0)
+        try await network.nothingIsLost()
+      }
+    }
+  }
+
+  /// The guide's scenario 1.
+  @Test func aContainerThatIsStoppedAndStartedByHandSyncsFromItsPeers() async throws {
+    try await with { network, engine in
+      try await engine.docker("stop", "node1")
+      try await network.waitUntil("node1 to be stopped") { try $0.node("node1").state == "stopped" }
+      let other = try await engine.starts("node2")
+      try await engine.docker("start", "node1")
+      try await network.waitUntil("the nodes to be even") { $0.isEven }
+      #expect(try await engine.starts("node2") == other)
+      #expect(try await network.underLoad(seconds: 1).acknowledged > 0)
+      try await network.nothingIsLost()
+    }
+  }
+
+  /// The guide's scenario 3; the backup before it restarts nobody.
+  @Test func aVolumeThatIsRemovedIsRestored() async throws {
+    try await with { network, engine in
+      #expect(
+        try await engine.docker("volume", "ls", "-q").split(separator: "\n")
+          == ["node1_data", "node2_data", "node3_data"])
+      try await network.underLoad(seconds: 2)
+      var before: [String] = []
+      for node in network.nodes { before.append(try await engine.starts(node)) }
+      let archive = try await backUp(network)
+      var after: [String] = []
+      for node in network.nodes { after.append(try await engine.starts(node)) }
+      #expect(after == before, "a backup restarts nobody")
+
+      #expect(try await network.goud("network", "stop").status == 0)
+      try await engine.docker("volume", "rm", "node1_data")
+      let restored = try await network.goud("restore", archive, "--yes")
+      #expect(restored.status == 0, "\(restored.errors)")
+      try await network.start()
+      try await network.nothingIsLost()
+      let root = try await Programs.run("stat", ["-c", "%u %a", "\(engine.volumes)/node1_data/_data"])
+      #expect(root.output == "10001 700\n")
+    }
+  }
+
+  @Test func aRestoreUnderRunningContainersPausesAndStartsThem() async throws {
+    try await with { network, engine in
+      try await network.underLoad(seconds: 1)
+      let archive = try await backUp(network)
+      let restored = try await network.goud("restore", archive, "--yes", "--volume", "node3")
+      #expect(restored.status == 0, "\(restored.errors)")
+      try await network.waitUntil("the nodes to be even") { $0.isEven }
+      try await network.nothingIsLost()
+    }
+  }
+
+  @Test func whatStandsInTheWayIsNamedAndNothingIsFounded() async throws {
+    try await with(started: false) { network, engine in
+      func refused(_ settings: [String: String], _ status: Int32, _ code: String) async throws {
+        let finished = try await network.fixture.goud(
+          ["network", "start", "--wait", "5", "--format", "json"],
+          environment: network.environment.merging(settings) { $1 })
+        #expect(finished.status == status && finished.errors.contains(code), "\(code): \(finished.errors)")
+        #expect(try FileSystem.status("\(network.home)/network.json") == nil, "\(code): nothing is founded")
+      }
+      try await refused(["DOCKER_HOST": "unix:///nowhere/docker.sock"], 14, "engine.unreachable")
+      try await refused(["DOCKER_HOST": "tcp://127.0.0.1:1"], 14, "engine.unreachable")
+      try await refused(["DOCKER_IMAGE": "goud:other"], 10, "engine.image-missing")
+      try await engine.docker("create", "--name", "node2", "goud:latest", "--version")
+      try await refused([:], 13, "engine.name-taken")
+      try await engine.docker("rm", "node2")
+      try await engine.docker("volume", "create", "node1_data")
+      let compose = "com.docker.compose.volume=node1_data"
+      try await engine.docker("volume", "create", "--label", compose, "project_node1_data")
+      try await refused([:], 13, "volume.ambiguous")
+    }
+  }
+
+  @Test func aVolumeThatAForeignContainerUsesIsLeftAlone() async throws {
+    try await with { network, engine in
+      let archive = try await backUp(network)
+      #expect(try await network.goud("network", "stop").status == 0)
+      try await engine.makeSleeper()
+      try await engine.docker(
+        "run", "-d", "--name", "stranger", "-v", "node1_data:/data", "sleeper", "/bin/sleep", "600")
+      let before = try await network.fixture.tree("\(engine.volumes)/node1_data")
+      for verb in [["network", "start"], ["restore", archive, "--yes"]] {
+        let refused = try await network.fixture.goud(verb + ["--format", "json"], environment: network.environment)
+        #expect(refused.status == 13 && refused.errors.contains("engine.volume-in-use"), "\(verb): \(refused.errors)")
+        #expect(refused.errors.contains("stranger"))
+      }
+      #expect(try await network.fixture.tree("\(engine.volumes)/node1_data") == before)
+      #expect(try await engine.starts("stranger").hasSuffix(" 0"))
+    }
+  }
+
+  /// Containers end with their engine; that is said plainly, and they are back when it is.
+  @Test func anEngineThatStopsInTheMiddleIsSaidAndItsNetworkComesBack() async throws {
+    try await withTemporaryDirectory { root in
+      let engine = DockerEngine(root: root)
+      let settings = engine.environment.merging(["RUNTIME": "docker"]) { $1 }
+      try await NetworkFixture.with(started: false, settings: settings) { network in
+        try await engine.running {
+          try await engine.loadImage()
+          try await network.start()
+          try await network.underLoad(seconds: 1)
+        }
+        let listed = try await network.goud("volume", "list", "--format", "json")
+        #expect(listed.status == 14 && listed.errors.contains("engine.unreachable"), "\(listed.errors)")
+        try await network.waitUntil("the nodes to be seen as down") { status in
+          status.nodes.allSatisfy { $0.state == "waiting" || $0.state == "stopped" }
+        }
+        try await engine.running {
+          try await network.waitUntil("the nodes to be even") { $0.isEven }
+          try await network.nothingIsLost()
+          _ = try await network.goud("network", "stop")
+          try await engine.removeContainers()
+        }
+      }
+    }
+  }
+}

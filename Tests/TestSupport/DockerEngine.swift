@@ -1,0 +1,115 @@
+import Foundation
+import GoudCore
+
+/// A real Docker Engine of its own: its socket, its data and its containers are below a directory of the test.
+public struct DockerEngine: Sendable {
+  private let root: String
+  private var socket: String { "\(root)/docker.sock" }
+  private var pidFile: String { "\(root)/docker.pid" }
+
+  /// What makes `docker`, and goud, ask this engine.
+  public var environment: [String: String] { ["DOCKER_HOST": "unix://\(socket)"] }
+  /// Where the engine keeps its volumes.
+  public var volumes: String { "\(root)/data/volumes" }
+
+  /// - Parameter root: a directory; what a former engine of it has left is there again.
+  public init(root: String) { self.root = root }
+
+  /// Runs `body` beside an engine that has the image, and removes every container afterwards.
+  public static func with<Result: Sendable>(_ body: @Sendable (DockerEngine) async throws -> Result) async throws
+    -> Result
+  {
+    try await withTemporaryDirectory { root in
+      let engine = DockerEngine(root: root)
+      return try await engine.running {
+        try await engine.loadImage()
+        do {
+          let result = try await body(engine)
+          try await engine.removeContainers()
+          return result
+        } catch {
+          try? await engine.removeContainers()
+          throw error
+        }
+      }
+    }
+  }
+
+  /// Runs `body` while the engine runs.
+  public func running<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+    let script = """
+      exec dockerd --host "unix://$1/docker.sock" --data-root "$1/data" --exec-root "$1/exec" \
+        --pidfile "$1/docker.pid" >>"$1/docker.log" 2>&1
+      """
+    return try await Programs.running("/bin/sh", ["-c", script, "sh", root]) { process in
+      try await answers()
+      do {
+        let result = try await body()
+        try await end(process)
+        return result
+      } catch {
+        try? await end(process)
+        throw error
+      }
+    }
+  }
+
+  private func answers() async throws {
+    let deadline = ContinuousClock.now + .seconds(120)
+    while try await Programs.run("docker", ["version"], environment: environment).status != 0 {
+      guard ContinuousClock.now < deadline else {
+        let log = (try? String(contentsOfFile: "\(root)/docker.log", encoding: .utf8)) ?? ""
+        throw TestFailure("the engine does not answer: \(log.suffix(2000))")
+      }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+  }
+
+  private func end(_ process: Running) async throws {
+    process.send(SIGTERM)
+    try await waitUntil("the engine to end") { try FileSystem.status(pidFile) == nil }
+  }
+
+  /// Runs `docker`.
+  /// - Returns: what it printed.
+  /// - Throws: `TestFailure` when it fails.
+  @discardableResult
+  public func docker(_ words: String...) async throws -> String { try await docker(words) }
+
+  private func docker(_ words: [String]) async throws -> String {
+    let finished = try await Programs.run("docker", words, environment: environment)
+    guard finished.status == 0 else { throw TestFailure("docker \(words): \(finished.errors)") }
+    return finished.output.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  /// When a container was started, and how often the engine has restarted it.
+  public func starts(_ container: String) async throws -> String {
+    try await docker("inspect", "-f", "{{.State.StartedAt}} {{.RestartCount}}", container)
+  }
+
+  /// Makes the image `sleeper`, which has `/bin/sleep`.
+  public func makeSleeper() async throws {
+    let script = """
+      tar -ch -C / --transform 's,^/,,' -P /bin/sleep $(ldd /bin/sleep | grep -o '/[^ ]*') | docker import - sleeper
+      """
+    let made = try await Programs.run("/bin/sh", ["-c", script], environment: environment)
+    guard made.status == 0 else { throw TestFailure("docker import: \(made.errors)") }
+  }
+
+  public func removeContainers() async throws {
+    let all = try await docker("ps", "-aq").split(separator: "\n").map(String.init)
+    if !all.isEmpty { _ = try await docker(["rm", "-f"] + all) }
+  }
+
+  public func loadImage() async throws { try await docker("load", "-q", "-i", try await Self.image.value) }
+
+  /// The image out of the goud that is tested, made once.
+  private static let image = Task {
+    let path = Repository.path(".build/goud-test-image.tar")
+    let built = try await Programs.run(
+      Repository.path("scripts/build-image"), ["--output", path], environment: ["GOUD_BINARY": Programs.built("goud")])
+    guard built.status == 0 else { throw TestFailure("build-image: \(built.errors)") }
+    return path
+  }
+}
