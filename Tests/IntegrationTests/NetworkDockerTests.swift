@@ -92,6 +92,31 @@ import Testing
     }
   }
 
+  /// The guide's "Clear and resync from peers".
+  @Test func aVolumeThatWasClearedIsFilledByThePeers() async throws {
+    try await with { network, engine in
+      try await network.underLoad(seconds: 2)
+      #expect(try await network.goud("network", "stop").status == 0)
+      try await engine.docker("volume", "rm", "node1_data")
+      try await engine.docker("volume", "create", "node1_data")
+      let started = try await network.goud("network", "start", "--wait", "240")
+      #expect(started.status == 0 && started.errors.contains("filled by its peers"), "\(started.errors)")
+      try await network.nothingIsLost()
+    }
+  }
+
+  /// The guide's commands read what `check` and `inspect` say, whoever made the volume.
+  @Test func aVolumeOfAnotherNameIsFoundByItsLabel() async throws {
+    try await with(nodes: 1, started: false) { network, engine in
+      try await engine.docker(
+        "volume", "create", "--label", "chain.goud.environment=local", "--label", "chain.goud.node=node1", "project_x")
+      try await network.start()
+      let seen = try await network.goud("volume", "inspect", "node1", "--format", "json")
+      #expect(seen.status == 0 && seen.output.contains("project_x/_data"), "\(seen.output) \(seen.errors)")
+      #expect(try await engine.docker("volume", "ls", "-q") == "project_x")
+    }
+  }
+
   @Test func aRestoreUnderRunningContainersPausesAndStartsThem() async throws {
     try await with { network, engine in
       try await network.underLoad(seconds: 1)
