@@ -11,7 +11,10 @@ import Volumes
 struct NetworkGroup: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "network", abstract: "Run an environment's nodes on this machine.",
-    subcommands: [NetworkStart.self, NetworkStop.self, NetworkStatusVerb.self, NetworkLogs.self])
+    subcommands: [
+      NetworkStart.self, NetworkStop.self, NetworkStatusVerb.self, NetworkLogs.self, NetworkFound.self,
+      NetworkCompose.self,
+    ])
 }
 
 /// What the verbs of `goud network` need of the configuration.

@@ -61,10 +61,7 @@ struct NetworkStarter {
   /// Founds the network when it is new, and starts the manager.
   /// - Throws: what founding throws; `node.port-in-use`; `network.start-failed` when the manager ends at once.
   func begin() throws {
-    try checkRuntime()
-    let network = try Founding(home: context.home, plan: context.plan).prepare()
-    try context.configuration.runtime.remember(in: context.home.path)
-    for note in network.notes { Output.note("note: \(note)") }
+    _ = try found()
     try checkPorts()
     let log = context.home.log("manager")
     let arguments = ["agent", "run", "--env", context.plan.environment, "--log-file", log]
@@ -81,6 +78,14 @@ struct NetworkStarter {
       try Signals.cancellation.check()
       usleep(20_000)
     }
+  }
+
+  func found() throws -> FoundedNetwork {
+    try checkRuntime()
+    let network = try Founding(home: context.home, plan: context.plan).prepare()
+    try context.configuration.runtime.remember(in: context.home.path)
+    for note in network.notes { Output.note("note: \(note)") }
+    return network
   }
 
   /// The manager has another working directory: what was found from this one is named absolutely.

@@ -30,6 +30,8 @@ public protocol NodeLauncher: Sendable {
   func removeShared() throws
   /// Throws when a network cannot be started now. Touches nothing.
   func prepare() throws
+  /// Gives the volumes to whom the nodes will run as.
+  func handOver() throws
   /// Throws when nodes can be neither started nor stopped now.
   func check() throws
   /// nil for what is no container.
@@ -51,6 +53,7 @@ extension NodeLauncher {
   public func remove(_ node: String) {}
   public func removeShared() {}
   public func prepare() {}
+  public func handOver() {}
   public func check() {}
   public func container(_ node: String) -> NodeContainer? { nil }
 }

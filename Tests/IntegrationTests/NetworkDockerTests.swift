@@ -117,6 +117,48 @@ import Testing
     }
   }
 
+  private func compose(_ environment: [String: String], _ words: String...) async throws -> Finished {
+    try await Programs.run("docker-compose", words, environment: environment)
+  }
+
+  /// What is committed for the two environments is what the configuration says, and compose takes it.
+  @Test(arguments: ["local", "gcp"]) func theComposeFilesAreTheConfigurations(_ name: String) async throws {
+    try await Fixture.with { fixture in
+      let file = Repository.path("deploy/docker/docker-compose.\(name).yml")
+      let printed = try await fixture.goud("network", "compose", "--env", name)
+      #expect(try printed.output == String(contentsOfFile: file, encoding: .utf8), "goud network compose --env \(name)")
+      let checked = try await compose(["GOUD_HOME": fixture.home], "-f", file, "config", "-q")
+      #expect(checked.status == 0, "\(checked.errors)")
+      #expect(try await compose(["GOUD_HOME": ""], "-f", file, "config", "-q").status != 0, "it needs to be told")
+    }
+  }
+
+  @Test func aNetworkThatComposeStartedIsManagedLikeOnesOwn() async throws {
+    try await with(started: false) { network, engine in
+      let settings = network.environment.merging(["GOUD_HOME": network.fixture.home]) { $1 }
+      let file = "\(network.fixture.root)/docker-compose.yml"
+      let printed = try await network.goud("network", "compose")
+      try AtomicFile.write(Array(printed.output.utf8), to: file)
+      let founded = try await network.goud("network", "found")
+      #expect(founded.status == 0, "\(founded.errors)")
+      let up = try await compose(settings, "-f", file, "up", "-d")
+      try #require(up.status == 0, "\(up.errors)")
+      try await network.waitUntil("the nodes to be even") { $0.isEven }
+      #expect(try await network.status().managerPid == nil)
+      let before = try await engine.starts("node1")
+      try await network.start()
+      try await network.underLoad(seconds: 1)
+      _ = try await backUp(network)
+      #expect(try await engine.starts("node1") == before)
+      try await engine.docker("stop", "node2")
+      try await network.waitUntil("node2 to be stopped") { try $0.node("node2").state == "stopped" }
+      #expect(try await network.goud("network", "start", "node2", "--wait", "240").status == 0)
+      try await network.nothingIsLost()
+      #expect(try await network.goud("network", "stop").status == 0)
+      #expect(try await engine.docker("ps", "-aq").isEmpty)
+    }
+  }
+
   @Test func aRestoreUnderRunningContainersPausesAndStartsThem() async throws {
     try await with { network, engine in
       try await network.underLoad(seconds: 1)

@@ -10,9 +10,7 @@ struct ContainerSettings {
 
   /// The body of `POST /containers/create`. A node listens on the ports that are published, in a network where the
   /// others go by their names; its root is read-only, and it has no privileges.
-  func body(_ node: NetworkPlan.Node, volume: String, network: String) throws -> [String: Any] {
-    // The container's user is another one; who may read it is decided by the directories above it.
-    guard chmod(home.genesis, 0o644) == 0 else { throw GoudError.system("set the mode of", home.genesis) }
+  func body(_ node: NetworkPlan.Node, volume: String, network: String) -> [String: Any] {
     let ports = [node.httpPort, node.peerPort]
     var host: [String: Any] = [
       "RestartPolicy": ["Name": "unless-stopped"],
@@ -29,26 +27,16 @@ struct ContainerSettings {
     if settings.memory > 0 { host["Memory"] = settings.memory << 20 }
     if settings.cpu > 0 { host["NanoCpus"] = settings.cpu * 10_000_000 }
     return [
-      "Image": settings.image, "Cmd": command(node), "Hostname": node.name,
+      "Image": settings.image, "Cmd": plan.command(node), "Hostname": node.name,
       "Labels": [EngineLabel.environment: plan.environment, EngineLabel.node: node.name],
       "ExposedPorts": Dictionary(uniqueKeysWithValues: ports.map { ("\($0)/tcp", [String: String]()) }),
       "Healthcheck": [
-        "Test": ["CMD", "/usr/bin/goud", "node", "health", "--http", "127.0.0.1:\(node.httpPort)"],
+        "Test": plan.healthCheck(node),
         "Interval": 10_000_000_000, "Timeout": 5_000_000_000, "Retries": 3, "StartPeriod": 30_000_000_000,
       ],
       "HostConfig": host,
       "NetworkingConfig": ["EndpointsConfig": [network: ["Aliases": [node.name]]]],
     ]
-  }
-
-  private func command(_ node: NetworkPlan.Node) -> [String] {
-    var arguments = [
-      "node", "run", "--name", node.name, "--data", DockerLauncher.data, "--http", "0.0.0.0:\(node.httpPort)",
-      "--listen", "0.0.0.0:\(node.peerPort)", "--genesis", DockerLauncher.genesis,
-    ]
-    for peer in plan.nodes where peer != node { arguments += ["--peer", "\(peer.name)=\(peer.name):\(peer.peerPort)"] }
-    if let writeAcks = plan.writeAcks { arguments += ["--write-acks", "\(writeAcks)"] }
-    return arguments
   }
 
   static func digest(_ body: [String: Any], image: String) -> String {

@@ -40,7 +40,7 @@ public struct DockerLauncher: NodeLauncher {
     try volumes.refresh()
     if try volumes.isEmpty(node) { _ = try founding.prepare() }
     try volumes.refuseForeignUsers()
-    try VolumeOwner.give(home.volume(node), user: image.owner.user, group: image.owner.group)
+    try handOver(node, image)
     try network()
     let id = try container(planned, image)
     try engine.call(.POST, "/containers/\(id)/start", accepting: [304])
@@ -85,7 +85,7 @@ public struct DockerLauncher: NodeLauncher {
 
   /// The network goes when nobody is in it any more.
   public func removeShared() throws {
-    try engine.call(.DELETE, "/networks/\(networkName)", accepting: [403, 404, 409])
+    try engine.call(.DELETE, "/networks/\(plan.network)", accepting: [403, 404, 409])
   }
 
   public func prepare() throws {
@@ -96,6 +96,17 @@ public struct DockerLauncher: NodeLauncher {
         throw taken(node)
       }
     }
+  }
+
+  public func handOver() throws {
+    let image = try image()
+    for node in plan.nodes { try handOver(node.name, image) }
+  }
+
+  private func handOver(_ node: String, _ image: EngineImage) throws {
+    try VolumeOwner.give(home.volume(node), user: image.owner.user, group: image.owner.group)
+    // The container's user is another one; who may read the genesis is decided by the directories above it.
+    guard chmod(home.genesis, 0o644) == 0 else { throw GoudError.system("set the mode of", home.genesis) }
   }
 
   public func check() throws { try engine.ping() }
@@ -143,19 +154,18 @@ public struct DockerLauncher: NodeLauncher {
       context: ["image": settings.image])
   }
 
-  private var networkName: String { "goud-\(plan.environment)" }
-
   private func network() throws {
     let labels = [EngineLabel.environment: plan.environment]
-    if try engine.get("/networks/\(networkName)", [String: Ignored].self) != nil { return }
+    if try engine.get("/networks/\(plan.network)", [String: Ignored].self) != nil { return }
     try engine.call(
-      .POST, "/networks/create", ["Name": networkName, "Driver": "bridge", "Labels": labels], accepting: [409])
+      .POST, "/networks/create", ["Name": plan.network, "Driver": "bridge", "Labels": labels], accepting: [409])
   }
 
   /// - Returns: the id of the node's container, which is made anew when its settings are others now.
   private func container(_ node: NetworkPlan.Node, _ image: EngineImage) throws -> String {
-    var body = try ContainerSettings(plan: plan, settings: settings, home: home).body(
-      node, volume: try volumes.name(node.name), network: networkName)
+    let name = try volumes.name(node.name)
+    var body = ContainerSettings(plan: plan, settings: settings, home: home).body(
+      node, volume: name, network: plan.network)
     let digest = ContainerSettings.digest(body, image: image.id)
     if let present = try find(node.name) {
       let own = present.labels?[EngineLabel.settings]
