@@ -110,7 +110,10 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Recovery",
-      dependencies: ["RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "BlobStore", "Chain", "Volumes"],
+      dependencies: [
+        "RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "BlobStore", "Chain", "Volumes",
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
       swiftSettings: strict),
     .target(
       name: "Runtime",

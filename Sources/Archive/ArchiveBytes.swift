@@ -6,19 +6,29 @@ import GoudCore
 
 /// The bytes of an archive, wherever they are, and the checksum beside it.
 public protocol ArchiveBytes: Sendable {
-  var size: Int64 { get }
+  /// nil: known at the end only.
+  var size: Int64? { get }
 
   /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int
 
   /// The content of `<archive>.sha256`; nil when there is none.
   func checksum() throws -> [UInt8]?
+
+  /// Called when all of it was read.
+  /// - Parameter read: of what was read.
+  /// - Returns: of what the checksum is of.
+  func finish(_ read: ArchiveDigest) throws -> ArchiveDigest
+}
+
+extension ArchiveBytes {
+  public func finish(_ read: ArchiveDigest) -> ArchiveDigest { read }
 }
 
 /// An archive that is a file. Reads ahead by itself, one buffer.
 struct FileBytes: ArchiveBytes {
   let file: Descriptor
-  let size: Int64
+  let size: Int64?
 
   init(_ file: Descriptor) throws {
     self.file = file

@@ -98,14 +98,11 @@ public struct ArchiveReader {
   func read(_ visitor: any ArchiveVisitor) throws -> ArchiveReport {
     let bytes = try existing(open)
     let sidecar = try Sidecar.read(try bytes.checksum(), for: path)
-    let (pass, size, sha256) = try walk(visitor, bytes)
+    let (pass, read) = try walk(visitor, bytes)
+    let (size, sha256) = { ($0.bytes, $0.sha256) }(try bytes.finish(read))
     if let sidecar {
       guard sidecar.isCanonical || pass.isOld else { throw Sidecar.damaged(path) }
-      guard sidecar.sha256 == sha256 else {
-        throw GoudError(
-          .archiveChecksumMismatch, "\(path) is damaged: its SHA-256 is \(sha256), not \(sidecar.sha256)",
-          hint: "use another backup, or fetch this one again")
-      }
+      try compare(sidecar, sha256)
     }
     let covered = try pass.compareChecksums() && (sidecar != nil || pass.isOld)
     guard covered || options.allowUnverified else {
@@ -114,22 +111,54 @@ public struct ArchiveReader {
     return pass.report(archiveBytes: size, sha256: sha256, checksummed: covered)
   }
 
+  /// The bytes of an archive that is a file.
+  public static func bytes(of path: String) throws -> any ArchiveBytes {
+    try ArchiveReader(path: path, options: ArchiveReadOptions()).bytes()
+  }
+
+  /// Compares an archive with the checksum beside it, and looks at nothing in it: it may be sealed.
+  /// - Throws: `archive.not-found`, `archive.checksum-missing`, `archive.checksum-mismatch`.
+  public static func compareChecksum(of path: String, options: ArchiveReadOptions) throws -> ArchiveDigest {
+    let reader = ArchiveReader(path: path, options: options)
+    let bytes = try reader.bytes()
+    guard let sidecar = try Sidecar.read(try bytes.checksum(), for: path) else {
+      throw GoudError(
+        .archiveChecksumMissing, "\(path) cannot be verified: its .sha256 is missing",
+        hint: "fetch it from where the archive came from", context: ["path": path])
+    }
+    options.progress.begin("read \(FileSystem.name(of: path))", total: ByteCount(bytes.size ?? 0))
+    let stream = FileStream(bytes, cancellation: options.cancellation, progress: options.progress)
+    while try stream.next() != nil {}
+    options.progress.end()
+    try reader.compare(sidecar, stream.sha256())
+    return ArchiveDigest(bytes: stream.offset, sha256: stream.sha256())
+  }
+
+  private func bytes() throws -> any ArchiveBytes { try existing(open) }
+
+  private func compare(_ sidecar: Sidecar, _ sha256: String) throws {
+    guard sidecar.sha256 == sha256 else {
+      throw GoudError(
+        .archiveChecksumMismatch, "\(path) is damaged: its SHA-256 is \(sha256), not \(sidecar.sha256)",
+        hint: "use another backup, or fetch this one again")
+    }
+  }
+
   private func look(_ visitor: any ArchiveVisitor) throws { _ = try walk(visitor, try existing(open)) }
 
   /// Reads everything, and compares nothing yet.
   private func walk(
     _ visitor: any ArchiveVisitor, _ bytes: any ArchiveBytes
-  ) throws -> (pass: ReadPass, bytes: Int64, sha256: String) {
-    let size = bytes.size
-    options.progress.begin("read \(FileSystem.name(of: path))", total: ByteCount(size))
+  ) throws -> (pass: ReadPass, read: ArchiveDigest) {
+    options.progress.begin("read \(FileSystem.name(of: path))", total: ByteCount(bytes.size ?? 0))
     let stream = FileStream(bytes, cancellation: options.cancellation, progress: options.progress)
     let pass = ReadPass(reader: self, visitor: visitor)
     try unpack(stream, pass)
-    guard stream.offset == size else {
+    guard stream.offset == bytes.size ?? stream.offset else {
       throw GoudError(.archiveCorrupt, "\(path) changed while it was read", hint: "try again once nobody writes it")
     }
     options.progress.end()
-    return (pass, size, stream.sha256())
+    return (pass, ArchiveDigest(bytes: stream.offset, sha256: stream.sha256()))
   }
 
   /// Reads to the end of the tar stream and of what encloses it. Damage is told with the archive's name and a way out.

@@ -5,6 +5,17 @@ import GoudCore
   import Glibc
 #endif
 
+/// How large an archive is, and its SHA-256.
+public struct ArchiveDigest: Sendable, Equatable {
+  public let bytes: Int64
+  public let sha256: String
+
+  public init(bytes: Int64, sha256: String) {
+    self.bytes = bytes
+    self.sha256 = sha256
+  }
+}
+
 /// Where an archive goes: a file, an object in a bucket, or both.
 public protocol ArchiveSink: Sendable {
   /// What the archive is called once it is published: a path, or where its object is.
@@ -14,8 +25,9 @@ public protocol ArchiveSink: Sendable {
   func write(_ bytes: UnsafeRawBufferPointer) throws
 
   /// Puts the checksum, and then the archive, under their names. When it returns, both are durable.
+  /// - Returns: of what is stored.
   /// - Throws: `archive.exists`, and what the place throws. Neither is there then.
-  func publish(sha256: String) throws
+  func publish(_ archive: ArchiveDigest) throws -> ArchiveDigest
 
   /// Leaves nothing of an archive that is not published.
   func discard()
@@ -51,11 +63,11 @@ public final class FileSink: ArchiveSink, @unchecked Sendable {
     }
   }
 
-  public func publish(sha256: String) throws {
+  public func publish(_ archive: ArchiveDigest) throws -> ArchiveDigest {
     KillPoint.reached("archive.streamed")
     try file.file.synchronize()
     KillPoint.reached("archive.synced")
-    try AtomicFile.write(Sidecar.content(sha256, archive: path), to: Sidecar.path(of: path), replacing: false)
+    try AtomicFile.write(Sidecar.content(archive.sha256, archive: path), to: Sidecar.path(of: path), replacing: false)
     KillPoint.reached("archive.checksum-published")
     do {
       try file.publish(replacing: false)
@@ -64,6 +76,7 @@ public final class FileSink: ArchiveSink, @unchecked Sendable {
       throw error
     }
     KillPoint.reached("archive.published")
+    return archive
   }
 
   public func discard() { file.discard() }

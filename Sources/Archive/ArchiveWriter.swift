@@ -59,9 +59,9 @@ public struct ArchiveWriter {
       throw error
     }
     let (sha256, bytes) = try output.finish()
-    try sink.publish(sha256: sha256)
+    let stored = try sink.publish(ArchiveDigest(bytes: bytes, sha256: sha256))
     published = true
-    return WrittenArchive(path: sink.path, bytes: bytes, sha256: sha256, files: files)
+    return WrittenArchive(path: sink.path, bytes: stored.bytes, sha256: stored.sha256, files: files)
   }
 
   /// What no reader would take is not written.

@@ -35,8 +35,8 @@ final class RcloneProcess: Sendable {
   /// - Throws: `blob.rclone-missing`.
   init(_ settings: [String: String?]) throws {
     let password = Self.random()
-    let (input, life) = try Self.pipe()
-    let (errors, output) = try Self.pipe()
+    let (input, life) = try Descriptor.pipe()
+    let (errors, output) = try Descriptor.pipe()
     self.life = life
     authorization = "Basic " + Data("goud:\(password)".utf8).base64EncodedString()
     var settings = settings
@@ -84,14 +84,6 @@ final class RcloneProcess: Sendable {
     throw GoudError(
       .blobToolMissing, "rclone did not start: \(text.split(separator: "\n").last ?? "it said nothing")",
       hint: "apt-get install rclone; it carries backups to and from buckets")
-  }
-
-  private static func pipe() throws -> (read: Descriptor, write: Descriptor) {
-    var ends: [Int32] = [0, 0]
-    guard Glibc.pipe(&ends) == 0 else { throw GoudError.system("create", "a pipe") }
-    // swift-subprocess closes what it does not hand on; this is for everything else that starts programs.
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    return (Descriptor(fd: ends[0], path: "pipe"), Descriptor(fd: ends[1], path: "pipe"))
   }
 
   private static func random() -> String {

@@ -25,6 +25,7 @@ struct BackupCreate: ParsableCommand {
     help: "Where the archive goes. Default: BACKUP_DIR; with -c, only the bucket.")
   var directory: String?
   @OptionGroup var cloud: CloudOptions
+  @OptionGroup var seal: SealOptions
   @Option(help: "gzip, pigz (parallel gzip, the same), zstd or none. Default: BACKUP_COMPRESSION.")
   var compression: String?
   @Flag(help: "Accepted for the guide's sake: no backup of goud stops anything.") var keepRunning = false
@@ -60,8 +61,13 @@ struct BackupCreate: ParsableCommand {
       request.estimate = try volumes.map { try VolumeSummary($0).bytes.bytes }.reduce(1 << 30) { $0 + $1 + $1 / 4 }
       request.store = try cloud.store(estimate: request.estimate)
       request.keepsFile = directory != nil
-      Output.note("the archive holds the nodes' keys, and is not encrypted before it leaves this machine")
+      if seal.recipient == nil {
+        Output.note(
+          "the archive holds the nodes' keys, and is not encrypted before it leaves this machine (--recipient seals it)"
+        )
+      }
     }
+    request.recipient = seal.recipient
     request.verify = !noVerify
     request.allowUnproven = unproven
     request.cancellation = Signals.cancellation

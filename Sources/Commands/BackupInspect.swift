@@ -12,17 +12,16 @@ struct BackupInspect: ParsableCommand {
 
   @Argument(help: "An archive, or the name of one in BACKUP_DIR, or in the bucket.") var file: String
   @OptionGroup var cloud: CloudOptions
+  @OptionGroup var open: OpenOptions
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
-    let metadata =
-      if let store = try cloud.store() {
-        try StoredBackups(store).metadata(of: file)
-      } else {
-        try ArchiveReader.metadata(of: try BackupCatalog(configuration).find(file))
-      }
+    let (path, bytes) =
+      try cloud.store().map { try StoredBackups($0).find(file, whole: false) }.map { ($0.path, Optional($0.bytes)) }
+      ?? (try BackupCatalog(configuration).find(file), nil)
+    let metadata = try BackupCatalog.metadata(of: path, bytes: bytes, identity: open.identity)
     switch output.format {
     case .json: Output.write(try Output.json(metadata))
     case .table: Output.write(describe(metadata))

@@ -33,7 +33,7 @@ struct BackupList: ParsableCommand {
           ["taken", "environment", "volumes", "size", "height", "state", "verified", "file"],
           backups.map { backup in
             [
-              backup.metadata?.timestamp.rfc3339 ?? "?", backup.metadata?.environment ?? "?",
+              backup.taken?.rfc3339 ?? "?", backup.environment ?? "?",
               backup.volumes, ByteCount(backup.bytes).description,
               backup.height.map { "\($0)" } ?? "-", backup.state.rawValue, backup.verified?.rfc3339 ?? "never",
               FileSystem.name(of: backup.path),

@@ -23,6 +23,7 @@ struct BackupVerify: ParsableCommand {
   @Flag(help: "Go on without the .sha256 beside the archive; still compares every checksum there is.")
   var allowUnverified = false
   @OptionGroup var cloud: CloudOptions
+  @OptionGroup var open: OpenOptions
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
@@ -32,6 +33,7 @@ struct BackupVerify: ParsableCommand {
     let store = try cloud.store()
     var verification = BackupVerification(archive: try store == nil ? BackupCatalog(configuration).find(file) : file)
     verification.store = store
+    verification.identity = open.identity
     if store != nil {
       try FileManager.default.createDirectory(
         atPath: configuration.backupDirectory, withIntermediateDirectories: true)

@@ -3,6 +3,23 @@ import BlobStore
 import Foundation
 import GoudCore
 
+/// `--recipient`, of what makes archives.
+struct SealOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Seal the archive for whom this is of (age); only their identity opens it again.", valueName: "age1…"))
+  var recipient: String?
+
+  /// The same option, for another run of goud.
+  var arguments: [String] { recipient.map { ["--recipient", $0] } ?? [] }
+}
+
+/// `--identity`, of what reads archives.
+struct OpenOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("What opens a sealed archive: a file of age-keygen.", valueName: "file"))
+  var identity: String?
+}
+
 /// `-c`, the same on every verb that takes it.
 struct CloudOptions: ParsableArguments {
   @Option(

@@ -21,10 +21,12 @@ struct RestoreCommand: ParsableCommand {
 
   @Argument(
     help: """
-      An archive, or the name of one in BACKUP_DIR or in the bucket; with --rollback or --settle a volume: NAME or PATH.
+      An archive, the name of one in BACKUP_DIR or in the bucket, or latest: the newest whole one of the environment; with \
+      --rollback or --settle a volume: NAME or PATH.
       """)
   var file: String?
   @OptionGroup var cloud: CloudOptions
+  @OptionGroup var open: OpenOptions
   @OptionGroup var scope: EnvironmentOptions
   @Option(help: "Restore only this volume of the backup.") var volume: String?
   @Option(help: "Put the volume at this path instead of among the environment's.") var to: String?
@@ -86,8 +88,8 @@ struct RestoreCommand: ParsableCommand {
   private func restore(_ configuration: GoudConfiguration) throws {
     let (path, bytes) = try archive(configuration)
     let source = try RestoreSource.archive(
-      path, bytes: bytes, allowUnverified: allowUnverified, cancellation: Signals.cancellation,
-      progress: progress.sink(output))
+      path, bytes: bytes, identity: open.identity, allowUnverified: allowUnverified,
+      cancellation: Signals.cancellation, progress: progress.sink(output))
     if to == nil, let volumes = try DockerVolumes(try own(source, configuration)) {
       try volumes.refuseForeignUsers()
       try volumes.refresh(creating: !dryRun)
@@ -101,8 +103,26 @@ struct RestoreCommand: ParsableCommand {
   }
 
   private func archive(_ configuration: GoudConfiguration) throws -> (String, (any ArchiveBytes)?) {
-    guard let store = try cloud.store() else { return (try BackupCatalog(configuration).find(file ?? ""), nil) }
-    return try StoredBackups(store).find(file ?? "", whole: true)
+    guard let store = try cloud.store() else {
+      let catalog = BackupCatalog(configuration)
+      return (try catalog.find(try name(configuration, in: configuration.backupDirectory, catalog.list)), nil)
+    }
+    let stored = StoredBackups(store)
+    return try stored.find(try name(configuration, in: store.location, stored.list), whole: true)
+  }
+
+  private func name(
+    _ configuration: GoudConfiguration, in place: String, _ list: () throws -> [BackupCatalog.Backup]
+  ) throws -> String {
+    guard let file, file == "latest" else { return file ?? "" }
+    let environment = configuration.environment
+    let states: [BackupCatalog.Backup.State] = open.identity == nil ? [.complete] : [.complete, .sealed]
+    guard let newest = try list().first(where: { states.contains($0.state) && $0.environment == environment }) else {
+      throw GoudError(
+        .archiveNotFound, "there is no whole backup of \(environment) in \(place)",
+        hint: "goud backup list shows what there is; --env names another environment")
+    }
+    return FileSystem.name(of: newest.path)
   }
 
   /// The network whose volumes are replaced.

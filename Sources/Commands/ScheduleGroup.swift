@@ -69,6 +69,7 @@ struct ScheduleInstall: ParsableCommand {
   @Flag(help: "A line in /etc/cron.d.") var cron = false
   @Option(help: "When: minute, hour, day, month, weekday, as cron writes them.") var at = "0 2 * * *"
   @OptionGroup var cloud: CloudOptions
+  @OptionGroup var seal: SealOptions
   @Flag(help: "Show the files, and write none.") var print = false
   @Option(help: ArgumentHelp("Write below another root directory.", valueName: "path")) var root = ""
   @OptionGroup var scope: EnvironmentOptions
@@ -85,7 +86,7 @@ struct ScheduleInstall: ParsableCommand {
     let schedule = BackupSchedule(
       environment: configuration.environment, time: try CronTime(at), program: try Detached.program(),
       variables: variables, writes: [configuration.environmentHome, configuration.backupDirectory],
-      arguments: try cloud.arguments())
+      arguments: try cloud.arguments() + seal.arguments)
     let files = schedule.files(scheduler)
     if print {
       return Output.write(files.map { "# \($0.path)\n\($0.content)" }.joined(separator: "\n"))

@@ -84,6 +84,25 @@ public final class Descriptor: Sendable {
 
   public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
 
+  /// A pipe; programs that are started do not inherit it by themselves.
+  public static func pipe() throws -> (read: Descriptor, write: Descriptor) {
+    var ends: [Int32] = [0, 0]
+    guard Glibc.pipe(&ends) == 0 else { throw GoudError.system("create", "a pipe") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    return (Descriptor(fd: ends[0], path: "pipe"), Descriptor(fd: ends[1], path: "pipe"))
+  }
+
+  /// What comes next from a pipe, at most a buffer full.
+  /// - Returns: nil at its end.
+  public func readPiece(_ buffer: UnsafeMutableRawBufferPointer) throws -> UnsafeRawBufferPointer? {
+    while true {
+      let count = Glibc.read(fd, buffer.baseAddress, buffer.count)
+      if count > 0 { return UnsafeRawBufferPointer(rebasing: buffer[..<count]) }
+      if count == 0 { return nil }
+      guard errno == EINTR else { throw GoudError.system("read", path) }
+    }
+  }
+
   /// Waits until the file's content and size are on the device.
   public func synchronize() throws {
     guard fsync(fd) == 0 else { throw GoudError.system("fsync", path) }

@@ -87,6 +87,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case archiveUnsupported = "archive.unsupported"
   case archiveExists = "archive.exists"
   case archiveUnproven = "archive.unproven"
+  case archiveSealed = "archive.sealed"
+  case archiveAgeMissing = "archive.age-missing"
 
   // Object storage
   case blobBucketMissing = "blob.bucket-missing"
@@ -182,7 +184,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .chainInvalid: .corrupt
     case .chainForeign, .chainNewerSchema, .chainNotALedger, .chainAcknowledged, .chainKeyInvalid: .refused
     case .archiveCorrupt, .archiveChecksumMismatch, .archiveUnsafe: .corrupt
-    case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven: .refused
+    case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven, .archiveSealed: .refused
+    case .archiveAgeMissing: .notFound
     case .blobBucketMissing, .blobNotFound: .notFound
     case .blobExists, .blobDenied, .blobExpired, .blobClockSkew, .blobWrongRegion: .refused
     case .blobChanged, .blobToolMissing: .failed

@@ -3,6 +3,11 @@ import Foundation
 import GoudCore
 import Volumes
 
+extension String {
+  /// The name that an archive has, or had before it was sealed.
+  var withoutSeal: String { hasSuffix(SealedSink.suffix) ? String(dropLast(SealedSink.suffix.count)) : self }
+}
+
 /// The archives in a directory.
 public struct BackupCatalog {
   /// One archive, as far as its first kilobytes tell.
@@ -12,6 +17,8 @@ public struct BackupCatalog {
       case complete
       /// Its `.sha256` is missing: cut off, or moved without it.
       case incomplete
+      /// Sealed for a recipient; its `.sha256` is beside it, and what is in it cannot be seen.
+      case sealed
       /// Stored with `--unproven`.
       case unproven
       /// Its metadata cannot be read.
@@ -26,6 +33,23 @@ public struct BackupCatalog {
     /// When this very file was last read whole, with every checksum agreeing; nil: never.
     public let verified: Date?
     public let metadata: BackupMetadata?
+
+    /// Of a sealed one, as its name says.
+    public var environment: String? {
+      metadata?.environment ?? BackupName(file: FileSystem.name(of: path))?.environment
+    }
+    public var taken: Date? { metadata?.timestamp ?? BackupName(file: FileSystem.name(of: path))?.moment }
+  }
+
+  /// What an archive says of itself: its first megabytes are read.
+  /// - Parameters:
+  ///   - bytes: nil: it is a file.
+  ///   - identity: what opens it when it is sealed.
+  /// - Throws: `archive.sealed`, and what reading it finds.
+  public static func metadata(
+    of path: String, bytes: (any ArchiveBytes)?, identity: String?
+  ) throws -> BackupMetadata {
+    try ArchiveReader.metadata(of: path, bytes: try OpenedBytes.open(bytes, path: path, identity: identity))
   }
 
   private let directory: String
@@ -38,7 +62,7 @@ public struct BackupCatalog {
   public func list() throws -> [Backup] {
     guard try FileSystem.status(directory) != nil else { return [] }
     return try FileSystem.names(in: directory).filter(Self.isArchive).sorted().map { try backup($0) }
-      .sorted { ($0.metadata?.timestamp ?? .distantPast) > ($1.metadata?.timestamp ?? .distantPast) }
+      .sorted { ($0.taken ?? .distantPast) > ($1.taken ?? .distantPast) }
   }
 
   /// The path of an archive: a path as it is, or a name in the directory.
@@ -52,16 +76,17 @@ public struct BackupCatalog {
   }
 
   static func isArchive(_ name: String) -> Bool {
-    !name.hasPrefix(".") && Compression.allCases.contains { name.hasSuffix($0.fileExtension) }
+    !name.hasPrefix(".") && Compression.allCases.contains { name.withoutSeal.hasSuffix($0.fileExtension) }
   }
 
   private func backup(_ name: String) throws -> Backup {
     let path = "\(directory)/\(name)"
-    let metadata = try? ArchiveReader.metadata(of: path)
+    let isSealed = name.hasSuffix(SealedSink.suffix)
+    let metadata = isSealed ? nil : try? ArchiveReader.metadata(of: path)
     let record = try VerificationRecord.read(of: path)
     return Backup(
       path: path, bytes: Int64(try FileSystem.status(path)?.st_size ?? 0),
-      state: .init(metadata, record, hasChecksum: try FileSystem.status("\(path).sha256") != nil),
+      state: .init(metadata, record, isSealed: isSealed, hasChecksum: try FileSystem.status("\(path).sha256") != nil),
       verified: record?.passed == true ? record?.verified : nil, metadata: metadata)
   }
 }

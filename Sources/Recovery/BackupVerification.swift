@@ -52,6 +52,8 @@ public struct BackupVerification: Sendable {
   public var store: (any BlobStore)?
   /// Where an archive of a store is unpacked.
   public var scratch: String?
+  /// What opens it when it is sealed: a file of `age-keygen`.
+  public var identity: String?
   public var level = Level.checksums
   public var allowUnverified = false
   public var cancellation = Cancellation()
@@ -63,23 +65,17 @@ public struct BackupVerification: Sendable {
   public func run() throws -> Result {
     do {
       let result = try read()
-      try note(result.report)
+      try note(.passed(result.report))
       return result
     } catch let error as GoudError where error.code.exitStatus == .corrupt {
-      try note(nil)
+      try note(.damaged)
       throw error
     }
   }
 
-  /// - Parameter report: nil: it is damaged.
-  private func note(_ report: ArchiveReport?) throws {
-    if let store {
-      try StoredBackups(store).note(archive, report)
-    } else if let report {
-      try VerificationRecord.passed(report)
-    } else {
-      try VerificationRecord.failed(archive)
-    }
+  private func note(_ finding: VerificationRecord.Finding) throws {
+    guard let store else { return try VerificationRecord.write(finding, of: archive) }
+    try StoredBackups(store).note(archive, finding)
   }
 
   private func read() throws -> Result {
@@ -94,6 +90,7 @@ public struct BackupVerification: Sendable {
       path = found.path
       options.bytes = found.bytes
     }
+    options.bytes = try OpenedBytes.open(options.bytes, path: path, identity: identity)
     switch level {
     case .checksums:
       return Result(level: level, report: try ArchiveVerifier.verify(path: path, options: options), databases: [])

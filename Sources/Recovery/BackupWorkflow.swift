@@ -24,6 +24,8 @@ public struct BackupRequest: Sendable {
   /// About how many bytes the archive has, for the store.
   public var estimate: Int64 = 0
   public var compression: Compression
+  /// Whom the archive is sealed for (`age1…`); nil: nobody.
+  public var recipient: String?
   /// Re-read the archive from the device before reporting success.
   public var verify = true
   /// Store what the linked RocksDB cannot open; the metadata says so.
@@ -72,6 +74,7 @@ public struct BackupWorkflow {
 
   /// When it returns, the archive and its checksum are durable. When it throws, nothing of them is there.
   public func run() throws -> BackupResult {
+    if let recipient = request.recipient { try AgeProcess.check(recipient: recipient) }
     try prepareDirectory()
     let locks = try request.volumes.map { try DirectoryLock($0.path) }
     defer { withExtendedLifetime(locks) {} }
@@ -83,7 +86,7 @@ public struct BackupWorkflow {
     let written = try write(selection, metadata)
     let stored = ContinuousClock.now
     KillPoint.reached("backup.written")
-    if request.verify { try verify(written) }
+    if request.verify { try verify(written, metadata) }
     let read = ContinuousClock.now
     return BackupResult(
       archive: written.path, stored: request.store.map { "\($0.location)/\(FileSystem.name(of: written.path))" },
@@ -138,6 +141,17 @@ public struct BackupWorkflow {
   }
 
   private func sink(_ name: String) throws -> any ArchiveSink {
+    guard let recipient = request.recipient else { return try place(name) }
+    let place = try place("\(name)\(SealedSink.suffix)")
+    do {
+      return try SealedSink(place, recipient: recipient)
+    } catch {
+      place.discard()
+      throw error
+    }
+  }
+
+  private func place(_ name: String) throws -> any ArchiveSink {
     guard let store = request.store else { return try FileSink(path: "\(request.directory)/\(name)") }
     let blob = try BlobSink(store, name, estimate: request.estimate)
     guard request.keepsFile else { return blob }
@@ -152,14 +166,17 @@ public struct BackupWorkflow {
   }
 
   /// An archive that does not read back as it was written is taken away again, from wherever it is.
-  private func verify(_ written: WrittenArchive) throws {
+  private func verify(_ written: WrittenArchive, _ metadata: BackupMetadata) throws {
     let name = FileSystem.name(of: written.path)
     do {
-      if request.keepsFile { try VerificationRecord.passed(try read(written.path)) }
+      if request.keepsFile {
+        let read = try read(written, written.path, metadata)
+        try VerificationRecord.write(read, of: written.path)
+      }
       guard let store = request.store else { return }
       let stored = StoredBackups(store)
       let (path, bytes) = try stored.find(name, whole: true)
-      try stored.note(name, try read(path, bytes))
+      try stored.note(name, try read(written, path, metadata, bytes))
     } catch let error as GoudError where error.code.exitStatus == .corrupt {
       if request.keepsFile { for suffix in ["", ".sha256"] { unlink("\(written.path)\(suffix)") } }
       if let store = request.store { try StoredBackups(store).delete(name) }
@@ -167,13 +184,21 @@ public struct BackupWorkflow {
     }
   }
 
-  private func read(_ path: String, _ bytes: (any ArchiveBytes)? = nil) throws -> ArchiveReport {
+  /// What is sealed cannot be looked into here: it is compared with what was stored, to the byte.
+  private func read(
+    _ written: WrittenArchive, _ path: String, _ metadata: BackupMetadata, _ bytes: (any ArchiveBytes)? = nil
+  ) throws -> VerificationRecord.Finding {
     var options = ArchiveReadOptions()
     options.bytes = bytes
     options.fromDevice = true
     options.cancellation = request.cancellation
     options.progress = request.progress
-    return try ArchiveVerifier.verify(path: path, options: options)
+    guard request.recipient != nil else { return .passed(try ArchiveVerifier.verify(path: path, options: options)) }
+    let read = try ArchiveReader.compareChecksum(of: path, options: options)
+    guard read == ArchiveDigest(bytes: written.bytes, sha256: written.sha256) else {
+      throw GoudError(.archiveChecksumMismatch, "\(path) is not what was stored")
+    }
+    return .sealed(read, metadata)
   }
 }
 

@@ -3,14 +3,15 @@ import Foundation
 import GoudCore
 
 extension RestoreSource {
-  /// An archive, a file or an object, as the source of a restore. Reads its first kilobytes; one of the guide's scripts, which does not say
+  /// An archive, a file or an object, perhaps sealed, as the source of a restore. Reads its first kilobytes; one of the guide's scripts, which does not say
   /// what it holds, is read whole.
   /// - Throws: `archive.not-found`, `archive.checksum-missing`, and what reading it finds (`archive.…`).
   public static func archive(
-    _ path: String, bytes: (any ArchiveBytes)? = nil, allowUnverified: Bool = false,
+    _ path: String, bytes stored: (any ArchiveBytes)? = nil, identity: String? = nil, allowUnverified: Bool = false,
     cancellation: Cancellation = Cancellation(), progress: any ProgressSink = NoProgress()
   ) throws -> RestoreSource {
     var options = ArchiveReadOptions()
+    let bytes = try OpenedBytes.open(stored, path: path, identity: identity)
     options.bytes = bytes
     options.allowUnverified = allowUnverified
     options.cancellation = cancellation

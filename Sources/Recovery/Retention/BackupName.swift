@@ -2,14 +2,15 @@ import Archive
 import Foundation
 import GoudCore
 
-/// The name of a backup's file: `goud-chain-backup-<environment>-<yyyyMMdd-HHmmss>.tar[.gz|.zst]`.
+/// The name of a backup's file: `goud-chain-backup-<environment>-<yyyyMMdd-HHmmss>.tar[.gz|.zst][.age]`.
 struct BackupName: Equatable {
   let environment: String
   /// UTC.
   let moment: Date
 
   /// - Returns: nil for any other name: such a file is not Goud's.
-  init?(file: String) {
+  init?(file sealed: String) {
+    let file = sealed.withoutSeal
     guard let suffix = Compression.allCases.map(\.fileExtension).first(where: { file.hasSuffix($0) }),
       file.hasPrefix(Self.prefix)
     else { return nil }

@@ -107,6 +107,9 @@ public struct Prune: Sendable {
     options.cancellation = request.cancellation
     options.progress = request.progress
     do {
+      if archive.hasSuffix(SealedSink.suffix) {
+        return try record.renew(archive, try ArchiveReader.compareChecksum(of: archive, options: options), request.now)
+      }
       try VerificationRecord.passed(try ArchiveVerifier.verify(path: archive, options: options), now: request.now)
       return true
     } catch let error as GoudError where error.code.exitStatus == .corrupt {

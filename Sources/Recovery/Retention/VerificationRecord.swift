@@ -1,5 +1,4 @@
 import Archive
-import BlobStore
 import Foundation
 import GoudCore
 
@@ -43,27 +42,43 @@ public struct VerificationRecord: Codable, Sendable, Equatable {
     return record
   }
 
+  /// What came of reading an archive.
+  enum Finding {
+    /// Every checksum there is agreed.
+    case passed(ArchiveReport)
+    /// It is what was stored; what is in it was known then.
+    case sealed(ArchiveDigest, BackupMetadata)
+    case damaged
+
+    /// Whether there is anything to note: an archive without checksums proves nothing.
+    var counts: Bool { if case .passed(let report) = self { report.checksummed } else { true } }
+  }
+
   /// Notes that an archive was read whole and every checksum agreed; nothing when some were missing. A directory that
   /// cannot be written to gets no record.
   public static func passed(_ report: ArchiveReport, now: Date = Date()) throws {
-    guard report.checksummed else { return }
-    try write(
-      report.path, sha256: report.sha256, passed: true, volumes: report.volumes.keys.sorted(),
-      proven: report.metadata?.volumes.allSatisfy(\.unproven.isEmpty) ?? true, now)
+    try write(.passed(report), of: report.path, now: now)
   }
 
   /// Notes that an archive is damaged: it no longer counts as a backup.
   public static func failed(_ archive: String, now: Date = Date()) throws {
-    try write(archive, sha256: "", passed: false, volumes: [], proven: false, now)
+    try write(.damaged, of: archive, now: now)
   }
 
-  private static func write(
-    _ archive: String, sha256: String, passed: Bool, volumes: [String], proven: Bool, _ now: Date
-  ) throws {
-    guard let file = try FileSystem.status(archive) else { return }
-    let record = VerificationRecord(
-      archive: FileSystem.name(of: archive), bytes: Int64(file.st_size), modified: file.modifiedParts, sha256: sha256,
-      passed: passed, volumes: volumes, proven: proven, verified: now)
+  /// Notes that a sealed archive is still what the record says, as far as can be told without opening it.
+  /// - Returns: false when it is another one.
+  func renew(_ archive: String, _ digest: ArchiveDigest, _ now: Date) throws -> Bool {
+    guard digest.sha256 == sha256 else { return false }
+    var renewed = self
+    renewed.verified = now
+    try AtomicFile.write(try renewed.encoded(), to: Self.path(of: archive))
+    return true
+  }
+
+  static func write(_ finding: Finding, of archive: String, now: Date = Date()) throws {
+    guard finding.counts, let file = try FileSystem.status(archive) else { return }
+    var record = VerificationRecord(FileSystem.name(of: archive), bytes: Int64(file.st_size), finding, now: now)
+    record.modified = file.modifiedParts
     do {
       try AtomicFile.write(try record.encoded(), to: path(of: archive))
     } catch let error as GoudError where error.code == .ioPermission {}
@@ -71,12 +86,18 @@ public struct VerificationRecord: Codable, Sendable, Equatable {
 }
 
 extension VerificationRecord {
-  /// - Parameter report: nil: it is damaged.
-  init(_ blob: BlobStatus, _ report: ArchiveReport?, now: Date) {
+  init(_ archive: String, bytes: Int64, _ finding: Finding, now: Date = Date()) {
+    let (sha256, volumes, metadata): (String, [String], BackupMetadata?) =
+      switch finding {
+      case .passed(let report): (report.sha256, report.volumes.keys.sorted(), report.metadata)
+      case .sealed(let digest, let metadata): (digest.sha256, metadata.volumes.map(\.name), metadata)
+      case .damaged: ("", [], nil)
+      }
+    var passed = true
+    if case .damaged = finding { passed = false }
     self.init(
-      archive: blob.name, bytes: blob.bytes, modified: [], object: blob.modified, sha256: report?.sha256 ?? "",
-      passed: report != nil, volumes: report?.volumes.keys.sorted() ?? [],
-      proven: report?.metadata?.volumes.allSatisfy(\.unproven.isEmpty) ?? false, verified: now)
+      archive: archive, bytes: bytes, modified: [], sha256: sha256, passed: passed, volumes: volumes,
+      proven: passed && metadata?.volumes.allSatisfy(\.unproven.isEmpty) ?? true, verified: now)
   }
 
   func encoded() throws -> [UInt8] {

@@ -6,7 +6,7 @@ import GoudCore
 
 /// An archive that is an object, read in pieces, the next one while the present one is used. For one thread.
 final class BlobBytes: ArchiveBytes, @unchecked Sendable {
-  let size: Int64
+  let size: Int64?
   private let store: any BlobStore
   private let blob: BlobStatus
   private let pieceBytes: Int
@@ -25,7 +25,7 @@ final class BlobBytes: ArchiveBytes, @unchecked Sendable {
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
-    guard offset < size else { return 0 }
+    guard offset < blob.bytes else { return 0 }
     if offset < start || offset >= start + Int64(piece.count) { try fetch(offset) }
     let skipped = Int(offset - start)
     let count = min(buffer.count, piece.count - skipped)
@@ -48,7 +48,7 @@ final class BlobBytes: ArchiveBytes, @unchecked Sendable {
     guard !piece.isEmpty else {
       throw GoudError(.blobUnreachable, "\(store.location)/\(blob.name) came short", hint: "try again later")
     }
-    ahead = readsAhead && next < size ? Ahead(store, blob, next, pieceBytes) : nil
+    ahead = readsAhead && next < blob.bytes ? Ahead(store, blob, next, pieceBytes) : nil
   }
 
   /// One piece on its way.

@@ -20,8 +20,8 @@ final class BlobSink: ArchiveSink, @unchecked Sendable {
 
   func write(_ bytes: UnsafeRawBufferPointer) throws { try upload.write(bytes) }
 
-  func publish(sha256: String) throws {
-    try store.put(Sidecar.content(sha256, archive: name), as: Sidecar.path(of: name))
+  func publish(_ archive: ArchiveDigest) throws -> ArchiveDigest {
+    try store.put(Sidecar.content(archive.sha256, archive: name), as: Sidecar.path(of: name))
     KillPoint.reached("archive.object-checksum-published")
     do {
       try upload.finish()
@@ -30,6 +30,7 @@ final class BlobSink: ArchiveSink, @unchecked Sendable {
       throw error
     }
     KillPoint.reached("archive.object-published")
+    return archive
   }
 
   func discard() { upload.abandon() }
@@ -54,10 +55,10 @@ final class BothSinks: ArchiveSink {
     try blob.write(bytes)
   }
 
-  func publish(sha256: String) throws {
-    try blob.publish(sha256: sha256)
+  func publish(_ archive: ArchiveDigest) throws -> ArchiveDigest {
+    _ = try blob.publish(archive)
     do {
-      try file.publish(sha256: sha256)
+      return try file.publish(archive)
     } catch {
       withdraw()
       throw error

@@ -14,7 +14,7 @@ public struct StoredBackups: Sendable {
     let blobs = try store.list()
     let names = Set(blobs.map(\.name))
     return try blobs.filter { BackupCatalog.isArchive($0.name) }.map { try backup($0, names) }
-      .sorted { ($0.metadata?.timestamp ?? .distantPast) > ($1.metadata?.timestamp ?? .distantPast) }
+      .sorted { ($0.taken ?? .distantPast) > ($1.taken ?? .distantPast) }
   }
 
   /// An archive by its name.
@@ -32,15 +32,11 @@ public struct StoredBackups: Sendable {
     return ("\(store.location)/\(name)", BlobBytes(store, blob, whole: whole))
   }
 
-  public func metadata(of name: String) throws -> BackupMetadata {
-    let (path, bytes) = try find(name, whole: false)
-    return try ArchiveReader.metadata(of: path, bytes: bytes)
-  }
-
-  /// Notes that an archive was read whole and every checksum agreed, or that it is damaged.
-  func note(_ name: String, _ report: ArchiveReport?) throws {
-    guard let blob = try store.status(of: name), report?.checksummed != false else { return }
-    let record = VerificationRecord(blob, report, now: Date())
+  /// Notes what came of reading an archive.
+  func note(_ name: String, _ finding: VerificationRecord.Finding) throws {
+    guard finding.counts, let blob = try store.status(of: name) else { return }
+    var record = VerificationRecord(blob.name, bytes: blob.bytes, finding)
+    record.object = blob.modified
     let path = VerificationRecord.path(of: name)
     try store.delete(path)
     try store.put(try record.encoded(), as: path)
@@ -53,11 +49,13 @@ public struct StoredBackups: Sendable {
 
   private func backup(_ blob: BlobStatus, _ names: Set<String>) throws -> BackupCatalog.Backup {
     let path = "\(store.location)/\(blob.name)"
-    let metadata = try? ArchiveReader.metadata(of: path, bytes: BlobBytes(store, blob, whole: false))
+    let isSealed = blob.name.hasSuffix(SealedSink.suffix)
+    let metadata =
+      isSealed ? nil : try? ArchiveReader.metadata(of: path, bytes: BlobBytes(store, blob, whole: false))
     let record = names.contains(VerificationRecord.path(of: blob.name)) ? try self.record(of: blob) : nil
     return BackupCatalog.Backup(
       path: path, bytes: blob.bytes,
-      state: .init(metadata, record, hasChecksum: names.contains(Sidecar.path(of: blob.name))),
+      state: .init(metadata, record, isSealed: isSealed, hasChecksum: names.contains(Sidecar.path(of: blob.name))),
       verified: record?.passed == true ? record?.verified : nil, metadata: metadata)
   }
 
@@ -69,18 +67,18 @@ public struct StoredBackups: Sendable {
 }
 
 extension BackupCatalog.Backup.State {
-  init(_ metadata: BackupMetadata?, _ record: VerificationRecord?, hasChecksum: Bool) {
+  init(_ metadata: BackupMetadata?, _ record: VerificationRecord?, isSealed: Bool, hasChecksum: Bool) {
     self =
-      if let metadata {
-        if record?.passed == false {
-          .damaged
-        } else if !hasChecksum {
-          .incomplete
-        } else {
-          metadata.volumes.allSatisfy(\.unproven.isEmpty) ? .complete : .unproven
-        }
-      } else {
+      if metadata == nil && !isSealed {
         .unreadable
+      } else if record?.passed == false {
+        .damaged
+      } else if !hasChecksum {
+        .incomplete
+      } else if let metadata {
+        metadata.volumes.allSatisfy(\.unproven.isEmpty) ? .complete : .unproven
+      } else {
+        .sealed
       }
   }
 }
