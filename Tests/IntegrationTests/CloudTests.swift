@@ -82,6 +82,33 @@ import Testing
     }
   }
 
+  /// The guide's two commands with a bucket.
+  @Test func theScriptsOfTheGuideGoThroughTheBucket() async throws {
+    try await with(.gcs) { place in
+      let volume = "\(place.fixture.home)/gcp/volumes/node1_data"
+      let made = try await place.fixture.makeVolume(operations: 300)
+      try FileManager.default.createDirectory(
+        atPath: FileSystem.parent(of: volume), withIntermediateDirectories: true)
+      try FileManager.default.moveItem(atPath: made, toPath: volume)
+      func script(_ name: String, _ words: String...) async throws -> Finished {
+        let own = [
+          "GOUD_BINARY": Programs.built("goud"), "GOUD_HOME": place.fixture.home, "BACKUP_DIR": place.fixture.backups,
+          "GOUD_CONFIG_DIR": Repository.path("config"),
+        ]
+        return try await Programs.run(
+          Repository.path("scripts/\(name)"), words, environment: place.environment.merging(own) { $1 })
+      }
+      let up = try await script("backup-volumes.sh", "-e", "gcp", "-c", place.location)
+      try #require(up.status == 0, "\(up.errors)")
+      let archive = try place.archive()
+      #expect(archive.hasPrefix("goud-chain-backup-gcp-"))
+      try FileManager.default.removeItem(atPath: volume)
+      let down = try await script("restore-volumes.sh", "--cloud", place.location, "--backup", archive, "--force")
+      #expect(down.status == 0, "\(down.errors)")
+      #expect(try place.fixture.lastOperation(volume) == 300)
+    }
+  }
+
   @Test func aDirectoryAndABucketGetTheSameArchive() async throws {
     try await with(.s3) { place in
       try await place.fixture.makeVolume(operations: 100)

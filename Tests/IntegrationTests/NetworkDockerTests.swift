@@ -196,7 +196,7 @@ import Testing
     try await with { network, engine in
       let archive = try await backUp(network)
       #expect(try await network.goud("network", "stop").status == 0)
-      try await engine.makeSleeper()
+      try await engine.importProgram("/bin/sleep", as: "sleeper")
       try await engine.docker(
         "run", "-d", "--name", "stranger", "-v", "node1_data:/data", "sleeper", "/bin/sleep", "600")
       let before = try await network.fixture.tree("\(engine.volumes)/node1_data")

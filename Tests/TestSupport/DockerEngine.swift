@@ -88,12 +88,13 @@ public struct DockerEngine: Sendable {
     try await docker("inspect", "-f", "{{.State.StartedAt}} {{.RestartCount}}", container)
   }
 
-  /// Makes the image `sleeper`, which has `/bin/sleep`.
-  public func makeSleeper() async throws {
+  /// Makes an image that has one program of this machine, with its libraries.
+  public func importProgram(_ program: String, as image: String) async throws {
     let script = """
-      tar -ch -C / --transform 's,^/,,' -P /bin/sleep $(ldd /bin/sleep | grep -o '/[^ ]*') | docker import - sleeper
+      tar -ch -C / --transform 's,^/,,' -P "$1" $(ldd "$1" | grep -o '/[^ ]*') |
+        docker import --change 'ENV PATH=/bin:/usr/bin' - "$2"
       """
-    let made = try await Programs.run("/bin/sh", ["-c", script], environment: environment)
+    let made = try await Programs.run("/bin/sh", ["-c", script, "sh", program, image], environment: environment)
     guard made.status == 0 else { throw TestFailure("docker import: \(made.errors)") }
   }
 
