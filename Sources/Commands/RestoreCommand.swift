@@ -90,10 +90,20 @@ struct RestoreCommand: ParsableCommand {
     let source = try RestoreSource.archive(
       path, bytes: bytes, identity: open.identity, allowUnverified: allowUnverified,
       cancellation: Signals.cancellation, progress: progress.sink(output))
-    if to == nil, let volumes = try DockerVolumes(try own(source, configuration)) {
-      try volumes.refuseForeignUsers()
-      try volumes.refresh(creating: !dryRun)
+    guard to == nil, let volumes = try DockerVolumes(try own(source, configuration)) else {
+      return try restore(source, configuration)
     }
+    try volumes.refuseForeignUsers()
+    let made = try volumes.refresh(creating: !dryRun)
+    do {
+      try restore(source, configuration)
+    } catch {
+      try? volumes.discard(made)
+      throw error
+    }
+  }
+
+  private func restore(_ source: RestoreSource, _ configuration: GoudConfiguration) throws {
     var restore = Restore(try request(source, configuration), from: source)
     restore.cancellation = Signals.cancellation
     restore.progress = progress.sink(output)

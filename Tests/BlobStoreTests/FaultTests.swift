@@ -10,13 +10,13 @@ import Testing
 
   /// Two ways to one bucket: straight, and through the fault.
   private func run(
-    _ fault: FaultProxy.Fault, count: Int,
+    _ fault: FaultProxy.Fault, count: Int, healthy: Int = 0,
     _ body: @escaping @Sendable (_ straight: any BlobStore, _ faulty: any BlobStore) throws -> Void
   ) async throws {
     try await ObjectServer.s3.with { location, environment, _ in
       let endpoint = try #require(environment["AWS_ENDPOINT_URL"])
       let target = try #require(Int(endpoint.split(separator: ":").last ?? ""))
-      try await FaultProxy.with(fault, count: count, to: target) { port in
+      try await FaultProxy.with(fault, count: count, healthy: healthy, to: target) { port in
         try await onThread {
           var options = StoreOptions()
           options.variables = environment
@@ -55,6 +55,32 @@ import Testing
       #expect(try faulty.list().map(\.name) == ["name"])
       try faulty.put([4], as: "other")
       #expect(try straight.list().map(\.name) == ["name", "other"])
+    }
+  }
+
+  @Test(arguments: [
+    (403, "RequestTimeTooSkewed", ErrorCode.blobClockSkew), (400, "ExpiredToken", .blobExpired),
+    (400, "AuthorizationHeaderMalformed", .blobWrongRegion), (403, "AccessDenied", .blobDenied),
+    (404, "NoSuchBucket", .blobBucketMissing),
+  ])
+  func whatAProviderRefusesIsToldByItsCause(_ status: Int, _ code: String, _ expected: ErrorCode) async throws {
+    try await run(.refused(status, code: code), count: 1_000_000) { _, faulty in
+      let listing = #expect(throws: GoudError.self) { try faulty.list() }
+      let putting = #expect(throws: GoudError.self) { try faulty.put([1], as: "name") }
+      for error in [listing, putting] {
+        #expect(error?.code == expected && error?.hint != nil, "\(String(describing: error))")
+      }
+    }
+  }
+
+  /// The first parts go through; then the key has expired.
+  @Test func aKeyThatExpiresInMidUploadIsToldAndNothingIsLeft() async throws {
+    try await run(.refused(400, code: "ExpiredToken"), count: 1_000_000, healthy: 3) { straight, faulty in
+      let content = [[UInt8]](repeating: Self.content, count: 4).flatMap { $0 }
+      let error = #expect(throws: GoudError.self) { try faulty.put(content, as: "name") }
+      #expect(error?.code == .blobExpired, "\(String(describing: error))")
+      let left = try straight.list()
+      #expect(left == [])
     }
   }
 

@@ -83,6 +83,9 @@ import Testing
 
       #expect(try await network.goud("network", "stop").status == 0)
       try await engine.docker("volume", "rm", "node1_data")
+      let unasked = try await network.goud("restore", archive)
+      #expect(unasked.status == 13, "\(unasked.errors)")
+      #expect(!(try await engine.docker("volume", "ls", "-q").contains("node1_data")), "nothing is made for nothing")
       let restored = try await network.goud("restore", archive, "--yes")
       #expect(restored.status == 0, "\(restored.errors)")
       try await network.start()
@@ -182,6 +185,7 @@ import Testing
       try await refused(["DOCKER_HOST": "unix:///nowhere/docker.sock"], 14, "engine.unreachable")
       try await refused(["DOCKER_HOST": "tcp://127.0.0.1:1"], 14, "engine.unreachable")
       try await refused(["DOCKER_IMAGE": "goud:other"], 10, "engine.image-missing")
+      try await refused(["NODES": "a b c"], 64, "usage.invalid")
       try await engine.docker("create", "--name", "node2", "goud:latest", "--version")
       try await refused([:], 13, "engine.name-taken")
       try await engine.docker("rm", "node2")
@@ -207,6 +211,31 @@ import Testing
       }
       #expect(try await network.fixture.tree("\(engine.volumes)/node1_data") == before)
       #expect(try await engine.starts("stranger").hasSuffix(" 0"))
+    }
+  }
+
+  /// Founding a network where the engine keeps its data, with no room there; once there is, the same command goes on.
+  @Test func aFullDiskInTheEnginesRootIsSaidAndTheNextStartGoesOn() async throws {
+    try await withTemporaryDirectory { root in
+      try await Mounts.ext4(megabytes: 1200, at: "\(root)/disk") { disk in
+        let engine = DockerEngine(root: disk)
+        let settings = engine.environment.merging(["RUNTIME": "docker"]) { $1 }
+        try await NetworkFixture.with(started: false, settings: settings) { network in
+          try await engine.running {
+            try await engine.loadImage()
+            let filler = "\(disk)/filler"
+            _ = try await Programs.run("dd", ["if=/dev/zero", "of=\(filler)", "bs=64K"])
+            let refused = try await network.goud("network", "start", "--wait", "5", "--format", "json")
+            #expect(refused.status == 15 && refused.errors.contains("io.no-room"), "\(refused.errors)")
+            try FileManager.default.removeItem(atPath: filler)
+            try await network.start()
+            try await network.underLoad(seconds: 1)
+            try await network.nothingIsLost()
+            _ = try await network.goud("network", "stop")
+            try await engine.removeContainers()
+          }
+        }
+      }
     }
   }
 

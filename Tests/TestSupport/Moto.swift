@@ -26,6 +26,7 @@ public struct Moto: Sendable {
   }
 
   /// What `aws` prints, as text.
+  @discardableResult
   public func aws(_ words: String...) async throws -> String { try await aws(words) }
 
   public func aws(_ words: [String]) async throws -> String {

@@ -89,6 +89,11 @@ public struct DockerLauncher: NodeLauncher {
   }
 
   public func prepare() throws {
+    for node in plan.nodes where !(2...63).contains(node.name.utf8.count) {
+      throw GoudError(
+        .usage, "'\(node.name)' cannot be a container's name: it has 2 to 63 characters",
+        hint: "name the nodes otherwise: NODES")
+    }
     _ = try image()
     try volumes.refuseForeignUsers()
     for one in try volumes.containers() {

@@ -35,8 +35,11 @@ public struct DockerVolumes: Sendable {
 
   /// Makes the links agree with the engine's volumes.
   /// - Parameter creating: makes the volumes that are missing, empty.
+  /// - Returns: the nodes whose volumes were made.
   /// - Throws: `engine.…`, `volume.ambiguous`.
-  public func refresh(creating: Bool = false) throws {
+  @discardableResult
+  public func refresh(creating: Bool = false) throws -> [String] {
+    var made: [String] = []
     let volumes = try list()
     let containers = try containers()
     try home.create()
@@ -45,10 +48,20 @@ public struct DockerVolumes: Sendable {
         try link(node, volume)
       } else if creating {
         _ = try create(node)
+        made.append(node)
       } else if let status = try FileSystem.status(home.volume(node)), status.isLink {
         try FileManager.default.removeItem(atPath: home.volume(node))
       }
     }
+    return made
+  }
+
+  /// Takes back volumes that were made for nothing.
+  public func discard(_ made: [String]) throws {
+    for node in made where try isEmpty(node) {
+      try engine.call(.DELETE, "/volumes/\(try name(node))", accepting: [404, 409])
+    }
+    if !made.isEmpty { try refresh() }
   }
 
   /// Whether nothing is in the node's volume, or there is none.
