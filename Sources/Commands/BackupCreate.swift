@@ -1,5 +1,6 @@
 import Archive
 import ArgumentParser
+import BlobStore
 import CGoudLinux
 import Foundation
 import GoudCore
@@ -47,7 +48,8 @@ struct BackupCreate: ParsableCommand {
     case .json: Output.write(try Output.json(result))
     case .table: Output.write(describe(result))
     }
-    try prune(configuration)
+    try prune(configuration, nil)
+    if let store = try cloud.store() { try prune(configuration, store) }
     try refuse(result.metadata.leftOut ?? [])
   }
 
@@ -95,8 +97,9 @@ struct BackupCreate: ParsableCommand {
   }
 
   /// The backup stands whatever comes of this; a prune that failed shows in the exit status (3).
-  private func prune(_ configuration: GoudConfiguration) throws {
+  private func prune(_ configuration: GoudConfiguration, _ store: (any BlobStore)?) throws {
     var request = PruneRequest(configuration)
+    request.store = store
     request.cancellation = Signals.cancellation
     do {
       let report = try Prune(request).run()

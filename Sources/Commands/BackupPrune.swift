@@ -14,15 +14,21 @@ struct BackupPrune: ParsableCommand {
       """)
 
   @Option(name: [.customShort("d"), .long], help: "Default: BACKUP_DIR.") var directory: String?
+  @OptionGroup var cloud: CloudOptions
   @Flag(help: "Show what would be deleted, and touch nothing.") var dryRun = false
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
 
+  func validate() throws {
+    if directory != nil && cloud.cloud != nil { throw ValidationError("-d and -c exclude each other here") }
+  }
+
   func run() throws {
     var flags = scope.flags
     flags[.backupDirectory] = directory
     var request = PruneRequest(try GoudConfiguration.load(flags: flags))
+    request.store = try cloud.store()
     request.dryRun = dryRun
     request.cancellation = Signals.cancellation
     request.progress = progress.sink(output)

@@ -109,6 +109,38 @@ import Testing
     }
   }
 
+  /// As in a directory: what is old goes once something newer is verified, and not before.
+  @Test func whatIsOldInABucketIsPruned() async throws {
+    try await with(.s3) { place in
+      try await place.fixture.makeVolume(operations: 50)
+      try #require(try await place.goud("backup", "create").status == 0)
+      let newest = try place.archive()
+      let directory = "\(place.files)/backups"
+      // An older one, as its name says, and what a killed run has left.
+      let old = "goud-chain-backup-local-20200102-030405.tar.gz"
+      let script = """
+        cd "$1" && cp "$2" "$3" && sha256sum "$3" >"$3.sha256" && cp "$2.sha256" \
+          goud-chain-backup-local-20200101-000000.tar.gz.sha256
+        """
+      let copied = try await Programs.run("sh", ["-c", script, "sh", directory, newest, old])
+      try #require(copied.status == 0, "\(copied.errors)")
+      let shown = try await place.goud("backup", "prune", "--dry-run")
+      #expect(shown.status == 0 && shown.output.contains("would delete"), "\(shown.output) \(shown.errors)")
+      #expect(try place.objects().contains(old))
+      let kept = [newest, "\(newest).sha256", "\(newest).verified.json"]
+      let record = "\(directory)/\(newest).verified.json"
+      let content = try Data(contentsOf: URL(fileURLWithPath: record))
+      try FileManager.default.removeItem(atPath: record)
+      let careful = try await place.goud("backup", "prune")
+      #expect(careful.status == 0 && careful.output.contains("nothing newer"), "\(careful.output) \(careful.errors)")
+      #expect(try place.objects().contains(old))
+      try content.write(to: URL(fileURLWithPath: record))
+      let pruned = try await place.goud("backup", "prune")
+      #expect(pruned.status == 0 && pruned.output.contains("deleted"), "\(pruned.output) \(pruned.errors)")
+      #expect(try place.objects() == kept)
+    }
+  }
+
   @Test func aDirectoryAndABucketGetTheSameArchive() async throws {
     try await with(.s3) { place in
       try await place.fixture.makeVolume(operations: 100)

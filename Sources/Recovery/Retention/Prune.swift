@@ -1,4 +1,4 @@
-import Archive
+import BlobStore
 import Foundation
 import GoudCore
 
@@ -9,8 +9,10 @@ import GoudCore
 /// What a prune looks at, and for how long things stay.
 public struct PruneRequest: Sendable {
   public var environment: String
-  /// The archives.
+  /// The archives, and where two prunes exclude each other.
   public var backups: String
+  /// The archives are here, not in the directory; safety copies are not looked at then.
+  public var store: (any BlobStore)?
   /// The volumes with their safety copies.
   public var volumes: String
   public var backupDays: Int
@@ -59,10 +61,10 @@ public struct Prune: Sendable {
     let lock = try FileSystem.status(request.backups) != nil ? try DirectoryLock(request.backups) : nil
     defer { withExtendedLifetime(lock) {} }
     let decisions = try decide()
-    let copies = try safetyCopies()
+    let copies = request.store == nil ? try safetyCopies() : []
     if !request.dryRun {
-      for decision in decisions where decision.deletes { try delete(decision.backup.path) }
-      for orphan in try shelf.orphans(now: request.now) where !isInDoubt(decisions) { unlink(orphan) }
+      for decision in decisions where decision.deletes { try shelf.delete(decision.backup.path) }
+      if !isInDoubt(decisions) { try shelf.removeOrphans(now: request.now) }
     }
     return PruneReport(
       dryRun: request.dryRun,
@@ -73,7 +75,10 @@ public struct Prune: Sendable {
       safetyCopies: copies)
   }
 
-  private var shelf: BackupShelf { BackupShelf(directory: request.backups, environment: request.environment) }
+  private var shelf: any Shelf {
+    request.store.map { StoreShelf(stored: StoredBackups($0), environment: request.environment) }
+      ?? BackupShelf(directory: request.backups, environment: request.environment)
+  }
 
   private func isInDoubt(_ decisions: [Retention.Decision]) -> Bool {
     Retention.doubt(request.now, decisions.map(\.backup.taken)) != nil
@@ -93,37 +98,8 @@ public struct Prune: Sendable {
         kept.filter { $0.isVerified && $0.volumes.contains(volume) && $0.taken <= request.now }
           .max { $0.taken < $1.taken }
       }
-      guard try Set(leaned.map(\.path)).sorted().allSatisfy(holds) else { continue }
+      guard try Set(leaned.map(\.path)).sorted().allSatisfy({ try shelf.holds($0, request) }) else { continue }
       return decisions
-    }
-  }
-
-  /// - Returns: false when the archive turned out damaged; its record says so now.
-  private func holds(_ archive: String) throws -> Bool {
-    guard let record = try VerificationRecord.read(of: archive), record.passed else { return false }
-    if abs(record.verified.timeIntervalSince(request.now)) < 86400 { return true }
-    var options = ArchiveReadOptions()
-    options.fromDevice = true
-    options.cancellation = request.cancellation
-    options.progress = request.progress
-    do {
-      if archive.hasSuffix(SealedSink.suffix) {
-        return try record.renew(archive, try ArchiveReader.compareChecksum(of: archive, options: options), request.now)
-      }
-      try VerificationRecord.passed(try ArchiveVerifier.verify(path: archive, options: options), now: request.now)
-      return true
-    } catch let error as GoudError where error.code.exitStatus == .corrupt {
-      try VerificationRecord.failed(archive, now: request.now)
-      return false
-    }
-  }
-
-  /// The archive first: from then on the backup is gone, and what a kill leaves is clearly not one.
-  private func delete(_ archive: String) throws {
-    for path in [archive, "\(archive).sha256", VerificationRecord.path(of: archive)] {
-      guard unlink(path) == 0 || errno == ENOENT else { throw GoudError.system("delete", path) }
-      try FileSystem.synchronize(directory: request.backups)
-      KillPoint.reached("prune.deleted")
     }
   }
 

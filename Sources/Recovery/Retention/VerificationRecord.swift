@@ -65,6 +65,9 @@ public struct VerificationRecord: Codable, Sendable, Equatable {
     try write(.damaged, of: archive, now: now)
   }
 
+  /// Whether it was read within a day.
+  func isFresh(_ now: Date) -> Bool { abs(verified.timeIntervalSince(now)) < 86400 }
+
   /// Notes that a sealed archive is still what the record says, as far as can be told without opening it.
   /// - Returns: false when it is another one.
   func renew(_ archive: String, _ digest: ArchiveDigest, _ now: Date) throws -> Bool {

@@ -33,11 +33,22 @@ public struct StoredBackups: Sendable {
   }
 
   /// Notes what came of reading an archive.
-  func note(_ name: String, _ finding: VerificationRecord.Finding) throws {
+  func note(_ name: String, _ finding: VerificationRecord.Finding, now: Date = Date()) throws {
     guard finding.counts, let blob = try store.status(of: name) else { return }
-    var record = VerificationRecord(blob.name, bytes: blob.bytes, finding)
+    var record = VerificationRecord(blob.name, bytes: blob.bytes, finding, now: now)
     record.object = blob.modified
-    let path = VerificationRecord.path(of: name)
+    try put(record)
+  }
+
+  /// Notes that an archive is still what the record says.
+  func renew(_ record: VerificationRecord, now: Date) throws {
+    var renewed = record
+    renewed.verified = now
+    try put(renewed)
+  }
+
+  private func put(_ record: VerificationRecord) throws {
+    let path = VerificationRecord.path(of: record.archive)
     try store.delete(path)
     try store.put(try record.encoded(), as: path)
   }
@@ -59,7 +70,8 @@ public struct StoredBackups: Sendable {
       verified: record?.passed == true ? record?.verified : nil, metadata: metadata)
   }
 
-  private func record(of blob: BlobStatus) throws -> VerificationRecord? {
+  /// The record of this very object; nil when there is none.
+  func record(of blob: BlobStatus) throws -> VerificationRecord? {
     guard let found = try store.status(of: VerificationRecord.path(of: blob.name)) else { return nil }
     let bytes = try store.read(found, at: 0, count: 1 << 20)
     return VerificationRecord.decoded(bytes).flatMap { $0.object == blob.modified && $0.bytes == blob.bytes ? $0 : nil }
