@@ -63,6 +63,8 @@ struct NetworkStarter {
   func begin() throws {
     _ = try found()
     try checkPorts()
+    // Whoever stopped one has asked for all of them since.
+    for node in context.plan.nodes { try context.launcher().remember(node.name, stopped: false) }
     let log = context.home.log("manager")
     let arguments = ["agent", "run", "--env", context.plan.environment, "--log-file", log]
     let process = try Detached.start(
