@@ -41,6 +41,7 @@ struct BackupCreate: ParsableCommand {
     flags[.backupDirectory] = directory
     flags[.backupCompression] = compression
     let configuration = try GoudConfiguration.load(flags: flags)
+    try configuration.enterVolumes()
     // The nodes come first: before the first thread of the pipeline starts, since threads inherit it.
     if configuration.backupNice > 0 { goud_yield_to_others(Int32(configuration.backupNice)) }
     let result = try volume.isEmpty ? recorded(configuration) : backUp(configuration)

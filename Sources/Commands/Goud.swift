@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import GoudCore
+import Runtime
 
 /// The command line. One file per verb; this one only names them and decides what the process exits with.
 public struct Goud: ParsableCommand {
@@ -23,6 +24,7 @@ public struct Goud: ParsableCommand {
   public static func run(_ arguments: [String]) -> ExitStatus {
     Signals.watch()
     do {
+      try HelperContainer.enter()
       var command = try parseAsRoot(arguments)
       try command.run()
       return .done

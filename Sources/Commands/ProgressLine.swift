@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import GoudCore
+import Runtime
 
 #if canImport(Glibc)
   import Glibc
@@ -21,7 +22,7 @@ struct ProgressOptions: ParsableArguments {
   @Option(help: "Show progress: auto, none or plain.") var progress = ProgressMode.auto
 
   func sink(_ output: OutputOptions) -> any ProgressSink {
-    let terminal = isatty(STDERR_FILENO) == 1
+    let terminal = HelperContainer.hasTerminal
     switch progress {
     case .none: return NoProgress()
     case .plain: return ProgressLine(redraw: false)

@@ -65,6 +65,7 @@ struct RestoreCommand: ParsableCommand {
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
+    if to == nil { try configuration.enterVolumes(restores: true) }
     try DockerVolumes(configuration)?.refresh()
     if settle { return try settle(configuration) }
     try rollback ? rollBack(configuration) : restore(configuration)

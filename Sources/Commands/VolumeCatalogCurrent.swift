@@ -1,3 +1,5 @@
+import Foundation
+import GoudCore
 import Runtime
 import Volumes
 
@@ -7,5 +9,16 @@ extension VolumeCatalog {
   static func current(_ configuration: GoudConfiguration) throws -> VolumeCatalog {
     try DockerVolumes(configuration)?.refresh()
     return VolumeCatalog(configuration)
+  }
+}
+
+extension GoudConfiguration {
+  /// Runs the verb in a container, for whoever may use the engine and not enter its volumes. It does nothing for others.
+  /// - Parameter restores: whether the verb writes to the volumes.
+  /// - Throws: what the run exits with, or `engine.…`.
+  func enterVolumes(restores: Bool = false) throws {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    guard let helper = try HelperContainer(self, arguments: arguments, restores: restores) else { return }
+    throw try helper.run(Signals.cancellation)
   }
 }

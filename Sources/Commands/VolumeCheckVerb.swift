@@ -21,6 +21,7 @@ struct VolumeCheckVerb: ParsableCommand {
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
+    try configuration.enterVolumes()
     let catalog = try VolumeCatalog.current(configuration)
     let chosen = try catalog.resolve(volumes)
     var inspector = VolumeInspector(configuration)

@@ -15,6 +15,7 @@ struct VolumeInspect: ParsableCommand {
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
+    try configuration.enterVolumes()
     var inspector = VolumeInspector(configuration)
     inspector.cancellation = Signals.cancellation
     let (seen, fault) = try inspector.inspect(try VolumeCatalog.current(configuration).resolve(volume))

@@ -12,7 +12,9 @@ struct VolumeList: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let catalog = try VolumeCatalog.current(try GoudConfiguration.load(flags: scope.flags))
+    let configuration = try GoudConfiguration.load(flags: scope.flags)
+    try configuration.enterVolumes()
+    let catalog = try VolumeCatalog.current(configuration)
     let volumes = try catalog.list().map { try VolumeSummary($0, cancellation: Signals.cancellation) }
     switch output.format {
     case .json: Output.write(try Output.json(volumes))

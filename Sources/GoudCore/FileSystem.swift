@@ -1,3 +1,4 @@
+import CGoudLinux
 import Foundation
 
 #if canImport(Glibc)
@@ -6,6 +7,9 @@ import Foundation
 
 /// Questions to the file system, each answered or thrown; nothing here changes a file.
 public enum FileSystem {
+  /// Whether this process may give files to other users: root, or whom root has lent the power.
+  public static let mayChangeOwners = geteuid() == 0 || goud_may_chown() != 0
+
   /// The names in a directory, unsorted, without `.` and `..`. Names that are not UTF-8 are an error: no archive
   /// could carry them back unharmed.
   public static func names(in directory: String) throws -> [String] {

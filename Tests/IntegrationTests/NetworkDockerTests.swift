@@ -44,9 +44,11 @@ import Testing
           let node = try status.node("node1")
           return status.condition == "healthy" && node.pid != first
         }
+        let processes = try await network.status().nodes.compactMap(\.pid)
+        #expect(processes.count == 3)
         #expect(try await network.goud("network", "stop").status == 0)
         #expect(try await network.status().condition == "stopped")
-        #expect(kill(first, 0) != 0)
+        for process in processes { #expect(kill(process, 0) != 0, "node of process \(process)") }
         #expect(try await network.goud("network", "start", "--wait", "240").status == 0)
         try await network.nothingIsLost()
       }
@@ -64,6 +66,11 @@ import Testing
       #expect(try await engine.starts("node2") == other)
       #expect(try await network.underLoad(seconds: 1).acknowledged > 0)
       try await network.nothingIsLost()
+      // A start of the whole network is one of this node too.
+      try await engine.docker("kill", "node3")
+      try await network.waitUntil("node3 to be stopped") { try $0.node("node3").state == "stopped" }
+      #expect(try await network.goud("network", "stop").status == 0)
+      try await network.start()
     }
   }
 
@@ -92,6 +99,69 @@ import Testing
       try await network.nothingIsLost()
       let root = try await Programs.run("stat", ["-c", "%u %a", "\(engine.volumes)/node1_data/_data"])
       #expect(root.output == "10001 700\n")
+    }
+  }
+
+  /// Who may use the engine's socket, and not enter the directories where its volumes are.
+  @Test func withoutRootAHelperContainerReachesTheVolumes() async throws {
+    try await with { network, engine in
+      try await network.underLoad(seconds: 2)
+      // Volumes that differ: the restore has to bring them to the same block.
+      try await engine.docker("stop", "node2")
+      try await network.waitUntil("node2 to be stopped") { try $0.node("node2").state == "stopped" }
+      let urls = [network.urls[0], network.urls[2]].flatMap { ["--url", $0] }
+      let load = try await Programs.run(
+        Programs.built("goud-load"), ["run"] + urls + ["--seconds", "2", "--clients", "2", "--record", network.record])
+      #expect(load.status == 0, "\(load.errors)")
+      let member = try await EngineMember(network, engine)
+      #expect(!(try await member.may("ls", engine.volumes)))
+      let listed = try await member.goud("volume", "list")
+      #expect(listed.status == 0 && listed.output.contains("node3_data"), "\(listed.errors)")
+      #expect(try await member.goud("volume", "inspect", "node1").status == 0)
+      #expect([0, 20].contains(try await member.goud("volume", "check").status))
+
+      var before: [String] = []
+      for node in network.nodes { before.append(try await engine.starts(node)) }
+      let asked = Date.now
+      let made = try await member.goud("backup", "create", "--format", "json")
+      try #require(made.status == 0, "\(made.errors)")
+      var after: [String] = []
+      for node in network.nodes { after.append(try await engine.starts(node)) }
+      #expect(after == before, "a backup restarts nobody")
+      #expect(try await engine.mounts(since: asked).sorted() == network.nodes.map { "\($0)_data read-only" })
+      #expect(try await engine.docker("ps", "-aq").split(separator: "\n").count == 3, "nothing is left of it")
+
+      let json = try JSONSerialization.jsonObject(with: Data(made.output.utf8)) as? [String: Any]
+      let archive = try #require(json?["archive"] as? String)
+      let file = try #require(try FileSystem.status(archive))
+      #expect(file.st_uid == EngineMember.user && file.st_mode & 0o777 == 0o600)
+      #expect(try await member.goud("backup", "verify", archive, "--level", "chain").status == 0)
+
+      #expect(try await network.goud("network", "stop").status == 0)
+      try await engine.docker("volume", "rm", "node1_data")
+      let restored = try await member.goud("restore", archive, "--yes")
+      #expect(restored.status == 0, "\(restored.errors)")
+      let root = try await Programs.run("stat", ["-c", "%u %a", "\(engine.volumes)/node1_data/_data"])
+      #expect(root.output == "10001 700\n")
+      try await network.start()
+      try await network.nothingIsLost()
+    }
+  }
+
+  @Test func aHelperEndsAsItsRunWould() async throws {
+    try await with(nodes: 1, started: false) { network, engine in
+      let member = try await EngineMember(network, engine)
+      let unreached = try await member.goud("network", "start")
+      #expect(unreached.status == 14 && unreached.errors.contains("as root"), "\(unreached.errors)")
+      #expect(try await network.goud("network", "start", "--wait", "240").status == 0)
+      #expect(try await member.goud("volume", "inspect", "nobody").status == 10)
+      let missing = try await member.goud("backup", "create", settings: ["DOCKER_IMAGE": "nothing:there"])
+      #expect(missing.status == 10 && missing.errors.contains("nothing:there"), "\(missing.errors)")
+      let interrupted = try await member.interrupted("backup", "create")
+      #expect(interrupted.status == 130, "\(interrupted.errors)")
+      #expect(try await engine.docker("ps", "-aq").split(separator: "\n").count == 1, "nothing is left of it")
+      #expect(try FileSystem.names(in: member.backups).filter { !$0.hasPrefix(".") }.isEmpty)
+      #expect(try await member.goud("backup", "create").status == 0)
     }
   }
 

@@ -83,6 +83,23 @@ public struct DockerEngine: Sendable {
     return finished.output.trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
+  /// Lets a user use the socket.
+  public func admit(_ user: UInt32) async throws {
+    for words in [["chmod", "a+x", root], ["chown", "\(user)", socket]] {
+      let finished = try await Programs.run(words[0], Array(words.dropFirst()))
+      guard finished.status == 0 else { throw TestFailure("\(words): \(finished.errors)") }
+    }
+  }
+
+  /// The volumes that containers have mounted since: `NAME read-only` or `NAME read-write`.
+  public func mounts(since: Date) async throws -> [String] {
+    let format = #"{{.Actor.ID}} read-{{if eq (index .Actor.Attributes "read/write") "true"}}write{{else}}only{{end}}"#
+    return try await docker(
+      "events", "--since", "\(since.timeIntervalSince1970)", "--until", "\(Date.now.timeIntervalSince1970)",
+      "--filter", "type=volume", "--filter", "event=mount", "--format", format
+    ).split(separator: "\n").map(String.init)
+  }
+
   /// When a container was started, and how often the engine has restarted it.
   public func starts(_ container: String) async throws -> String {
     try await docker("inspect", "-f", "{{.State.StartedAt}} {{.RestartCount}}", container)

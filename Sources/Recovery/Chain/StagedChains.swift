@@ -116,8 +116,8 @@ enum StandingMark {
 enum Ownership {
   /// Gives a file the owner of `directory`; only root can, and only root needs to.
   static func adopt(_ path: String, of directory: String) throws {
-    guard geteuid() == 0, let owner = try FileSystem.status(directory), let own = try FileSystem.status(path),
-      own.st_uid != owner.st_uid || own.st_gid != owner.st_gid
+    guard FileSystem.mayChangeOwners, let owner = try FileSystem.status(directory),
+      let own = try FileSystem.status(path), own.st_uid != owner.st_uid || own.st_gid != owner.st_gid
     else { return }
     guard lchown(path, owner.st_uid, owner.st_gid) == 0 else { throw GoudError.system("chown", path) }
   }

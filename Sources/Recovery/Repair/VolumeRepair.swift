@@ -204,7 +204,7 @@ extension RestoreSource {
       for root in directories.values {
         let directory = FileSystem.parent(of: root)
         let status = try FileSystem.status(FileSystem.realPath(model) ?? model) ?? FileSystem.status(directory)
-        if let status, geteuid() == 0, chown(root, status.st_uid, status.st_gid) != 0 {
+        if let status, FileSystem.mayChangeOwners, chown(root, status.st_uid, status.st_gid) != 0 {
           throw GoudError.system("chown", root)
         }
         _ = try Ledger(directory: "\(root)/rocksdb", genesis: genesis)

@@ -53,7 +53,9 @@ final class DatabaseHold {
     let status = try directory.status()
     let file = try Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o644)
     guard fchmod(file.fd, 0o644) == 0 else { throw GoudError.system("chmod", path) }
-    if geteuid() == 0, fchown(file.fd, status.st_uid, status.st_gid) != 0 { throw GoudError.system("chown", path) }
+    if FileSystem.mayChangeOwners, fchown(file.fd, status.st_uid, status.st_gid) != 0 {
+      throw GoudError.system("chown", path)
+    }
     try directory.setModified(status.st_mtim)
     return file
   }

@@ -151,12 +151,30 @@ public struct DockerVolumes: Sendable {
     return found.first
   }
 
+  /// The volumes that the nodes have now.
+  func ofNodes() throws -> [EngineVolume] {
+    let (volumes, containers) = (try list(), try containers())
+    return try nodes.compactMap { try find($0, volumes, containers) }
+  }
+
+  /// Whether this process may enter the directory where the engine keeps volumes.
+  func areReachable() throws -> Bool {
+    if let one = try ofNodes().first { return isReachable(one) }
+    guard let root = try engine.get("/info", EngineInfo.self)?.dockerRootDir else { return false }
+    return access("\(root)/volumes", W_OK | X_OK) == 0
+  }
+
+  private func isReachable(_ volume: EngineVolume) -> Bool {
+    access(volume.mountpoint, R_OK | X_OK) == 0
+  }
+
   private func link(_ node: String, _ volume: EngineVolume) throws {
-    guard access(volume.mountpoint, R_OK | W_OK | X_OK) == 0 else {
+    guard isReachable(volume) else {
       throw GoudError(
         .engineVolumeUnreachable,
         "the data of the Docker volume \(volume.name) cannot be reached: \(volume.mountpoint)",
-        hint: "run goud as root, on the machine of the engine", context: ["path": volume.mountpoint])
+        hint: "run goud as root, on the machine of the engine; backups and restores do without",
+        context: ["path": volume.mountpoint])
     }
     let path = home.volume(node)
     if let status = try FileSystem.status(path) {

@@ -74,7 +74,9 @@ public struct EngineClient: Sendable {
     }
   }
 
-  static func decode<Answer: Decodable>(_ body: Data, _ path: String) throws -> Answer {
+  static func decode<Answer: Decodable>(
+    _ body: Data, _ path: String, as type: Answer.Type = Answer.self
+  ) throws -> Answer {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .custom { EngineKey($0.last?.stringValue ?? "") }
     do {
@@ -86,8 +88,9 @@ public struct EngineClient: Sendable {
 
   private static func check(_ status: Int, _ body: Data, _ call: String) throws {
     guard status >= 400 else { return }
-    let answer = try? JSONDecoder().decode([String: String].self, from: body)
-    let said = answer?["message"] ?? String(decoding: body.prefix(200), as: UTF8.self)
+    let answer = try? JSONDecoder().decode(EngineRefusal.self, from: body)
+    let said = (answer?.message ?? String(decoding: body.prefix(200), as: UTF8.self))
+      .trimmingCharacters(in: .whitespacesAndNewlines)
     let room = said.contains("no space left on device")
     throw GoudError(
       room ? .ioNoRoom : .engineFailed, "the Docker Engine refused \(call): \(said)",

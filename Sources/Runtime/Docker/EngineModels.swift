@@ -70,10 +70,24 @@ struct EngineImage: Decodable, Sendable {
   }
 }
 
+/// Why it did not do what it was asked for.
+struct EngineRefusal: Decodable { let message: String }
+
+/// What it made.
+struct EngineIdentified: Decodable { let id: String }
+
+/// What the engine says of itself.
+struct EngineInfo: Decodable {
+  let dockerRootDir: String
+  let securityOptions: [String]?
+}
+
 /// The labels of what Goud makes in an engine.
 enum EngineLabel {
   static let environment = "chain.goud.environment"
   static let node = "chain.goud.node"
+  /// Of a container that goud runs in for a while, and whose environment it is.
+  static let helper = "chain.goud.helper"
   /// A digest of what the container was made with.
   static let settings = "chain.goud.settings"
   static let composeVolume = "com.docker.compose.volume"

@@ -1,0 +1,211 @@
+import AsyncHTTPClient
+import CGoudLinux
+import Foundation
+import GoudCore
+import NIOCore
+import Volumes
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// This very run, once more, in a container: for whoever may use the engine and not enter its volumes' directories.
+///
+/// The container has this program, what it needs of the system, and the caller's own directories, all at the paths that
+/// they have here, and each volume at the path where its data is: read-only, unless the run restores. The program in it
+/// becomes the caller (`enter`), so what it makes is the caller's, and keeps of root's powers those that it needs:
+/// reading what is another's, and for a restore also writing it and giving it away.
+public struct HelperContainer {
+  /// What a helper is told, in a file that only the caller reads: the environment may hold credentials.
+  private struct Handover: Codable {
+    let environment: [String: String]
+    let user: UInt32
+    let group: UInt32
+    let restores: Bool
+  }
+
+  /// The variable that names the file. Set for helpers, and nobody else.
+  private static let variable = "GOUD_HELPER"
+  private static let terminalVariable = "GOUD_HELPER_TERMINAL"
+
+  /// Whether standard error ends at a terminal, be it by way of whoever started this helper.
+  public static var hasTerminal: Bool { isatty(STDERR_FILENO) == 1 || getenv(terminalVariable) != nil }
+
+  let volumes: DockerVolumes
+  let configuration: GoudConfiguration
+  let arguments: [String]
+  let restores: Bool
+  private var engine: EngineClient { volumes.engine }
+
+  /// - Parameter restores: whether the run writes to the volumes.
+  /// - Returns: nil when this process can reach every volume by itself, or is a helper.
+  public init?(_ configuration: GoudConfiguration, arguments: [String], restores: Bool = false) throws {
+    guard geteuid() != 0, getenv(Self.variable) == nil, let volumes = try DockerVolumes(configuration) else {
+      return nil
+    }
+    guard try !volumes.areReachable() else { return nil }
+    self.volumes = volumes
+    self.configuration = configuration
+    self.arguments = arguments
+    self.restores = restores
+  }
+
+  // MARK: - Outside
+
+  /// Runs it to its end; what it prints comes out here, and a signal reaches it.
+  /// - Returns: what it exits with.
+  /// - Throws: `engine.…`.
+  public func run(_ cancellation: Cancellation) throws -> ExitStatus {
+    try volumes.home.create()
+    try? FileManager.default.createDirectory(atPath: configuration.backupDirectory, withIntermediateDirectories: true)
+    guard try engine.get("/images/\(configuration.dockerImage)/json", EngineImage.self) != nil else {
+      throw GoudError(
+        .engineImageMissing, "the engine has no image \(configuration.dockerImage)", hint: "scripts/build-image")
+    }
+    try removeFormer()
+    let file = "\(volumes.home.run)/helper-\(UUID().uuidString).json"
+    try AtomicFile.write(Array(try JSONEncoder().encode(try handover())), to: file)
+    defer { unlink(file) }
+    let (_, answer) = try engine.call(.POST, "/containers/create", try body(file))
+    let id = try EngineClient.decode(answer, "/containers/create", as: EngineIdentified.self).id
+    defer { _ = try? engine.call(.DELETE, "/containers/\(id)?force=1", accepting: [404, 409]) }
+    try engine.call(.POST, "/containers/\(id)/start", accepting: [304])
+    let (engine, over) = (engine, Cancellation())
+    let forwarder = Thread {
+      while !cancellation.isCancelled && !over.isCancelled { usleep(50_000) }
+      if !over.isCancelled { _ = try? engine.call(.POST, "/containers/\(id)/kill?signal=SIGTERM") }
+    }
+    forwarder.start()
+    defer { over.cancel() }
+    try Awaiting.result { try await Self.relay(id, engine) }
+    let seen = try engine.get("/containers/\(id)/json", EngineInspection.self)
+    try cancellation.check()
+    return seen.flatMap { ExitStatus(rawValue: Int32($0.state.exitCode)) } ?? .failed
+  }
+
+  private func handover() throws -> Handover {
+    var environment = ProcessInfo.processInfo.environment
+    if isatty(STDERR_FILENO) == 1 { environment[Self.terminalVariable] = "1" }
+    // In an engine without root, root in the container is the caller.
+    let info = try engine.get("/info", EngineInfo.self)
+    let isRootless = info?.securityOptions?.contains { $0.contains("rootless") } ?? false
+    return Handover(
+      environment: environment, user: isRootless ? 0 : geteuid(), group: isRootless ? 0 : getegid(), restores: restores)
+  }
+
+  /// Those whose run was killed, and which have ended since.
+  private func removeFormer() throws {
+    for one in try volumes.containers()
+    where one.labels?[EngineLabel.helper] == volumes.environment && ["exited", "created", "dead"].contains(one.state) {
+      try engine.call(.DELETE, "/containers/\(one.id)", accepting: [404, 409])
+    }
+  }
+
+  private func body(_ file: String) throws -> [String: Any] {
+    var groups = [gid_t](repeating: 0, count: 256)
+    let count = max(0, Int(getgroups(Int32(groups.count), &groups)))
+    return [
+      "Image": configuration.dockerImage, "Entrypoint": [try Detached.program()], "Cmd": arguments, "User": "0:0",
+      "WorkingDir": FileManager.default.currentDirectoryPath,
+      "Env": ["\(Self.variable)=\(file)", "PATH=\(path)"]
+        + (getenv("LD_LIBRARY_PATH").map { ["LD_LIBRARY_PATH=\(String(cString: $0))"] } ?? []),
+      "Labels": [EngineLabel.helper: volumes.environment],
+      "HostConfig": [
+        "Mounts": try mounts(), "NetworkMode": "host", "PidMode": "host",
+        "CapDrop": ["ALL"],
+        "CapAdd": ["SETUID", "SETGID", "SETPCAP", "DAC_READ_SEARCH"]
+          + (restores ? ["DAC_OVERRIDE", "CHOWN", "FOWNER"] : []),
+        "GroupAdd": groups.prefix(count).map { "\($0)" }, "SecurityOpt": ["no-new-privileges"],
+        "LogConfig": ["Type": "json-file"],
+      ] as [String: Any],
+    ]
+  }
+
+  private var path: String { ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin" }
+
+  /// Volumes, system, and what is the caller's, at the paths that they have here.
+  private func mounts() throws -> [[String: Any]] {
+    var mounts: [[String: Any]] = []
+    if restores {
+      guard let root = try engine.get("/info", EngineInfo.self)?.dockerRootDir else { return [] }
+      mounts = [["Type": "bind", "Source": "\(root)/volumes", "Target": "\(root)/volumes"]]
+    } else {
+      mounts = try volumes.ofNodes().map {
+        ["Type": "volume", "Source": $0.name, "Target": $0.mountpoint, "ReadOnly": true]
+      }
+    }
+    let own = callers()
+    for path in system().subtracting(own).sorted() {
+      mounts.append(["Type": "bind", "Source": path, "Target": path, "ReadOnly": true])
+    }
+    for path in own.sorted() { mounts.append(["Type": "bind", "Source": path, "Target": path]) }
+    return mounts
+  }
+
+  /// The program, its libraries, other programs.
+  private func system() -> Set<String> {
+    var paths: Set = [
+      "/usr", "/bin", "/lib", "/lib64", "/etc/ssl", "/etc/alternatives", "/etc/ld.so.cache", "/etc/passwd",
+      "/etc/group", "/etc/nsswitch.conf",
+    ]
+    let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
+    for line in maps.split(separator: "\n") {
+      guard let slash = line.firstIndex(of: "/"), !line.hasSuffix(" (deleted)") else { continue }
+      paths.insert(FileSystem.parent(of: String(line[slash...])))
+    }
+    if let program = try? Detached.program() { paths.insert(FileSystem.parent(of: program)) }
+    paths.formUnion(self.path.split(separator: ":").filter { $0.hasPrefix("/") }.map(String.init))
+    if let directory = configuration.directory?.path { paths.insert(directory) }
+    let below = ["/usr/", "/bin/", "/lib/", "/lib64/"]
+    return paths.filter { path in
+      path != "/" && access(path, F_OK) == 0 && !below.contains { path.hasPrefix($0) }
+    }
+  }
+
+  /// Where the run reads and writes by itself, and what it was told to.
+  private func callers() -> Set<String> {
+    let variables = ProcessInfo.processInfo.environment
+    var paths: Set = [
+      configuration.home, configuration.backupDirectory, volumes.home.path, FileManager.default.currentDirectoryPath,
+      variables["TMPDIR"] ?? "/tmp", engine.socket,
+    ]
+    if let home = variables["HOME"] { paths.insert(home) }
+    let files = ["GOOGLE_APPLICATION_CREDENTIALS", "AWS_", "RCLONE_CONFIG", "SSL_CERT"]
+    let named =
+      variables.filter { variable in files.contains { variable.key.hasPrefix($0) } }.values
+      + arguments.map { $0.split(separator: "=").last.map(String.init) ?? $0 }
+    for path in named where path.hasPrefix("/") { paths.insert(FileSystem.parent(of: path)) }
+    return paths.filter { !["/", "/etc", "/usr", "/var"].contains($0) && access($0, F_OK) == 0 }
+  }
+
+  /// Prints what the container prints, until it has ended.
+  private static func relay(_ id: String, _ engine: EngineClient) async throws {
+    guard let url = URL(httpURLWithSocketPath: engine.socket, uri: "/containers/\(id)/logs?follow=1&stdout=1&stderr=1")
+    else { return }
+    var request = HTTPClientRequest(url: url.absoluteString)
+    request.headers.add(name: "Host", value: "docker")
+    let response = try await HTTPClient.impatient.execute(request, deadline: .distantFuture)
+    var frames = LogFrames()
+    for try await part in response.body {
+      for frame in frames.take(part.readableBytesView) {
+        let output = frame.isError ? FileHandle.standardError : FileHandle.standardOutput
+        try output.write(contentsOf: Data(frame.bytes))
+      }
+    }
+  }
+
+  // MARK: - Inside
+
+  /// In a helper: takes the caller's environment and becomes the caller. Elsewhere it does nothing. Before the first
+  /// thread, since powers are each thread's own.
+  /// - Throws: `io.failed`.
+  public static func enter() throws {
+    guard let file = getenv(variable).map({ String(cString: $0) }) else { return }
+    let handover = try JSONDecoder().decode(Handover.self, from: try Data(contentsOf: URL(fileURLWithPath: file)))
+    unlink(file)
+    for (key, value) in handover.environment { setenv(key, value, 1) }
+    guard goud_become(handover.user, handover.group, handover.restores ? 1 : 0) == 0 else {
+      throw GoudError.system("become the user of", file)
+    }
+  }
+}
