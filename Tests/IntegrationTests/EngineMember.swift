@@ -40,10 +40,13 @@ struct EngineMember: Sendable {
     try await Programs.run("setpriv", Self.becoming + words).status == 0
   }
 
-  func goud(_ words: String..., settings: [String: String] = [:]) async throws -> Finished {
+  /// - Parameter directory: the working directory, below his home.
+  func goud(
+    _ words: String..., settings: [String: String] = [:], in directory: String = ""
+  ) async throws -> Finished {
     try await Programs.run(
       "setpriv", Self.becoming + [Programs.built("goud")] + words, environment: environment.merging(settings) { $1 },
-      in: home)
+      in: "\(home)/\(directory)")
   }
 
   /// Runs goud, and interrupts it once a container of its own is there.

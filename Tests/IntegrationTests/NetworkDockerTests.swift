@@ -26,8 +26,7 @@ import Testing
     try await DockerEngine.with { engine in
       let settings = engine.environment.merging(["RUNTIME": runtime]) { $1 }
       try await NetworkFixture.with(settings: settings) { network in
-        let status = try await network.status()
-        #expect(status.condition == "healthy")
+        let status = try await network.waitUntil("the network to be healthy") { $0.condition == "healthy" }
         #expect(status.nodes.map { $0.health?.role } == ["authority", "follower", "follower"])
         #expect(try await network.underLoad(seconds: 2).acknowledged > 0)
         try await network.nothingIsLost()
@@ -139,7 +138,9 @@ import Testing
 
       #expect(try await network.goud("network", "stop").status == 0)
       try await engine.docker("volume", "rm", "node1_data")
-      let restored = try await member.goud("restore", archive, "--yes")
+      // From a directory beside: what it is told to read lies outside the working directory.
+      let restored = try await member.goud(
+        "restore", "../backups/\(FileSystem.name(of: archive))", "--yes", in: "goud")
       #expect(restored.status == 0, "\(restored.errors)")
       let root = try await Programs.run("stat", ["-c", "%u %a", "\(engine.volumes)/node1_data/_data"])
       #expect(root.output == "10001 700\n")

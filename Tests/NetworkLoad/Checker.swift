@@ -24,7 +24,7 @@ struct Checker {
   }
 
   private func missing(_ entries: [Record.Acknowledged], key: String) async -> Int {
-    guard let session = try? await Session.login(key, at: url) else {
+    guard let session = try? await API.insist({ try await Session.login(key, at: url) }) else {
       report("the account of \(entries.count) entries is unknown")
       return entries.count
     }
@@ -37,8 +37,10 @@ struct Checker {
   }
 
   private func isThere(_ entry: Record.Acknowledged, _ session: Session) async -> Bool {
-    let found = try? await API.get("\(url)/data/decrypt/\(entry.entry)", token: session.token)
-    return (found?["data"] as? String)?.hasPrefix(entry.data) == true
+    let found = try? await API.insist {
+      try await API.get("\(url)/data/decrypt/\(entry.entry)", token: session.token)["data"] as? String
+    }
+    return (found ?? nil)?.hasPrefix(entry.data) == true
   }
 
   private func report(_ text: String) { FileHandle.standardError.write(Data("\(url): \(text)\n".utf8)) }
@@ -55,8 +57,11 @@ struct ChainComparison {
     while true {
       var pages: [[String]] = []
       for url in urls {
-        let answer = try await API.get("\(url)/chain?from=\(from)&limit=\(Self.page)")
-        pages.append((answer["blocks"] as? [[String: Any]] ?? []).compactMap { $0["hash"] as? String })
+        pages.append(
+          try await API.insist {
+            let answer = try await API.get("\(url)/chain?from=\(from)&limit=\(Self.page)")
+            return (answer["blocks"] as? [[String: Any]] ?? []).compactMap { $0["hash"] as? String }
+          })
       }
       let shortest = pages.map(\.count).min() ?? 0
       for index in 0..<shortest where Set(pages.map { $0[index] }).count > 1 {

@@ -111,6 +111,20 @@ enum API {
     try await execute(HTTPClientRequest(url: url), token)
   }
 
+  /// Asks again, for half a minute, while nobody answers or the node is busy: for what changes nothing.
+  static func insist<Value>(_ ask: () async throws -> Value) async throws -> Value {
+    let end = ContinuousClock.now + .seconds(30)
+    while true {
+      do {
+        return try await ask()
+      } catch {
+        if let answer = error as? Answer, ![429, 503].contains(answer.status) { throw error }
+        guard ContinuousClock.now < end else { throw error }
+        try await Task.sleep(for: .milliseconds(200))
+      }
+    }
+  }
+
   private static func execute(_ request: HTTPClientRequest, _ token: String?) async throws -> [String: Any] {
     var request = request
     if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }

@@ -172,9 +172,10 @@ public struct HelperContainer {
     if let home = variables["HOME"] { paths.insert(home) }
     let files = ["GOOGLE_APPLICATION_CREDENTIALS", "AWS_", "RCLONE_CONFIG", "SSL_CERT"]
     let named =
-      variables.filter { variable in files.contains { variable.key.hasPrefix($0) } }.values
+      variables.filter { variable in files.contains { variable.key.hasPrefix($0) } }.values.filter { $0.hasPrefix("/") }
       + arguments.map { $0.split(separator: "=").last.map(String.init) ?? $0 }
-    for path in named where path.hasPrefix("/") { paths.insert(FileSystem.parent(of: path)) }
+    // Relative ones may lead out of the working directory.
+    for path in named { paths.insert(FileSystem.parent(of: URL(fileURLWithPath: path).standardizedFileURL.path)) }
     return paths.filter { !["/", "/etc", "/usr", "/var"].contains($0) && access($0, F_OK) == 0 }
   }
 
