@@ -1,5 +1,8 @@
+import GoudCore
+import HTTPTypes
 import NIOCore
 import NIOEmbedded
+import NIOHTTPTypes
 import Testing
 
 @testable import Node
@@ -91,6 +94,59 @@ import Testing
     state.requestRead(at: at(0))
     state.failed()
     #expect(state.answered(at: at(1)) == .close)
+  }
+}
+
+/// The same on a channel whose clock is the test's.
+@Suite struct ConnectionGuardTests {
+  private func with(_ body: (EmbeddedChannel) throws -> Void) throws {
+    var limits = HTTPLimits()
+    (limits.requestTime, limits.answerTime) = (.seconds(10), .seconds(30))
+    (limits.idleTime, limits.drainTime) = (.seconds(60), .seconds(2))
+    let table = ConnectionTable(limit: 1)
+    let channel = EmbeddedChannel()
+    try channel.pipeline.syncOperations.addHandler(ConnectionGuard(limits, table: table))
+    try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+    try body(channel)
+    _ = try? channel.finish()
+  }
+
+  private func read(_ channel: EmbeddedChannel, whole: Bool) throws {
+    try channel.writeInbound(
+      HTTPRequestPart.head(HTTPRequest(method: .post, scheme: "http", authority: "x", path: "/")))
+    if whole { try channel.writeInbound(HTTPRequestPart.end(nil)) }
+  }
+
+  private func answer(_ channel: EmbeddedChannel) throws {
+    try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
+    try channel.writeOutbound(HTTPResponsePart.end(nil))
+  }
+
+  @Test func afterARestARequestHasNoMoreTimeThanTheFirst() throws {
+    try with { channel in
+      try read(channel, whole: true)
+      try answer(channel)
+      channel.embeddedEventLoop.advanceTime(by: .seconds(20))
+      #expect(channel.isActive)
+      try read(channel, whole: false)
+      channel.embeddedEventLoop.advanceTime(by: .seconds(9))
+      try channel.throwIfErrorCaught()
+      channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+      #expect(throws: GoudError.self) { try channel.throwIfErrorCaught() }
+      try answer(channel)
+      #expect(!channel.isActive)
+    }
+  }
+
+  @Test func whatIsLeftOfARefusedRequestIsReadForAMomentOnly() throws {
+    try with { channel in
+      try read(channel, whole: false)
+      try answer(channel)
+      channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+      #expect(channel.isActive)
+      channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+      #expect(!channel.isActive)
+    }
   }
 }
 

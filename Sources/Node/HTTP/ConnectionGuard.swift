@@ -17,6 +17,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   private var state: ConnectionState
   private var seat: ConnectionTable.Seat?
   private var timer: Scheduled<Void>?
+  private var timerDeadline = NIODeadline.distantFuture
 
   init(_ limits: HTTPLimits, table: ConnectionTable) {
     times = ConnectionTimes(limits)
@@ -79,9 +80,12 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     context.close(promise: nil)
   }
 
-  /// One timer a connection, moved only when it fires: a deadline that moves with every request costs nothing.
+  /// One timer a connection, moved when it fires, or when it would fire too late: a deadline that moves on with every
+  /// request costs nothing.
   private func schedule(_ context: ChannelHandlerContext) {
-    guard timer == nil, seat != nil else { return }
+    guard seat != nil, timer == nil || state.deadline < timerDeadline else { return }
+    timer?.cancel()
+    timerDeadline = state.deadline
     timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: state.deadline) {
       self.timer = nil
       self.timePassed(context)
