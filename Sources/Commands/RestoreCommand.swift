@@ -65,8 +65,10 @@ struct RestoreCommand: ParsableCommand {
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
-    if to == nil { try configuration.enterVolumes(restores: true) }
-    try DockerVolumes(configuration)?.refresh()
+    if to == nil {
+      try configuration.enterVolumes(restores: true)
+      try DockerVolumes(configuration)?.refresh()
+    }
     if settle { return try settle(configuration) }
     try rollback ? rollBack(configuration) : restore(configuration)
   }

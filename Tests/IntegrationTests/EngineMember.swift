@@ -11,13 +11,11 @@ struct EngineMember: Sendable {
   /// `nobody`
   static let user: UInt32 = 65534
 
-  private let network: NetworkFixture
   private let environment: [String: String]
   private let home: String
   var backups: String { "\(home)/backups" }
 
   init(_ network: NetworkFixture, _ engine: DockerEngine) async throws {
-    self.network = network
     home = "\(network.fixture.root)/member"
     environment = engine.environment.merging(network.environment) { $1 }.merging([
       "GOUD_HOME": "\(home)/goud", "BACKUP_DIR": "\(home)/backups", "HOME": home, "TMPDIR": "/tmp",
