@@ -41,7 +41,8 @@ int goud_start_detached(const char *program, char *const arguments[], char *cons
 
 /* Becomes `user` and `group` for good, and keeps of the powers that the process may have those to read what is another's
    (CAP_DAC_READ_SEARCH), and with `writes` also to write it and to give it away (CAP_DAC_OVERRIDE, CAP_CHOWN,
-   CAP_FOWNER). Needs CAP_SETUID, CAP_SETGID and CAP_SETPCAP, and gives them up. Before the first thread. Returns 0, or -1 with errno set. */
+   CAP_FOWNER). Needs CAP_SETUID, CAP_SETGID and CAP_SETPCAP, and gives them up. Before the first thread. Returns 0, or
+   -1 with errno set. */
 int goud_become(unsigned int user, unsigned int group, int writes);
 
 /* Whether the process may give files to other users (CAP_CHOWN). */
