@@ -1,1 +1,1 @@
-"""What `./run bench archive` is made of: volumes, contenders, rounds, the writer's latency, the report."""
+"""What `./run bench` is made of: volumes, contenders, rounds, clients, the writer's latency, the report."""

@@ -8,7 +8,7 @@ import Synchronization
 @main
 struct Load: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "goud-load", subcommands: [Run.self, Check.self, Compare.self, Etcd.self])
+    commandName: "goud-load", subcommands: [Run.self, Check.self, Compare.self])
 }
 
 struct Targets: ParsableArguments {
