@@ -39,17 +39,12 @@ public struct Block: Sendable, Equatable {
   }
 
   private init(_ message: Goud_Chain_V1_Block, encoded: [UInt8], chain: BlockHash?) throws(ChainFault) {
-    guard let previous = BlockHash(Array(message.previous)), let root = BlockHash(Array(message.merkleRoot)),
-      message.producer.count == ValidatorKey.publicCount, message.signature.count == ValidatorKey.signatureCount
+    guard let header = BlockHeader(message, chain: chain), message.signature.count == ValidatorKey.signatureCount
     else { throw ChainFault(.malformed, at: message.height, "a hash, a key or a signature has the wrong length") }
     guard message.entries.count <= BlockLimits.entries,
       message.entries.allSatisfy({ $0.count <= BlockLimits.entryBytes })
     else { throw ChainFault(.tooLarge, at: message.height, "too many entries, or an entry that is too large") }
     try Self.refuseOtherEncodings(message, encoded)
-    let header = BlockHeader(
-      chain: message.height == 0 ? .zero : chain ?? .zero, height: message.height, epoch: message.epoch,
-      time: message.time, previous: previous, merkleRoot: root, entryCount: UInt32(message.entries.count),
-      producer: Array(message.producer))
     self.init(
       header, signature: Array(message.signature), entries: message.entries.map { Array($0) }, encoded: encoded,
       chain: chain)
@@ -113,5 +108,29 @@ extension Block {
     }
     self.init(
       header, signature: signature, entries: entries, encoded: try message.serializedBytes(), chain: chain)
+  }
+}
+
+extension BlockReference {
+  /// Of a block that this node has stored, and so has checked: only what the hash covers is read.
+  /// - Throws: `malformed`.
+  public init(stored bytes: [UInt8], chain: BlockHash) throws(ChainFault) {
+    guard let message = try? Goud_Chain_V1_Block(serializedBytes: bytes),
+      let header = BlockHeader(message, chain: chain)
+    else { throw ChainFault(.malformed, at: nil, "not an encoded block") }
+    self.init(height: header.height, epoch: header.epoch, time: header.time, hash: header.hash)
+  }
+}
+
+extension BlockHeader {
+  /// - Returns: nil when a hash or the key has the wrong length.
+  fileprivate init?(_ message: Goud_Chain_V1_Block, chain: BlockHash?) {
+    guard let previous = BlockHash(Array(message.previous)), let root = BlockHash(Array(message.merkleRoot)),
+      message.producer.count == ValidatorKey.publicCount
+    else { return nil }
+    self.init(
+      chain: message.height == 0 ? .zero : chain ?? .zero, height: message.height, epoch: message.epoch,
+      time: message.time, previous: previous, merkleRoot: root,
+      entryCount: UInt32(truncatingIfNeeded: message.entries.count), producer: Array(message.producer))
   }
 }

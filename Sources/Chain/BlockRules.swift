@@ -1,18 +1,15 @@
-import Crypto
-import Foundation
-
 /// The rules of docs/chain.md that a block can be held against by itself and the block before it. Pure: no I/O, no
 /// clock, no state.
 public struct BlockRules: Sendable {
   public let genesis: Genesis
   /// The genesis block's hash.
   public let chain: BlockHash
-  private let authority: Curve25519.Signing.PublicKey
+  private let authority: SignatureCheck
 
   /// - Parameter block: block 0, which is checked here.
   public init(genesis block: Block) throws(ChainFault) {
     genesis = try Genesis(block: block)
-    guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: genesis.authority.publicKey) else {
+    guard let key = SignatureCheck(key: genesis.authority.publicKey) else {
       throw ChainFault(.genesis, at: 0, "the authority's key is not one")
     }
     guard genesis.schemaVersion == Ledger.schemaVersion else {
@@ -37,7 +34,9 @@ public struct BlockRules: Sendable {
   }
 
   /// What needs no other block: size, root, producer, signature, the form of each entry.
-  public func checkAlone(_ block: Block) throws(ChainFault) {
+  /// - Returns: what its entries say, in their order.
+  @discardableResult
+  public func checkAlone(_ block: Block) throws(ChainFault) -> [Entry] {
     guard block.encoded.count <= BlockLimits.blockBytes else {
       throw ChainFault(.tooLarge, at: block.height, "\(block.encoded.count) bytes")
     }
@@ -48,13 +47,15 @@ public struct BlockRules: Sendable {
     guard block.producer == genesis.authority.publicKey else {
       throw ChainFault(.producer, at: block.height, "not made by the authority, \(genesis.authority.name)")
     }
-    guard authority.isValidSignature(block.signature, for: block.hash.bytes) else {
+    guard authority.isGood(block.signature, over: block.hash.bytes) else {
       throw ChainFault(.signature, at: block.height, "the signature is not the authority's")
     }
-    for entry in block.entries {
-      if case .genesis = try Entry(decoding: entry, height: block.height), block.height > 0 {
+    return try block.entries.map { bytes throws(ChainFault) in
+      let entry = try Entry(decoding: bytes, height: block.height)
+      if case .genesis = entry, block.height > 0 {
         throw ChainFault(.entry, at: block.height, "a genesis entry above block 0")
       }
+      return entry
     }
   }
 

@@ -29,6 +29,8 @@ public final class Ledger: Sendable {
   private let door: LedgerDoor
   let database: Database
   let state: Mutex<State>
+  /// Ids of accounts that are in the chain; what is not here has to be looked for. Emptied when blocks are taken back.
+  let knownAccounts = Mutex<Set<[UInt8]>>([])
   /// Held by whoever changes the database.
   let writing = Mutex<Void>(())
 

@@ -44,7 +44,9 @@ struct LedgerOpening {
   static var options: DatabaseOptions {
     var options = DatabaseOptions()
     options.blockCacheBytes = 32 << 20
+    // Every new entry is looked for, to be found missing.
     options.filterBits = 10
+    options.memoryFilterShare = 0.02
     options.writeBufferBytes = 16 << 20
     options.allWriteBuffersBytes = 32 << 20
     options.allLogsBytes = 32 << 20

@@ -18,7 +18,18 @@ extension Ledger {
   }
 
   /// Whether there is an account of this id, acknowledged or not.
-  public func hasAccount(_ id: [UInt8]) throws -> Bool { try index(LedgerFormat.accounts, id) != nil }
+  public func hasAccount(_ id: [UInt8]) throws -> Bool {
+    // Held while it is looked for, so that one that is taken back meanwhile is not remembered.
+    try knownAccounts.withLock { known in
+      if known.contains(id) { return true }
+      guard try index(LedgerFormat.accounts, id) != nil else { return false }
+      if known.count >= Self.mostKnownAccounts { known.removeAll(keepingCapacity: true) }
+      known.insert(id)
+      return true
+    }
+  }
+
+  private static let mostKnownAccounts = 4096
 
   /// Whether an account has the hash of this API key, acknowledged or not.
   public func hasAccount(keyHash: [UInt8]) throws -> Bool { try index(LedgerFormat.accountKeys, keyHash) != nil }

@@ -6,22 +6,26 @@ extension Ledger {
   ///
   /// - Parameters:
   ///   - blocks: in order, the first one following the head; checked by `BlockRules` before.
+  ///   - contents: what the entries of each say, as the check has read them; nil: they are read here.
   ///   - acknowledged: raises the acknowledged height in the same write; held to the new head.
   ///   - sync: wait until they are on the device. What is not waited for is there after this process is killed, but
   ///     perhaps not after the power fails.
   /// - Throws: `ChainFault` (`height`, `previous`, or `entry`: an id that is taken, data of an account that is not
   ///   there), with nothing changed; `database.corrupt`, `database.failed`: after the latter, the blocks may or may not
   ///   be there when the ledger is next opened.
-  public func append(_ blocks: [Block], acknowledged: UInt64? = nil, sync: Bool = true) throws {
+  public func append(
+    _ blocks: [Block], contents: [[Entry]]? = nil, acknowledged: UInt64? = nil, sync: Bool = true
+  ) throws {
     guard let last = blocks.last else { return }
     try writing.withLock { _ in
       let before = state.withLock { $0 }
       try refuseGaps(blocks, after: before.head)
+      let contents = try contents ?? blocks.map { try $0.readEntries() }
       let batch = WriteBatch()
       var fresh = FreshEntries(ledger: self)
-      for block in blocks {
+      for (block, entries) in zip(blocks, contents) {
         database.put(block.encoded, for: LedgerFormat.key(block.height), family: LedgerFormat.blocks, into: batch)
-        for row in try fresh.rows(of: block) {
+        for row in try fresh.rows(of: entries, at: block.height) {
           database.put(row.value, for: row.key, family: row.family, into: batch)
         }
       }
@@ -97,6 +101,7 @@ extension Ledger {
     database.put(LedgerFormat.head(head), for: LedgerFormat.Meta.head, into: batch)
     database.put(LedgerFormat.key(acknowledged), for: LedgerFormat.Meta.acknowledged, into: batch)
     try guarded { try database.write(batch, sync: true) }
+    knownAccounts.withLock { $0.removeAll() }
     state.withLock {
       $0.head = head
       $0.acknowledged = acknowledged
@@ -105,13 +110,11 @@ extension Ledger {
 
   private func rows(of block: Block) throws -> [IndexRow] {
     do {
-      return try block.entries.enumerated().flatMap { index, bytes in
-        IndexRow.rows(
-          of: try Entry(decoding: bytes, height: block.height),
-          at: EntryPosition(height: block.height, index: UInt32(index)))
+      return try block.readEntries().enumerated().flatMap { index, entry in
+        IndexRow.rows(of: entry, at: EntryPosition(height: block.height, index: UInt32(index)))
       }
-    } catch let fault as ChainFault {
-      throw LedgerFault.corrupt(directory, fault.description, cause: fault)
+    } catch {
+      throw LedgerFault.corrupt(directory, error.description, cause: error)
     }
   }
 
@@ -146,18 +149,17 @@ private struct FreshEntries {
 
   init(ledger: Ledger) { self.ledger = ledger }
 
-  mutating func rows(of block: Block) throws -> [IndexRow] {
+  mutating func rows(of entries: [Entry], at height: UInt64) throws -> [IndexRow] {
     var rows: [IndexRow] = []
-    for (index, bytes) in block.entries.enumerated() {
-      let entry = try Entry(decoding: bytes, height: block.height)
-      let position = EntryPosition(height: block.height, index: UInt32(index))
+    for (index, entry) in entries.enumerated() {
+      let position = EntryPosition(height: height, index: UInt32(index))
       for row in IndexRow.rows(of: entry, at: position) {
         // Positions are new by themselves.
-        if row.family != LedgerFormat.entries { try take(row, block.height) }
+        if row.family != LedgerFormat.entries { try take(row, height) }
         rows.append(row)
       }
-      if case .data(let data) = entry, try !isTaken(.init(family: LedgerFormat.accounts, key: data.account)) {
-        throw ChainFault(.entry, at: block.height, "entry \(index) is of an account that is not there")
+      if case .data(let data) = entry, try !hasAccount(data.account) {
+        throw ChainFault(.entry, at: height, "entry \(index) is of an account that is not there")
       }
     }
     return rows
@@ -169,8 +171,18 @@ private struct FreshEntries {
     taken.insert(name)
   }
 
+  private func hasAccount(_ id: [UInt8]) throws -> Bool {
+    try ledger.hasAccount(id) || taken.contains(.init(family: LedgerFormat.accounts, key: id))
+  }
+
   private func isTaken(_ name: IndexRow.Name) throws -> Bool {
     try taken.contains(name) || ledger.index(name.family, name.key) != nil
+  }
+}
+
+extension Block {
+  fileprivate func readEntries() throws(ChainFault) -> [Entry] {
+    try entries.map { bytes throws(ChainFault) in try Entry(decoding: bytes, height: height) }
   }
 }
 

@@ -31,8 +31,10 @@ public struct DatabaseOptions: Sendable {
   public var maxOpenFiles: Int32?
   /// One cache of table blocks, indexes and filters for all column families.
   public var blockCacheBytes: Int?
-  /// Bits per key of a Bloom filter over whole keys.
+  /// Bits per key of a Bloom filter over whole keys, of each table.
   public var filterBits: Double?
+  /// The same for each memory table, as a share of its size.
+  public var memoryFilterShare: Double?
   /// Memory tables of all column families together; the largest is flushed when they exceed it.
   public var allWriteBuffersBytes: Int?
   /// Logs kept before the column family that holds the oldest is flushed: bounds what opening has to replay.
@@ -234,6 +236,10 @@ extension DatabaseOptions {
     if let allWriteBuffersBytes { rocksdb_options_set_db_write_buffer_size(options, allWriteBuffersBytes) }
     if let allLogsBytes { rocksdb_options_set_max_total_wal_size(options, allLogsBytes) }
     if let recovery { rocksdb_options_set_wal_recovery_mode(options, recovery.rawValue) }
+    if let memoryFilterShare {
+      rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, memoryFilterShare)
+      rocksdb_options_set_memtable_whole_key_filtering(options, 1)
+    }
     makeTables(options)
     makeDiary(options)
     if blobFiles { rocksdb_options_set_enable_blob_files(options, 1) }

@@ -26,6 +26,7 @@ import Testing
         #expect(try ledger.block(at: 7) == blocks[6])
         #expect(try ledger.block(at: 21) == nil)
         #expect(try ledger.reference(at: 20) == blocks[19].reference)
+        #expect(try BlockReference(stored: blocks[7].encoded, chain: ledger.chain) == blocks[7].reference)
         #expect(try ledger.blocks(from: 5, limit: 3, maxBytes: 1 << 20) == blocks[4..<7].map(\.encoded))
         #expect(try ledger.blocks(from: 5, limit: 3, maxBytes: 1) == [blocks[4].encoded])
         #expect(try ledger.blocks(from: 19, limit: 9, maxBytes: 1 << 20) == blocks[18...].map(\.encoded))
@@ -68,8 +69,13 @@ import Testing
       #expect(ledger.head == blocks[5].reference)
       #expect(try ledger.block(at: 7) == nil)
       try ledger.append(Array(blocks[6...]))
+      #expect(try ledger.hasAccount(sample.account.id))
       try ledger.truncate(above: 0, force: true)
       #expect(ledger.acknowledged == 0)
+      #expect(try !ledger.hasAccount(sample.account.id))
+      let orphan = try sample.block(after: ledger.head, entries: [.data(sample.data())])
+      let fault = #expect(throws: ChainFault.self) { try ledger.append([orphan]) }
+      #expect(fault?.kind == .entry)
       try ledger.append(blocks, acknowledged: 10)
       #expect(try ledger.entries(of: sample.account.id, limit: 99).count == 9)
     }

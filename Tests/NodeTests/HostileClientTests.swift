@@ -24,12 +24,12 @@ import Testing
   private func token(_ node: NodeFixture, entries: Int = 0, bytes: Int = 0) async throws -> String {
     let key = APIKey()
     let account = Account(id: Identifier.random(), keyHash: key.hash, created: 1)!
-    _ = try await node.chain.submit(Entry.account(account).encoded, before: .now + .seconds(60))
+    _ = try await node.chain.submit(.account(account), before: .now + .seconds(60))
     for _ in 0..<entries {
       let data = SealedData(
         id: Identifier.random(), account: account.id, label: [1], payload: [UInt8](repeating: 7, count: bytes),
         created: 2)!
-      _ = try await node.chain.submit(Entry.data(data).encoded, before: .now + .seconds(60))
+      _ = try await node.chain.submit(.data(data), before: .now + .seconds(60))
     }
     return try await node.http.sessions.issue(key, account: account.id)
   }

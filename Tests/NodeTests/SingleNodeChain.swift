@@ -9,7 +9,7 @@ import Synchronization
 /// A network of one: its own majority. Entries that arrive while a block is being committed go into the next one.
 final class SingleNodeChain: ChainService {
   private struct Waiting {
-    let entry: [UInt8]
+    let entry: Entry
     let reply: CheckedContinuation<EntryPlace, any Error>
   }
 
@@ -73,7 +73,7 @@ final class SingleNodeChain: ChainService {
       peers: [.init(name: "node \"2\"\n", connected: false, standing: .rejoining, note: "not of this test")])
   }
 
-  func submit(_ entry: [UInt8], before deadline: ContinuousClock.Instant) async throws -> EntryPlace {
+  func submit(_ entry: Entry, before deadline: ContinuousClock.Instant) async throws -> EntryPlace {
     if let refusal = state.withLock({ $0.refusal }) { throw refusal }
     guard state.withLock({ $0.acknowledgements }) else {
       committer.async { _ = try? self.commit([entry], acknowledge: false) }
@@ -111,9 +111,10 @@ final class SingleNodeChain: ChainService {
   }
 
   @discardableResult
-  private func commit(_ entries: [[UInt8]], acknowledge: Bool) throws -> Block {
+  private func commit(_ entries: [Entry], acknowledge: Bool) throws -> Block {
     let block = try Block(
-      after: open.head, chain: open.chain, epoch: 1, time: Timestamp.now(), entries: entries, key: key)
+      after: open.head, chain: open.chain, epoch: 1, time: Timestamp.now(), entries: entries.map(\.encoded),
+      key: key)
     try open.append([block], acknowledged: acknowledge ? block.height : nil, sync: true)
     return block
   }

@@ -145,13 +145,13 @@ public final class NodeHost: PeerHost, Service {
   func followerSaid(_ message: FollowerMessage, on link: FollowerLink) async throws {
     try await current().followerSaid(message, on: link)
   }
+  func followerSubmitted(_ entries: [[UInt8]], on link: FollowerLink) async throws {
+    try await current().followerSubmitted(entries, on: link)
+  }
   func followerGone(_ link: FollowerLink) async { await (try? core)?.followerGone(link) }
   func inspect(_ heights: [UInt64]) async throws -> (Position, [BlockID]) { try await core.inspect(heights) }
   func blocks(from height: UInt64, limit: Int) async throws -> [[UInt8]] {
     try await core.blocks(from: height, limit: limit)
-  }
-  func submit(_ entries: [[UInt8]], from node: String) async throws -> [Submission.Outcome] {
-    try await core.submit(entries, from: node)
   }
 
   private func current() throws -> NodeCore {

@@ -6,17 +6,8 @@ import Replication
 extension NodeHost: ChainService {
   public var ledger: Ledger { get throws { try core.ledger } }
 
-  public func submit(_ entry: [UInt8], before deadline: ContinuousClock.Instant) async throws -> EntryPlace {
-    let core = try core
-    return try await withThrowingTaskGroup(of: EntryPlace.self) { group in
-      group.addTask { try await core.submit(entry) }
-      group.addTask {
-        try await Task.sleep(until: deadline)
-        throw EntryTicket.unknown
-      }
-      defer { group.cancelAll() }
-      return try await group.next()!
-    }
+  public func submit(_ entry: Entry, before deadline: ContinuousClock.Instant) async throws -> EntryPlace {
+    try await core.submit(entry, before: deadline)
   }
 
   private var network: Network { Network(nodes: identity.validators, acknowledgements: settings.writeAcks) }

@@ -8,7 +8,7 @@ import Synchronization
 /// Carries out the authority's decisions (`AuthorityMachine`): one event after the other on a thread of its own, where
 /// writing to the ledger may block. Waiting for the device is left to `Disk`, so that followers are sent a block while
 /// the own disk takes it.
-actor AuthorityEngine: FollowerHost {
+actor AuthorityEngine: FollowerHost, EntryTaker {
   /// Of one block that groups what waits.
   static let blockEntries = 1024
   static let blockBytes = 1 << 20
@@ -20,6 +20,7 @@ actor AuthorityEngine: FollowerHost {
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   nonisolated let queue = EntryQueue(refusal: GoudError(.nodeNotReady, "the node is starting"))
+  nonisolated let deadlines = Deadlines()
   nonisolated let shown: Mutex<Shown>
   private var machine: AuthorityMachine
   private let core: EngineCore
@@ -71,6 +72,29 @@ actor AuthorityEngine: FollowerHost {
   func followerSaid(_ message: FollowerMessage, on link: FollowerLink) {
     guard links[link.connection] != nil else { return }
     handle(.received(message, from: link.connection))
+  }
+
+  nonisolated func followerSubmitted(_ entries: [[UInt8]], on link: FollowerLink) async throws {
+    // All of them are waiting before the engine is woken.
+    var first = false
+    for encoded in entries {
+      let ticket: EntryTicket
+      do {
+        ticket = try EntryTicket(decoding: encoded)
+      } catch {
+        throw PeerFault(.malformed, "an entry that cannot be read")
+      }
+      let id = ticket.entry.id
+      ticket.whenSettled { outcome in
+        if case .failure(let error) = outcome { link.turnDown(id, error) }
+      }
+      do {
+        if try queue.add(ticket) { first = true }
+      } catch {
+        ticket.settle(.failure(error))
+      }
+    }
+    if first { await wake() }
   }
 
   func followerGone(_ link: FollowerLink) {
@@ -130,8 +154,7 @@ actor AuthorityEngine: FollowerHost {
       try core.store.append(fetched.filter { ids.contains($0.id) })
       synchronize()
     case .truncate(let height):
-      try core.store.truncate(above: height)
-      core.truncated(above: height)
+      for ticket in try core.truncate(above: height) { ticket.settle(.failure(EntryTicket.unknown)) }
     case .produce(let epoch): try produce(epoch)
     case .acknowledge(let height): try core.acknowledge(height)
     case .fetch(let fetch): start(fetch)
@@ -192,7 +215,8 @@ actor AuthorityEngine: FollowerHost {
     let ledger = core.store.ledger
     let block = NamedBlock(
       try identity.makeBlock(
-        after: ledger.head, epoch: epoch, time: PeerClock.now(), entries: fresh.tickets.map(\.encoded)))
+        after: ledger.head, epoch: epoch, time: PeerClock.now(), entries: fresh.tickets.map(\.encoded)),
+      contents: fresh.tickets.map(\.entry))
     try core.store.append([block])
     for (index, ticket) in fresh.tickets.enumerated() {
       try core.wait(for: EntryWaiter(ticket: ticket, block: block.id, index: index), at: block.id.height)

@@ -41,8 +41,7 @@ struct BlockChecker: Sendable {
   private func checkAlone(_ encoded: [UInt8]) throws -> NamedBlock {
     do {
       let block = try Block(decoding: encoded, chain: rules.chain)
-      try rules.checkAlone(block)
-      return NamedBlock(block)
+      return NamedBlock(block, contents: try rules.checkAlone(block))
     } catch {
       throw PeerFault(.badBlock, error.description)
     }

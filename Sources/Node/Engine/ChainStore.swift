@@ -2,15 +2,24 @@ import Chain
 import GoudCore
 import Replication
 
-/// A block with its name in the decisions.
+/// A block that was checked, or made here, with its name in the decisions.
 struct NamedBlock: Sendable {
   let id: BlockID
   let block: Block
+  /// What its entries say.
+  let contents: [Entry]
 
-  init(_ block: Block) {
+  init(_ block: Block, contents: [Entry]) {
     self.block = block
+    self.contents = contents
     id = block.reference.id
   }
+}
+
+/// A block of the ledger, as it is sent.
+struct StoredBlock: Sendable {
+  let id: BlockID
+  let encoded: [UInt8]
 }
 
 extension BlockReference {
@@ -41,7 +50,7 @@ final class ChainStore: ChainReader {
     let head = ledger.head
     if height >= head.height { return height == head.height ? head.id : nil }
     do {
-      return try named(at: height)?.id
+      return try stored(at: height)?.id
     } catch {
       fault = fault ?? error
       return nil
@@ -51,17 +60,17 @@ final class ChainStore: ChainReader {
   /// Blocks in memory or from the ledger, encoded, for sending: the first `count` from `height` on.
   func encoded(from height: UInt64, count: Int) throws -> [[UInt8]] {
     try (0..<UInt64(count)).map { offset in
-      guard let block = try named(at: height + offset) else {
+      guard let block = try stored(at: height + offset) else {
         throw GoudError(.internalFault, "block \(height + offset) is to be sent and is not there")
       }
-      return block.block.encoded
+      return block.encoded
     }
   }
 
   /// Writes blocks that stand on the head; not synced.
   func append(_ blocks: [NamedBlock]) throws {
-    try ledger.append(blocks.map(\.block), sync: false)
-    for block in blocks { recent.append(block) }
+    try ledger.append(blocks.map(\.block), contents: blocks.map(\.contents), sync: false)
+    for block in blocks { recent.append(StoredBlock(id: block.id, encoded: block.block.encoded)) }
   }
 
   /// Synced when it returns.
@@ -72,7 +81,7 @@ final class ChainStore: ChainReader {
     try ledger.truncate(above: height)
   }
 
-  private func named(at height: UInt64) throws -> NamedBlock? {
+  private func stored(at height: UInt64) throws -> StoredBlock? {
     if let block = recent[height] ?? window[height] { return block }
     defer { lastMiss = height }
     // Whoever asks for one block after the other gets the next ones at once.
@@ -80,7 +89,7 @@ final class ChainStore: ChainReader {
     let inOrder = before != nil && (lastMiss == before || window.last?.id.height == before)
     let count = inOrder ? PeerLimits.batchBlocks : 1
     let found = try ledger.blocks(from: height, limit: count, maxBytes: PeerLimits.batchBytes).map {
-      NamedBlock(try Block(decoding: $0, chain: ledger.chain))
+      StoredBlock(id: try BlockReference(stored: $0, chain: ledger.chain).id, encoded: $0)
     }
     if count > 1 { window = BlockWindow(found) }
     return found.first
@@ -89,7 +98,7 @@ final class ChainStore: ChainReader {
 
 /// Consecutive blocks in memory, the oldest dropped when they weigh more than a bound.
 struct BlockWindow {
-  private var blocks: [NamedBlock] = []
+  private var blocks: [StoredBlock] = []
   private var start = 0
   private var bytes = 0
   private let bound: Int
@@ -97,26 +106,26 @@ struct BlockWindow {
   /// - Parameter bound: bytes; the newest block stays whatever it weighs.
   init(bound: Int) { self.bound = bound }
 
-  init(_ blocks: [NamedBlock]) {
+  init(_ blocks: [StoredBlock]) {
     self.init(bound: .max)
     self.blocks = blocks
   }
 
-  var last: NamedBlock? { start < blocks.count ? blocks.last : nil }
+  var last: StoredBlock? { start < blocks.count ? blocks.last : nil }
 
-  subscript(height: UInt64) -> NamedBlock? {
+  subscript(height: UInt64) -> StoredBlock? {
     guard start < blocks.count, case let first = blocks[start].id.height, height >= first,
       height - first < blocks.count - start
     else { return nil }
     return blocks[start + Int(height - first)]
   }
 
-  mutating func append(_ block: NamedBlock) {
+  mutating func append(_ block: StoredBlock) {
     if let last, block.id.height != last.id.height + 1 { self = BlockWindow(bound: bound) }
     blocks.append(block)
-    bytes += block.block.encoded.count
+    bytes += block.encoded.count
     while bytes > bound && start < blocks.count - 1 {
-      bytes -= blocks[start].block.encoded.count
+      bytes -= blocks[start].encoded.count
       start += 1
     }
     if start > 1024 && start > blocks.count / 2 {
@@ -127,7 +136,7 @@ struct BlockWindow {
 
   mutating func truncate(above height: UInt64) {
     while let last, last.id.height > height {
-      bytes -= last.block.encoded.count
+      bytes -= last.encoded.count
       blocks.removeLast()
     }
   }

@@ -56,13 +56,17 @@ final class EngineCore {
     lowest = min(lowest ?? height, height)
   }
 
-  /// What waits for blocks above `height` waits in vain: they were taken back.
-  func truncated(above height: UInt64) {
+  /// Takes back the blocks above `height`.
+  /// - Returns: what waited for one of them.
+  func truncate(above height: UInt64) throws -> [EntryTicket] {
+    try store.truncate(above: height)
+    var lost: [EntryTicket] = []
     for (reached, waiting) in waiters where reached > height {
       waiters[reached] = nil
-      for waiter in waiting { waiter.lost() }
+      lost += waiting.map(\.ticket)
     }
     lowest = waiters.keys.min()
+    return lost
   }
 
   func giveUp(_ error: GoudError) {

@@ -1,35 +1,55 @@
 import Chain
 import GoudCore
+import NIOCore
 import Replication
 import Synchronization
 
+/// Where an entry is in the chain.
+public struct EntryPlace: Hashable, Sendable {
+  public let block: BlockID
+  /// From 0, within its block.
+  public let index: Int
+
+  public init(block: BlockID, index: Int) {
+    self.block = block
+    self.index = index
+  }
+}
+
 /// One entry on its way into the chain, and whoever waits for it.
 final class EntryTicket: Sendable {
+  typealias Outcome = Result<EntryPlace, GoudError>
+
   let entry: Entry
   let encoded: [UInt8]
 
   private enum State {
     case open
-    case waiting(CheckedContinuation<EntryPlace, any Error>)
-    case settled(Result<EntryPlace, any Error>)
+    case waiting(@Sendable (Outcome) -> Void)
+    case settled(Outcome)
   }
 
   private let state = Mutex(State.open)
 
-  /// - Throws: `ChainFault` when the bytes are no entry that may be submitted.
-  init(_ encoded: [UInt8]) throws {
-    guard encoded.count <= BlockLimits.entryBytes else {
-      throw ChainFault(.tooLarge, at: nil, "an entry of \(encoded.count) bytes")
+  /// - Throws: `request.invalid` when it is none that may be submitted.
+  convenience init(_ entry: Entry) throws { try self.init(entry, encoded: entry.encoded) }
+
+  /// - Throws: `request.invalid` when the bytes are no entry that may be submitted.
+  convenience init(decoding encoded: [UInt8]) throws {
+    do {
+      try self.init(try Entry(decoding: encoded), encoded: encoded)
+    } catch let fault as ChainFault {
+      throw GoudError(.requestInvalid, "\(fault)", cause: fault)
     }
-    entry = try Entry(decoding: encoded)
-    if case .genesis = entry { throw ChainFault(.entry, at: nil, "a genesis entry cannot be submitted") }
-    self.encoded = encoded
   }
 
-  /// Another one for the same entry.
-  init(again other: EntryTicket) {
-    entry = other.entry
-    encoded = other.encoded
+  private init(_ entry: Entry, encoded: [UInt8]) throws {
+    guard encoded.count <= BlockLimits.entryBytes else {
+      throw GoudError(.requestInvalid, "an entry of \(encoded.count) bytes; it may have \(BlockLimits.entryBytes)")
+    }
+    if case .genesis = entry { throw GoudError(.requestInvalid, "a genesis entry cannot be submitted") }
+    self.entry = entry
+    self.encoded = encoded
   }
 
   /// Waits until it is settled. To be called once.
@@ -38,41 +58,37 @@ final class EntryTicket: Sendable {
   func place() async throws -> EntryPlace {
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        let known: Result<EntryPlace, any Error>? = state.withLock {
-          if case .settled(let result) = $0 { return result }
-          $0 = .waiting(continuation)
-          return nil
-        }
-        if let known { continuation.resume(with: known) }
+        whenSettled { continuation.resume(with: $0.mapError { $0 }) }
       }
     } onCancel: {
       settle(.failure(Self.unknown))
     }
   }
 
-  /// The same without throwing.
-  func outcome() async -> Submission.Outcome {
-    do {
-      return .success(try await place())
-    } catch {
-      return .failure(error as? GoudError ?? Self.unknown)
+  /// Calls `answer` when it is settled, now when it is. To be called once, instead of `place`; `answer` must not wait.
+  func whenSettled(_ answer: @escaping @Sendable (Outcome) -> Void) {
+    let known: Outcome? = state.withLock {
+      if case .settled(let outcome) = $0 { return outcome }
+      $0 = .waiting(answer)
+      return nil
     }
+    if let known { answer(known) }
   }
 
   /// The first time counts.
-  func settle(_ result: Result<EntryPlace, any Error>) {
-    let continuation: CheckedContinuation<EntryPlace, any Error>? = state.withLock {
+  func settle(_ outcome: Outcome) {
+    let answer: (@Sendable (Outcome) -> Void)? = state.withLock {
       switch $0 {
       case .settled: return nil
       case .open:
-        $0 = .settled(result)
+        $0 = .settled(outcome)
         return nil
-      case .waiting(let continuation):
-        $0 = .settled(result)
-        return continuation
+      case .waiting(let answer):
+        $0 = .settled(outcome)
+        return answer
       }
     }
-    continuation?.resume(with: result)
+    answer?(outcome)
   }
 
   /// Nobody waits for it any more.
@@ -82,7 +98,49 @@ final class EntryTicket: Sendable {
     .nodeUnacknowledged, "not acknowledged in time; it may still be", hint: "look for it before sending it again")
 }
 
-/// Entries that wait for the next block. Bounded; refuses everything while the node takes no entries.
+/// Ends the waiting for tickets whose time is over. One task sleeps for all of them, none while nobody waits.
+///
+/// Tickets are expected in the order of their deadlines; one that comes out of order may be ended later than it should.
+final class Deadlines: Sendable {
+  private struct State {
+    var waiting = CircularBuffer<(deadline: ContinuousClock.Instant, ticket: EntryTicket)>()
+    var watching = false
+  }
+
+  private let state = Mutex(State())
+
+  func add(_ ticket: EntryTicket, before deadline: ContinuousClock.Instant) {
+    let begin = state.withLock { state in
+      // Most are settled long before their time: what is kept is what waits.
+      while let first = state.waiting.first, first.ticket.isSettled { state.waiting.removeFirst() }
+      state.waiting.append((deadline, ticket))
+      defer { state.watching = true }
+      return !state.watching
+    }
+    if begin { Task { await watch() } }
+  }
+
+  private func watch() async {
+    while let next = endWaiting() { try? await Task.sleep(until: next) }
+  }
+
+  /// - Returns: when to look again; nil when nobody waits.
+  private func endWaiting() -> ContinuousClock.Instant? {
+    let (over, next) = state.withLock { state in
+      var over: [EntryTicket] = []
+      while let first = state.waiting.first, first.ticket.isSettled || first.deadline <= .now {
+        over.append(first.ticket)
+        state.waiting.removeFirst()
+      }
+      state.watching = !state.waiting.isEmpty
+      return (over, state.waiting.first?.deadline)
+    }
+    for ticket in over { ticket.settle(.failure(EntryTicket.unknown)) }
+    return next
+  }
+}
+
+/// Entries that wait for the next block, or to be handed on. Bounded; refuses everything while the node takes no entries.
 final class EntryQueue: Sendable {
   static let mostEntries = 8192
   static let mostBytes = 32 << 20
@@ -100,17 +158,17 @@ final class EntryQueue: Sendable {
 
   /// - Returns: whether it is the only one, so that the engine has to be woken.
   /// - Throws: `node.busy`; the present refusal.
-  func add(_ ticket: EntryTicket) throws -> Bool {
-    try state.withLock {
-      if let refusal = $0.refusal { throw refusal }
-      guard $0.waiting.count < Self.mostEntries, $0.bytes + ticket.encoded.count <= Self.mostBytes else {
+  func add(_ ticket: EntryTicket) throws(GoudError) -> Bool {
+    try state.withLock { (state: inout State) throws(GoudError) -> Bool in
+      if let refusal = state.refusal { throw refusal }
+      guard state.waiting.count < Self.mostEntries, state.bytes + ticket.encoded.count <= Self.mostBytes else {
         throw GoudError(
-          .nodeBusy, "\($0.waiting.count) entries are waiting to be written already", hint: "try again in a moment",
+          .nodeBusy, "\(state.waiting.count) entries are waiting to be written already", hint: "try again in a moment",
           context: ["retry-after": "1"])
       }
-      $0.waiting.append(ticket)
-      $0.bytes += ticket.encoded.count
-      return $0.waiting.count == 1
+      state.waiting.append(ticket)
+      state.bytes += ticket.encoded.count
+      return state.waiting.count == 1
     }
   }
 

@@ -7,12 +7,18 @@ import Synchronization
 
 /// Carries out a follower's decisions (`FollowerMachine`), one event after the other on a thread of its own. Blocks are
 /// checked before they come here, and the device is waited for elsewhere (`Disk`).
-actor FollowerEngine: AuthorityHost {
+///
+/// Entries of this node's clients go to the authority over the same stream, and are found in the blocks that come back:
+/// who wrote here is answered when this node knows the block to be acknowledged.
+actor FollowerEngine: AuthorityHost, EntryTaker {
   private nonisolated let executor = ThreadExecutor(name: "goud engine")
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
+  nonisolated let queue = EntryQueue(refusal: GoudError(.nodeNotReady, "the node is starting"))
+  nonisolated let deadlines = Deadlines()
   nonisolated let shown: Mutex<Shown>
   private var machine: FollowerMachine
+  private let authority: String
   private let core: EngineCore
   private let disk: Disk
   private let checker: BlockChecker
@@ -23,18 +29,22 @@ actor FollowerEngine: AuthorityHost {
   /// The blocks of the message that is being handled.
   private var received: [NamedBlock] = []
   private var syncing = false
+  private var handedOn = HandedOn()
+  private var lastHandedOn = ContinuousClock.now
+  private var lingering = false
   private var failure: NodeFailure?
 
   /// What everybody may see at any time.
   struct Shown: Sendable {
     var status: FollowerStatus?
     var position: Position?
-    /// The stream to the authority, for calls beside it.
-    var link: AuthorityLink?
     var failure: NodeFailure?
   }
 
-  init(node: String, ledger: Ledger, volume: any DurableVolume, checker: BlockChecker, log: Logger) {
+  init(
+    node: String, authority: String, ledger: Ledger, volume: any DurableVolume, checker: BlockChecker, log: Logger
+  ) {
+    self.authority = authority
     machine = FollowerMachine(node: node)
     core = EngineCore(ledger, volume, log)
     disk = Disk(ledger)
@@ -45,6 +55,7 @@ actor FollowerEngine: AuthorityHost {
   func start() throws {
     handle(.started(try core.durableState()))
     if let failure { throw failure.error }
+    refuseEntries()
   }
 
   // MARK: - What happens
@@ -54,6 +65,9 @@ actor FollowerEngine: AuthorityHost {
     self.link = link
     newest = nil
     handle(.connected(link.connection))
+    handedOn.reconnected()
+    queue.open()
+    handOn()
   }
 
   func authoritySaid(_ message: AuthorityMessage, on link: AuthorityLink) {
@@ -87,17 +101,22 @@ actor FollowerEngine: AuthorityHost {
   func authorityGone(_ link: AuthorityLink) {
     guard isCurrent(link) else { return }
     self.link = nil
+    refuseEntries()
     handle(.disconnected(link.connection))
   }
 
-  /// Settles `ticket` once this node knows the block of `place` to be acknowledged.
-  func settle(_ ticket: EntryTicket, at place: EntryPlace) {
-    if let failure { return ticket.settle(.failure(failure.refusal)) }
-    do {
-      let waiter = EntryWaiter(ticket: ticket, block: place.block, index: place.index)
-      try core.wait(for: waiter, at: place.block.height)
-    } catch {
-      fail(NodeFailure(error), report: true)
+  /// Entries wait in the queue.
+  func wake() { handOn() }
+
+  func authorityTurnedDown(_ entries: TurnedDown, on link: AuthorityLink) {
+    guard isCurrent(link) else { return }
+    let waits = handedOn.hasPostponed
+    for id in entries.ids { handedOn.turnedDown(id, entries.error) }
+    guard handedOn.hasPostponed, !waits else { return }
+    Task {
+      try? await Task.sleep(for: PeerLimits.firstRetry)
+      handedOn.retry()
+      handOn()
     }
   }
 
@@ -121,7 +140,7 @@ actor FollowerEngine: AuthorityHost {
 
   private func show() {
     let (status, position) = (machine.status, machine.position(core.store))
-    shown.withLock { $0 = Shown(status: status, position: position, link: link, failure: failure) }
+    shown.withLock { $0 = Shown(status: status, position: position, failure: failure) }
   }
 
   // MARK: - What is done about it
@@ -132,11 +151,13 @@ actor FollowerEngine: AuthorityHost {
     case .persistStanding(let standing, let reason): try core.persist(standing, reason)
     case .append(let ids):
       let wanted = Set(ids)
-      try core.store.append(received.filter { wanted.contains($0.id) })
+      let blocks = received.filter { wanted.contains($0.id) }
+      try core.store.append(blocks)
+      try find(in: blocks)
       synchronize()
     case .truncate(let height):
-      try core.store.truncate(above: height)
-      core.truncated(above: height)
+      handedOn.lost(try core.truncate(above: height))
+      handOn()
     case .acknowledge(let height): try core.acknowledge(height)
     case .reply(let message, let connection):
       if link?.connection == connection { try link?.send(message) }
@@ -144,10 +165,52 @@ actor FollowerEngine: AuthorityHost {
       guard link?.connection == connection else { return }
       link?.close(PeerFault(code, Refusal(code).reason))
       link = nil
+      refuseEntries()
     case .report(let report): core.log.report(report)
     case .produce, .fetch, .send, .accept, .refuse: break
     }
   }
+
+  // MARK: - Entries of this node's clients
+
+  /// Sends what waits: at once, or some milliseconds after the last ones, so that a busy node sends many together.
+  private func handOn() {
+    guard failure == nil, !lingering, let link, handedOn.hasUnsent || !queue.isEmpty else { return }
+    let passed = ContinuousClock.now - lastHandedOn
+    guard passed >= PeerLimits.linger, link.isReady else {
+      lingering = true
+      Task {
+        try? await Task.sleep(for: max(PeerLimits.linger - passed, .milliseconds(1)))
+        lingering = false
+        handOn()
+      }
+      return
+    }
+    lastHandedOn = .now
+    let tickets = handedOn.next(from: queue)
+    if !tickets.isEmpty { link.submit(tickets.map(\.encoded)) }
+    handOn()
+  }
+
+  /// Those of them that are in these blocks wait for the acknowledgement.
+  private func find(in blocks: [NamedBlock]) throws {
+    guard !handedOn.isEmpty else { return }
+    for block in blocks {
+      for (index, entry) in block.contents.enumerated() {
+        guard let ticket = handedOn.seen(entry.id) else { continue }
+        try core.wait(for: EntryWaiter(ticket: ticket, block: block.id, index: index), at: block.id.height)
+      }
+    }
+  }
+
+  /// Nothing can be handed on. What was, waits: it may be in a block.
+  private func refuseEntries() {
+    queue.refuse(
+      GoudError(
+        .nodeNoMajority, "the authority, \(authority), cannot be reached from here", hint: "see /peers"))
+  }
+
+  // MARK: -
 
   /// Has the disk take what is appended, and tells the machine what it has taken. One at a time: what is appended
   /// meanwhile is taken by the next.
@@ -178,6 +241,8 @@ actor FollowerEngine: AuthorityHost {
     self.failure = failure
     if report { core.log.critical("the engine stops", metadata: ["why": "\(failure.error)"]) }
     events = []
+    queue.refuse(failure.refusal)
+    handedOn.giveUp(EntryTicket.unknown)
     core.giveUp(EntryTicket.unknown)
     link?.close(PeerFault(.unavailable, failure.error.message.firstLine))
     link = nil

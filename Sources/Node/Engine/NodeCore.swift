@@ -38,8 +38,6 @@ final class NodeCore: PeerHost {
   let ledger: Ledger
   let book: PeerBook
   let engine: Engine
-  /// A follower's.
-  private let forwarder: Forwarder?
   private let settings: NodeSettings
   private let pool: ReaderPool
   private let log: Logger
@@ -66,15 +64,14 @@ final class NodeCore: PeerHost {
     if identity.isAuthority {
       let addresses = Dictionary(uniqueKeysWithValues: settings.peers.map { ($0.name, $0.address) })
       let fetcher = BlockFetcher(chain: identity.chain, checker: checker, addresses: addresses)
-      forwarder = nil
       engine = .authority(
         AuthorityEngine(
           identity: identity, network: network, ledger: ledger, volume: volume, fetcher: fetcher, log: log))
     } else {
-      let follower = FollowerEngine(
-        node: identity.name, ledger: ledger, volume: volume, checker: checker, log: log)
-      forwarder = Forwarder(identity: identity, engine: follower)
-      engine = .follower(follower)
+      engine = .follower(
+        FollowerEngine(
+          node: identity.name, authority: identity.authority, ledger: ledger, volume: volume, checker: checker,
+          log: log))
     }
   }
 
@@ -180,6 +177,11 @@ final class NodeCore: PeerHost {
     await engine.followerSaid(message, on: link)
   }
 
+  func followerSubmitted(_ entries: [[UInt8]], on link: FollowerLink) async throws {
+    guard case .authority(let engine) = engine else { return }
+    try await engine.followerSubmitted(entries, on: link)
+  }
+
   func followerGone(_ link: FollowerLink) async {
     guard case .authority(let engine) = engine else { return }
     await engine.followerGone(link)
@@ -209,55 +211,11 @@ final class NodeCore: PeerHost {
 
   // MARK: - Entries
 
-  func submit(_ entries: [[UInt8]], from node: String) async throws -> [Submission.Outcome] {
-    guard case .authority(let engine) = engine else {
-      throw GoudError(.nodeNotReady, "\(identity.name) is not the authority")
-    }
-    return await engine.submit(entries)
-  }
-
-  /// Returns once the entry is acknowledged and this node knows it; waits as long as its task is not cancelled.
-  func submit(_ entry: [UInt8]) async throws -> EntryPlace {
+  /// See `EntryTaker`.
+  func submit(_ entry: Entry, before deadline: ContinuousClock.Instant) async throws -> EntryPlace {
     switch engine {
-    case .authority(let engine): try await engine.submit(entry)
-    case .follower: try await forwarder!.submit(entry)
-    }
-  }
-}
-
-extension AuthorityEngine {
-  nonisolated func submit(_ entry: [UInt8]) async throws -> EntryPlace {
-    let ticket = try EntryTicket(checking: entry)
-    if try queue.add(ticket) { await wake() }
-    return try await ticket.place()
-  }
-
-  /// Several at once: all of them are waiting before the engine is woken.
-  nonisolated func submit(_ entries: [[UInt8]]) async -> [Submission.Outcome] {
-    var first = false
-    let tickets: [Result<EntryTicket, GoudError>] = entries.map { entry in
-      Self.refusal {
-        let ticket = try EntryTicket(checking: entry)
-        if try queue.add(ticket) { first = true }
-        return ticket
-      }
-    }
-    if first { await wake() }
-    var outcomes: [Submission.Outcome] = []
-    for ticket in tickets {
-      switch ticket {
-      case .failure(let error): outcomes.append(.failure(error))
-      case .success(let ticket): outcomes.append(await ticket.outcome())
-      }
-    }
-    return outcomes
-  }
-
-  private static func refusal<Value>(_ body: () throws -> Value) -> Result<Value, GoudError> {
-    do {
-      return .success(try body())
-    } catch {
-      return .failure(error as? GoudError ?? GoudError(.internalFault, "\(error)"))
+    case .authority(let engine): try await engine.submit(entry, before: deadline)
+    case .follower(let engine): try await engine.submit(entry, before: deadline)
     }
   }
 }

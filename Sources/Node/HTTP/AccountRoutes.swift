@@ -19,7 +19,7 @@ extension NodeHTTP {
     let key = APIKey()
     let id = Identifier.random()
     let account = Account(id: id, keyHash: key.hash, created: Timestamp.now())!  // the lengths are fixed
-    let place = try await service.submit(Entry.account(account).encoded, before: .now + limits.submitTime)
+    let place = try await service.submit(.account(account), before: .now + limits.submitTime)
     return try Answer.json(
       AccountBody(accountId: Hex.text(id), apiKey: key.text, blockNumber: place.block.height), status: .created)
   }

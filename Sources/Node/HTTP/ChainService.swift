@@ -12,9 +12,9 @@ public protocol ChainService: Sendable {
   /// Has an entry put into a block, and returns once that block is acknowledged and this node knows it, so that what a
   /// client was told is there when it asks the same node.
   /// - Parameters:
-  ///   - entry: one encoded `goud.chain.v1.Entry`.
+  ///   - entry: any but a genesis entry.
   ///   - deadline: when to give up waiting. The entry may still be acknowledged later.
   /// - Throws: `node.no-majority`, `node.not-ready`, `node.busy` when the entry was not taken at all;
   ///   `node.unacknowledged` when it was, and nobody knows yet what became of it.
-  func submit(_ entry: [UInt8], before deadline: ContinuousClock.Instant) async throws -> EntryPlace
+  func submit(_ entry: Entry, before deadline: ContinuousClock.Instant) async throws -> EntryPlace
 }

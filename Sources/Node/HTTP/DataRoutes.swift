@@ -25,7 +25,7 @@ extension NodeHTTP {
     let sealed = SealedData(
       id: id, account: session.account, label: try session.key.seal(submission.label.utf8, .label, entry: id),
       payload: try session.key.seal(submission.data.utf8, .payload, entry: id), created: created)!
-    let place = try await service.submit(Entry.data(sealed).encoded, before: .now + limits.submitTime)
+    let place = try await service.submit(.data(sealed), before: .now + limits.submitTime)
     return try withExtendedLifetime(share) {
       try Answer.json(SubmittedBody(id, place, created: created), status: .created)
     }

@@ -11,22 +11,30 @@ final class AuthorityLink: Sendable {
   private let identity: NodeIdentity
   private let outbox: Outbox<Goud_Peer_V1_FollowerMessage>
   private let end: EndOfStream
-  /// For calls beside the stream, over the same connection.
-  let client: PeerConnection.Client
 
   fileprivate init(
     _ greeting: Greeting, _ identity: NodeIdentity, _ outbox: Outbox<Goud_Peer_V1_FollowerMessage>,
-    _ end: EndOfStream, _ client: PeerConnection.Client
+    _ end: EndOfStream
   ) {
     self.greeting = greeting
     self.identity = identity
     self.outbox = outbox
     self.end = end
-    self.client = client
   }
 
   func send(_ message: FollowerMessage) throws {
     if !outbox.offer(try message.wire(greeting, from: identity)) {
+      end.now(PeerFault(.slow, "the authority takes too long to take what it is sent"))
+    }
+  }
+
+  /// The connection has taken so much of what was handed on that more may be.
+  var isReady: Bool { outbox.waitingBytes < PeerLimits.submittedBytes }
+
+  /// Hands entries on, in one message.
+  func submit(_ entries: [[UInt8]]) {
+    let message = Goud_Peer_V1_FollowerMessage.with { $0.submit.entries = entries.map { Data($0) } }
+    if !outbox.offer(message, bytes: entries.reduce(64) { $0 + $1.count + 4 }) {
       end.now(PeerFault(.slow, "the authority takes too long to take what it is sent"))
     }
   }
@@ -45,6 +53,7 @@ protocol AuthorityHost: Sendable {
   /// Returns when the message has been dealt with: the next one is not read before.
   func authoritySaid(_ message: AuthorityMessage, on link: AuthorityLink) async throws
   func authoritySent(_ blocks: SentBlocks, on link: AuthorityLink) async throws
+  func authorityTurnedDown(_ entries: TurnedDown, on link: AuthorityLink) async throws
   func authorityGone(_ link: AuthorityLink) async
 }
 
@@ -90,7 +99,7 @@ final class AuthoritySession: Sendable {
     try await client.follow(options: PeerLimits.call()) { writer in
       try await self.outbox.drain(to: writer)
     } onResponse: { response in
-      try await race({ try await self.listen(response.messages, client) }, { try await self.refuse() })
+      try await race({ try await self.listen(response.messages) }, { try await self.refuse() })
     }
   }
 
@@ -107,9 +116,7 @@ final class AuthoritySession: Sendable {
     }
   }
 
-  private func listen(
-    _ messages: RPCAsyncSequence<Goud_Peer_V1_AuthorityMessage, any Error>, _ client: PeerConnection.Client
-  ) async throws {
+  private func listen(_ messages: RPCAsyncSequence<Goud_Peer_V1_AuthorityMessage, any Error>) async throws {
     var iterator = messages.makeAsyncIterator()
     let first = try await iterator.next()?.kind
     if case .refusal(let refusal)? = first { throw PeerFault(refusedBy: refusal) }
@@ -117,7 +124,7 @@ final class AuthoritySession: Sendable {
       throw PeerFault(.malformed, "the authority sent no challenge")
     }
     let greeting = Greeting(challenge: [UInt8](challenge.nonce), nonce: Greeting.random())
-    let link = AuthorityLink(greeting, identity, outbox, end, client)
+    let link = AuthorityLink(greeting, identity, outbox, end)
     do {
       try await host.authorityConnected(link)
       while let message = try await iterator.next() {
@@ -165,6 +172,7 @@ final class AuthoritySession: Sendable {
     switch said {
     case .message(let message): try await host.authoritySaid(message, on: link)
     case .blocks(let blocks): try await host.authoritySent(blocks, on: link)
+    case .turnedDown(let entries): try await host.authorityTurnedDown(entries, on: link)
     case .heartbeat: break
     }
   }

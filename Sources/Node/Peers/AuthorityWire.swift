@@ -1,4 +1,5 @@
 import Foundation
+import GoudCore
 import PeerProtocol
 import Replication
 
@@ -11,10 +12,17 @@ struct SentBlocks: Sendable {
   let acknowledged: UInt64
 }
 
+/// Entries that the authority has put into no block, by their ids, and why.
+struct TurnedDown: Sendable {
+  let ids: [[UInt8]]
+  let error: GoudError
+}
+
 /// What the authority said after its challenge.
 enum AuthoritySaid: Sendable {
   case message(AuthorityMessage)
   case blocks(SentBlocks)
+  case turnedDown(TurnedDown)
   /// Its clock.
   case heartbeat(UInt64)
 }
@@ -47,6 +55,13 @@ extension AuthoritySaid {
             beginning: try admission.beginning.bytes(16, "a beginning"))))
     case .refusal(let refusal): throw PeerFault(refusedBy: refusal)
     case .heartbeat(let heartbeat): self = .heartbeat(heartbeat.clock)
+    case .turnedDown(let refused):
+      let hint = refused.hint.isEmpty ? nil : refused.hint.firstLine
+      self = .turnedDown(
+        TurnedDown(
+          ids: refused.ids.map { [UInt8]($0) },
+          error: GoudError(
+            ErrorCode(rawValue: refused.code) ?? .internalFault, refused.message.firstLine, hint: hint)))
     case .challenge: throw PeerFault(.malformed, "a second challenge")
     case nil: throw PeerFault(.malformed, "a message of an unknown kind")
     }

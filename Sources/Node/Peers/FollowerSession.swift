@@ -1,5 +1,6 @@
 import Foundation
 import GRPCCore
+import GoudCore
 import PeerProtocol
 import Replication
 import Synchronization
@@ -12,12 +13,13 @@ final class FollowerLink: Sendable {
   private let identity: NodeIdentity
   private let outbox: Outbox<Goud_Peer_V1_AuthorityMessage>
   private let end: EndOfStream
+  private let refusals: EntryRefusals
 
   var node: String { introduction.node }
 
   fileprivate init(
     _ introduction: Introduction, nonce: [UInt8], _ identity: NodeIdentity,
-    _ outbox: Outbox<Goud_Peer_V1_AuthorityMessage>, _ end: EndOfStream
+    _ outbox: Outbox<Goud_Peer_V1_AuthorityMessage>, _ end: EndOfStream, _ refusals: EntryRefusals
   ) {
     self.introduction = introduction
     connection = .next()
@@ -25,6 +27,7 @@ final class FollowerLink: Sendable {
     self.identity = identity
     self.outbox = outbox
     self.end = end
+    self.refusals = refusals
   }
 
   /// Queues blocks. When too much waits for this follower already, the stream ends (`peer.slow`).
@@ -45,6 +48,9 @@ final class FollowerLink: Sendable {
     case .refusal(let refusal): offer(.refusal(refusal))
     }
   }
+
+  /// Tells, together with others, that an entry of this follower is in no block.
+  func turnDown(_ id: [UInt8], _ error: GoudError) { refusals.add(id, error) }
 
   private func offer(_ message: Goud_Peer_V1_AuthorityMessage, bytes: Int = 256) {
     if !outbox.offer(message, bytes: bytes) {
@@ -72,6 +78,8 @@ protocol FollowerHost: Sendable {
   func followerConnected(_ link: FollowerLink) async throws
   /// Returns when the message has been dealt with: the next one is not read before.
   func followerSaid(_ message: FollowerMessage, on link: FollowerLink) async throws
+  /// Entries for the next blocks; what is not taken is turned down (`FollowerLink.turnDown`).
+  func followerSubmitted(_ entries: [[UInt8]], on link: FollowerLink) async throws
   func followerGone(_ link: FollowerLink) async
 }
 
@@ -83,6 +91,7 @@ final class FollowerSession: Sendable {
   private let signs = LifeSigns()
   private let end = EndOfStream()
   private let outbox = Outbox<Goud_Peer_V1_AuthorityMessage>()
+  private let refusals = EntryRefusals()
   /// The address it calls from, then the node it has proven to be.
   private let caller: Mutex<String>
 
@@ -102,7 +111,7 @@ final class FollowerSession: Sendable {
     do {
       try await race(
         { try await self.signs.watch() }, { try await self.end.wait() }, { try await self.outbox.drain(to: writer) },
-        { try await self.beat() }, { try await self.converse(messages) })
+        { try await self.beat() }, { try await self.tellRefusals() }, { try await self.converse(messages) })
       fault = end.reason ?? PeerFault(.unreachable, "it ended the stream")
     } catch {
       fault = PeerFault(error)
@@ -124,13 +133,16 @@ final class FollowerSession: Sendable {
     caller.withLock { $0 = introduction.node }
     book.met(introduction.node, clock: wire.clock)
     signs.established()
-    let link = FollowerLink(introduction, nonce: [UInt8](wire.nonce), identity, outbox, end)
+    let link = FollowerLink(introduction, nonce: [UInt8](wire.nonce), identity, outbox, end, refusals)
     do {
       try await host.followerConnected(link)
       while let message = try await iterator.next() {
         signs.heard()
-        if case .heartbeat(let heartbeat) = message.kind { book.heard(link.node, clock: heartbeat.clock) }
-        if let message = try FollowerMessage(wire: message) { try await host.followerSaid(message, on: link) }
+        switch try FollowerSaid(wire: message) {
+        case .message(let message): try await host.followerSaid(message, on: link)
+        case .entries(let entries): try await host.followerSubmitted(entries, on: link)
+        case .heartbeat(let clock): book.heard(link.node, clock: clock)
+        }
       }
     } catch {
       await host.followerGone(link)
@@ -139,10 +151,52 @@ final class FollowerSession: Sendable {
     await host.followerGone(link)
   }
 
+  private func tellRefusals() async throws {
+    for await _ in refusals.signal {
+      for message in refusals.take() {
+        guard outbox.offer(message, bytes: 512 + 18 * message.turnedDown.ids.count) else {
+          throw PeerFault(.slow, "it takes too long to take what it is sent")
+        }
+      }
+    }
+  }
+
   private func beat() async throws {
     while true {
       try await Task.sleep(for: PeerLimits.heartbeat)
       guard outbox.offer(.heartbeat()) else { throw PeerFault(.slow, "it takes too long to take what it is sent") }
+    }
+  }
+}
+
+/// Entries that were turned down, until the follower is told: all that have come together, in one message for each
+/// reason.
+private final class EntryRefusals: Sendable {
+  /// Something is there.
+  let signal: AsyncStream<Void>
+  private let input: AsyncStream<Void>.Continuation
+  private let waiting = Mutex<[(id: [UInt8], error: GoudError)]>([])
+
+  init() { (signal, input) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
+
+  func add(_ id: [UInt8], _ error: GoudError) {
+    waiting.withLock { $0.append((id, error)) }
+    input.yield()
+  }
+
+  func take() -> [Goud_Peer_V1_AuthorityMessage] {
+    let all = waiting.withLock { waiting in
+      defer { waiting = [] }
+      return waiting
+    }
+    let reasons = Dictionary(grouping: all) { [$0.error.code.rawValue, $0.error.message, $0.error.hint ?? ""] }
+    return reasons.map { reason, entries in
+      .with {
+        $0.turnedDown = .with {
+          $0.ids = entries.map { Data($0.id) }
+          ($0.code, $0.message, $0.hint) = (reason[0], reason[1], reason[2])
+        }
+      }
     }
   }
 }

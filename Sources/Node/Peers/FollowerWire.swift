@@ -47,29 +47,45 @@ extension Introduction {
   }
 }
 
-extension FollowerMessage {
-  /// A message after the introduction; nil for a heartbeat.
+/// What a follower says after its introduction.
+enum FollowerSaid: Sendable {
+  case message(FollowerMessage)
+  /// Encoded entries of its clients, not looked into yet.
+  case entries([[UInt8]])
+  /// Its clock.
+  case heartbeat(UInt64)
+
   /// - Throws: `peer.malformed`; what the follower's transport has refused.
-  init?(wire: Goud_Peer_V1_FollowerMessage) throws {
+  init(wire: Goud_Peer_V1_FollowerMessage) throws {
     switch wire.kind {
     case .promise(let promise):
-      self = .promise(
-        Promise(
-          epoch: try Epoch(number: promise.epoch, wireNonce: promise.nonce), round: promise.round,
-          position: try Position(wire: promise.position), locator: try Locator.parse(promise.locator)))
+      self = .message(
+        .promise(
+          Promise(
+            epoch: try Epoch(number: promise.epoch, wireNonce: promise.nonce), round: promise.round,
+            position: try Position(wire: promise.position), locator: try Locator.parse(promise.locator))))
     case .stored(let stored):
-      self = .stored(
-        Stored(
-          epoch: stored.epoch, head: try BlockID(wire: stored.head), standing: stored.member ? .member : .rejoining))
+      self = .message(
+        .stored(
+          Stored(
+            epoch: stored.epoch, head: try BlockID(wire: stored.head), standing: stored.member ? .member : .rejoining))
+      )
     case .refusal(let refusal):
       guard let own = Refusal(wire: refusal) else { throw PeerFault(refusedBy: refusal) }
-      self = .refusal(own)
-    case .heartbeat: return nil
+      self = .message(.refusal(own))
+    case .submit(let submit):
+      guard (1...PeerLimits.submittedEntries).contains(submit.entries.count) else {
+        throw PeerFault(.malformed, "\(submit.entries.count) entries in one message")
+      }
+      self = .entries(submit.entries.map { [UInt8]($0) })
+    case .heartbeat(let heartbeat): self = .heartbeat(heartbeat.clock)
     case .introduction: throw PeerFault(.malformed, "a second introduction")
     case nil: throw PeerFault(.malformed, "a message of an unknown kind")
     }
   }
+}
 
+extension FollowerMessage {
   func wire(_ greeting: Greeting, from identity: NodeIdentity) throws -> Goud_Peer_V1_FollowerMessage {
     var message = Goud_Peer_V1_FollowerMessage()
     switch self {

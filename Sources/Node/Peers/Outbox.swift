@@ -22,6 +22,9 @@ final class Outbox<Message: Sendable>: Sendable {
     return false
   }
 
+  /// About what waits for the connection.
+  var waitingBytes: Int { waiting.load(ordering: .relaxed) }
+
   /// What was offered before is still sent; what is offered later is not.
   func close() { input.finish() }
 

@@ -6,11 +6,12 @@ enum PeerLimits {
   /// Blocks in one message, whichever is less. One block alone is at most 2 MiB (docs/chain.md).
   static let batchBlocks = 1024
   static let batchBytes = 4 << 20
-  /// Entries that are handed on in one call, whichever is less.
+  /// Entries that are handed on in one message, whichever is less; a larger one goes alone. No more is handed on while
+  /// that much waits for the connection: what is on the disk must not wait long behind it.
   static let submittedEntries = 512
-  static let submittedBytes = 4 << 20
-  /// For what became of them; asked again after that.
-  static let submission = Duration.seconds(60)
+  static let submittedBytes = 1 << 20
+  /// Between two messages with entries: what comes meanwhile goes together.
+  static let linger = Duration.milliseconds(4)
   /// What one message may be at most, sent by anyone; longer ones end the call before they are read.
   static let messageBytes = 8 << 20
   /// Connections that a node serves at once.

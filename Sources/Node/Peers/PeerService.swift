@@ -10,20 +10,6 @@ protocol PeerHost: FollowerHost {
   func inspect(_ heights: [UInt64]) async throws -> (Position, [BlockID])
   /// Encoded blocks from `height` on, at most `limit` and `PeerLimits.batchBytes`, at least one; none above the head.
   func blocks(from height: UInt64, limit: Int) async throws -> [[UInt8]]
-  /// Takes entries that `node` hands on; returns when it is known what became of each.
-  func submit(_ entries: [[UInt8]], from node: String) async throws -> [Submission.Outcome]
-}
-
-/// Where an entry is in the chain.
-public struct EntryPlace: Hashable, Sendable {
-  public let block: BlockID
-  /// From 0, within its block.
-  public let index: Int
-
-  public init(block: BlockID, index: Int) {
-    self.block = block
-    self.index = index
-  }
 }
 
 /// The gRPC service `goud.peer.v1.Peer`: checks what comes in, and hands it to the node.
@@ -75,20 +61,7 @@ struct PeerService: Goud_Peer_V1_Peer.SimpleServiceProtocol {
     }
   }
 
-  func submit(request: Goud_Peer_V1_SubmitRequest, context: ServerContext) async throws -> Goud_Peer_V1_SubmitReply {
-    try await answering(context) {
-      try identity.checkChain(request.chain)
-      guard (1...PeerLimits.submittedEntries).contains(request.entries.count) else {
-        throw PeerFault(.malformed, "\(request.entries.count) entries in one call")
-      }
-      let preimage = Submission.preimage(chain: identity.chain, entries: request.entries, node: request.node)
-      try identity.check(request.signature, over: preimage, by: request.node)
-      let outcomes = try await host.submit(request.entries.map { [UInt8]($0) }, from: request.node)
-      return .with { $0.outcomes = outcomes.map(Goud_Peer_V1_SubmitOutcome.init) }
-    }
-  }
-
-  /// Faults of the caller go into the book; every error goes out as one that the caller can read.
+  /// Faults of the caller go into the book; every error goes out as words that the caller can show.
   private func answering<Result>(_ context: ServerContext, _ body: () async throws -> Result) async throws -> Result {
     do {
       return try await body()
@@ -96,7 +69,7 @@ struct PeerService: Goud_Peer_V1_Peer.SimpleServiceProtocol {
       book.dropped(context.remotePeer, fault)
       throw RPCError(code: .aborted, message: fault.description)
     } catch let error as GoudError {
-      throw RPCError(error)
+      throw RPCError(code: .failedPrecondition, message: error.message)
     }
   }
 }

@@ -59,25 +59,11 @@ package enum Goud_Peer_V1_Peer: Sendable {
                 type: .unary
             )
         }
-        /// Namespace for "Submit" metadata.
-        package enum Submit: Sendable {
-            /// Request type for "Submit".
-            package typealias Input = Goud_Peer_V1_SubmitRequest
-            /// Response type for "Submit".
-            package typealias Output = Goud_Peer_V1_SubmitReply
-            /// Descriptor for "Submit".
-            package static let descriptor = GRPCCore.MethodDescriptor(
-                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "goud.peer.v1.Peer"),
-                method: "Submit",
-                type: .unary
-            )
-        }
         /// Descriptors for all methods in the "goud.peer.v1.Peer" service.
         package static let descriptors: [GRPCCore.MethodDescriptor] = [
             Follow.descriptor,
             Blocks.descriptor,
-            Inspect.descriptor,
-            Submit.descriptor
+            Inspect.descriptor
         ]
     }
 }
@@ -108,8 +94,8 @@ extension Goud_Peer_V1_Peer {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk; the
-        /// > authority opens epochs, sends blocks, and tells what is acknowledged.
+        /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk, and hands on
+        /// > the entries of its clients; the authority opens epochs, sends blocks, and tells what is acknowledged.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Goud_Peer_V1_FollowerMessage` messages.
@@ -158,24 +144,6 @@ extension Goud_Peer_V1_Peer {
             request: GRPCCore.StreamingServerRequest<Goud_Peer_V1_InspectRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Goud_Peer_V1_InspectReply>
-
-        /// Handle the "Submit" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Hands entries on to the authority; answers when it is known what became of each.
-        ///
-        /// - Parameters:
-        ///   - request: A streaming request of `Goud_Peer_V1_SubmitRequest` messages.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A streaming response of `Goud_Peer_V1_SubmitReply` messages.
-        func submit(
-            request: GRPCCore.StreamingServerRequest<Goud_Peer_V1_SubmitRequest>,
-            context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.StreamingServerResponse<Goud_Peer_V1_SubmitReply>
     }
 
     /// Service protocol for the "goud.peer.v1.Peer" service.
@@ -190,8 +158,8 @@ extension Goud_Peer_V1_Peer {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk; the
-        /// > authority opens epochs, sends blocks, and tells what is acknowledged.
+        /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk, and hands on
+        /// > the entries of its clients; the authority opens epochs, sends blocks, and tells what is acknowledged.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Goud_Peer_V1_FollowerMessage` messages.
@@ -240,24 +208,6 @@ extension Goud_Peer_V1_Peer {
             request: GRPCCore.ServerRequest<Goud_Peer_V1_InspectRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Goud_Peer_V1_InspectReply>
-
-        /// Handle the "Submit" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Hands entries on to the authority; answers when it is known what became of each.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Goud_Peer_V1_SubmitRequest` message.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A response containing a single `Goud_Peer_V1_SubmitReply` message.
-        func submit(
-            request: GRPCCore.ServerRequest<Goud_Peer_V1_SubmitRequest>,
-            context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.ServerResponse<Goud_Peer_V1_SubmitReply>
     }
 
     /// Simple service protocol for the "goud.peer.v1.Peer" service.
@@ -270,8 +220,8 @@ extension Goud_Peer_V1_Peer {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk; the
-        /// > authority opens epochs, sends blocks, and tells what is acknowledged.
+        /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk, and hands on
+        /// > the entries of its clients; the authority opens epochs, sends blocks, and tells what is acknowledged.
         ///
         /// - Parameters:
         ///   - request: A stream of `Goud_Peer_V1_FollowerMessage` messages.
@@ -322,24 +272,6 @@ extension Goud_Peer_V1_Peer {
             request: Goud_Peer_V1_InspectRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Goud_Peer_V1_InspectReply
-
-        /// Handle the "Submit" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Hands entries on to the authority; answers when it is known what became of each.
-        ///
-        /// - Parameters:
-        ///   - request: A `Goud_Peer_V1_SubmitRequest` message.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A `Goud_Peer_V1_SubmitReply` to respond with.
-        func submit(
-            request: Goud_Peer_V1_SubmitRequest,
-            context: GRPCCore.ServerContext
-        ) async throws -> Goud_Peer_V1_SubmitReply
     }
 }
 
@@ -380,17 +312,6 @@ extension Goud_Peer_V1_Peer.StreamingServiceProtocol {
                 )
             }
         )
-        router.registerHandler(
-            forMethod: Goud_Peer_V1_Peer.Method.Submit.descriptor,
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Goud_Peer_V1_SubmitRequest>(),
-            serializer: GRPCProtobuf.ProtobufSerializer<Goud_Peer_V1_SubmitReply>(),
-            handler: { request, context in
-                try await self.submit(
-                    request: request,
-                    context: context
-                )
-            }
-        )
     }
 }
 
@@ -413,17 +334,6 @@ extension Goud_Peer_V1_Peer.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Goud_Peer_V1_InspectReply> {
         let response = try await self.inspect(
-            request: GRPCCore.ServerRequest(stream: request),
-            context: context
-        )
-        return GRPCCore.StreamingServerResponse(single: response)
-    }
-
-    package func submit(
-        request: GRPCCore.StreamingServerRequest<Goud_Peer_V1_SubmitRequest>,
-        context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.StreamingServerResponse<Goud_Peer_V1_SubmitReply> {
-        let response = try await self.submit(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -480,19 +390,6 @@ extension Goud_Peer_V1_Peer.SimpleServiceProtocol {
             metadata: [:]
         )
     }
-
-    package func submit(
-        request: GRPCCore.ServerRequest<Goud_Peer_V1_SubmitRequest>,
-        context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.ServerResponse<Goud_Peer_V1_SubmitReply> {
-        return GRPCCore.ServerResponse<Goud_Peer_V1_SubmitReply>(
-            message: try await self.submit(
-                request: request.message,
-                context: context
-            ),
-            metadata: [:]
-        )
-    }
 }
 
 // MARK: goud.peer.v1.Peer (client)
@@ -508,8 +405,8 @@ extension Goud_Peer_V1_Peer {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk; the
-        /// > authority opens epochs, sends blocks, and tells what is acknowledged.
+        /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk, and hands on
+        /// > the entries of its clients; the authority opens epochs, sends blocks, and tells what is acknowledged.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `Goud_Peer_V1_FollowerMessage` messages.
@@ -573,29 +470,6 @@ extension Goud_Peer_V1_Peer {
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Goud_Peer_V1_InspectReply>) async throws -> Result
         ) async throws -> Result where Result: Sendable
-
-        /// Call the "Submit" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Hands entries on to the authority; answers when it is known what became of each.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Goud_Peer_V1_SubmitRequest` message.
-        ///   - serializer: A serializer for `Goud_Peer_V1_SubmitRequest` messages.
-        ///   - deserializer: A deserializer for `Goud_Peer_V1_SubmitReply` messages.
-        ///   - options: Options to apply to this RPC.
-        ///   - handleResponse: A closure which handles the response and returns its result to
-        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-        ///       already finished.
-        /// - Returns: The result of `handleResponse`.
-        func submit<Result>(
-            request: GRPCCore.ClientRequest<Goud_Peer_V1_SubmitRequest>,
-            serializer: some GRPCCore.MessageSerializer<Goud_Peer_V1_SubmitRequest>,
-            deserializer: some GRPCCore.MessageDeserializer<Goud_Peer_V1_SubmitReply>,
-            options: GRPCCore.CallOptions,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Goud_Peer_V1_SubmitReply>) async throws -> Result
-        ) async throws -> Result where Result: Sendable
     }
 
     /// Generated client for the "goud.peer.v1.Peer" service.
@@ -618,8 +492,8 @@ extension Goud_Peer_V1_Peer {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk; the
-        /// > authority opens epochs, sends blocks, and tells what is acknowledged.
+        /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk, and hands on
+        /// > the entries of its clients; the authority opens epochs, sends blocks, and tells what is acknowledged.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `Goud_Peer_V1_FollowerMessage` messages.
@@ -712,40 +586,6 @@ extension Goud_Peer_V1_Peer {
                 onResponse: handleResponse
             )
         }
-
-        /// Call the "Submit" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Hands entries on to the authority; answers when it is known what became of each.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Goud_Peer_V1_SubmitRequest` message.
-        ///   - serializer: A serializer for `Goud_Peer_V1_SubmitRequest` messages.
-        ///   - deserializer: A deserializer for `Goud_Peer_V1_SubmitReply` messages.
-        ///   - options: Options to apply to this RPC.
-        ///   - handleResponse: A closure which handles the response and returns its result to
-        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-        ///       already finished.
-        /// - Returns: The result of `handleResponse`.
-        package func submit<Result>(
-            request: GRPCCore.ClientRequest<Goud_Peer_V1_SubmitRequest>,
-            serializer: some GRPCCore.MessageSerializer<Goud_Peer_V1_SubmitRequest>,
-            deserializer: some GRPCCore.MessageDeserializer<Goud_Peer_V1_SubmitReply>,
-            options: GRPCCore.CallOptions = .defaults,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Goud_Peer_V1_SubmitReply>) async throws -> Result = { response in
-                try response.message
-            }
-        ) async throws -> Result where Result: Sendable {
-            try await self.client.unary(
-                request: request,
-                descriptor: Goud_Peer_V1_Peer.Method.Submit.descriptor,
-                serializer: serializer,
-                deserializer: deserializer,
-                options: options,
-                onResponse: handleResponse
-            )
-        }
     }
 }
 
@@ -756,8 +596,8 @@ extension Goud_Peer_V1_Peer.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk; the
-    /// > authority opens epochs, sends blocks, and tells what is acknowledged.
+    /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk, and hands on
+    /// > the entries of its clients; the authority opens epochs, sends blocks, and tells what is acknowledged.
     ///
     /// - Parameters:
     ///   - request: A streaming request producing `Goud_Peer_V1_FollowerMessage` messages.
@@ -835,35 +675,6 @@ extension Goud_Peer_V1_Peer.ClientProtocol {
             onResponse: handleResponse
         )
     }
-
-    /// Call the "Submit" method.
-    ///
-    /// > Source IDL Documentation:
-    /// >
-    /// > Hands entries on to the authority; answers when it is known what became of each.
-    ///
-    /// - Parameters:
-    ///   - request: A request containing a single `Goud_Peer_V1_SubmitRequest` message.
-    ///   - options: Options to apply to this RPC.
-    ///   - handleResponse: A closure which handles the response and returns its result to
-    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-    ///       already finished.
-    /// - Returns: The result of `handleResponse`.
-    package func submit<Result>(
-        request: GRPCCore.ClientRequest<Goud_Peer_V1_SubmitRequest>,
-        options: GRPCCore.CallOptions = .defaults,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Goud_Peer_V1_SubmitReply>) async throws -> Result = { response in
-            try response.message
-        }
-    ) async throws -> Result where Result: Sendable {
-        try await self.submit(
-            request: request,
-            serializer: GRPCProtobuf.ProtobufSerializer<Goud_Peer_V1_SubmitRequest>(),
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Goud_Peer_V1_SubmitReply>(),
-            options: options,
-            onResponse: handleResponse
-        )
-    }
 }
 
 // Helpers providing sugared APIs for 'ClientProtocol' methods.
@@ -873,8 +684,8 @@ extension Goud_Peer_V1_Peer.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk; the
-    /// > authority opens epochs, sends blocks, and tells what is acknowledged.
+    /// > A follower calls the authority and stays: it introduces itself, then acknowledges what it has on disk, and hands on
+    /// > the entries of its clients; the authority opens epochs, sends blocks, and tells what is acknowledged.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -960,39 +771,6 @@ extension Goud_Peer_V1_Peer.ClientProtocol {
             metadata: metadata
         )
         return try await self.inspect(
-            request: request,
-            options: options,
-            onResponse: handleResponse
-        )
-    }
-
-    /// Call the "Submit" method.
-    ///
-    /// > Source IDL Documentation:
-    /// >
-    /// > Hands entries on to the authority; answers when it is known what became of each.
-    ///
-    /// - Parameters:
-    ///   - message: request message to send.
-    ///   - metadata: Additional metadata to send, defaults to empty.
-    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
-    ///   - handleResponse: A closure which handles the response and returns its result to
-    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-    ///       already finished.
-    /// - Returns: The result of `handleResponse`.
-    package func submit<Result>(
-        _ message: Goud_Peer_V1_SubmitRequest,
-        metadata: GRPCCore.Metadata = [:],
-        options: GRPCCore.CallOptions = .defaults,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Goud_Peer_V1_SubmitReply>) async throws -> Result = { response in
-            try response.message
-        }
-    ) async throws -> Result where Result: Sendable {
-        let request = GRPCCore.ClientRequest<Goud_Peer_V1_SubmitRequest>(
-            message: message,
-            metadata: metadata
-        )
-        return try await self.submit(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -122,6 +122,14 @@ package nonisolated struct Goud_Peer_V1_FollowerMessage: Sendable {
     set {kind = .heartbeat(newValue)}
   }
 
+  package var submit: Goud_Peer_V1_Submit {
+    get {
+      if case .submit(let v)? = kind {return v}
+      return Goud_Peer_V1_Submit()
+    }
+    set {kind = .submit(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -132,6 +140,7 @@ package nonisolated struct Goud_Peer_V1_FollowerMessage: Sendable {
     case refusal(Goud_Peer_V1_Refusal)
     /// answers the authority's
     case heartbeat(Goud_Peer_V1_Heartbeat)
+    case submit(Goud_Peer_V1_Submit)
 
   }
 
@@ -234,6 +243,20 @@ package nonisolated struct Goud_Peer_V1_Stored: Sendable {
   fileprivate var _head: Goud_Peer_V1_BlockID? = nil
 }
 
+/// Entries for the next blocks. The follower finds them in the blocks it is sent, or they are turned down.
+package nonisolated struct Goud_Peer_V1_Submit: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// encoded goud.chain.v1.Entry each; at most 512, and 1 MiB unless it is one alone
+  package var entries: [Data] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct Goud_Peer_V1_Refusal: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -319,6 +342,14 @@ package nonisolated struct Goud_Peer_V1_AuthorityMessage: Sendable {
     set {kind = .heartbeat(newValue)}
   }
 
+  package var turnedDown: Goud_Peer_V1_TurnedDown {
+    get {
+      if case .turnedDown(let v)? = kind {return v}
+      return Goud_Peer_V1_TurnedDown()
+    }
+    set {kind = .turnedDown(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -331,6 +362,7 @@ package nonisolated struct Goud_Peer_V1_AuthorityMessage: Sendable {
     case admission(Goud_Peer_V1_Admission)
     /// twice a second, whatever else is sent
     case heartbeat(Goud_Peer_V1_Heartbeat)
+    case turnedDown(Goud_Peer_V1_TurnedDown)
 
   }
 
@@ -465,6 +497,27 @@ package nonisolated struct Goud_Peer_V1_Admission: Sendable {
   package init() {}
 }
 
+/// Entries that the authority has put into no block.
+package nonisolated struct Goud_Peer_V1_TurnedDown: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// of the entries, 16 bytes each
+  package var ids: [Data] = []
+
+  /// of the error, docs/scripting.md
+  package var code: String = String()
+
+  package var message: String = String()
+
+  package var hint: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct Goud_Peer_V1_BlocksRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -537,71 +590,6 @@ package nonisolated struct Goud_Peer_V1_InspectReply: Sendable {
   package init() {}
 
   fileprivate var _position: Goud_Peer_V1_Position? = nil
-}
-
-package nonisolated struct Goud_Peer_V1_SubmitRequest: Sendable {
-  // SwiftProtobuf.Message conformance is added in an extension below. See the
-  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
-  // methods supported on all messages.
-
-  package var chain: Data = Data()
-
-  /// encoded goud.chain.v1.Entry each; at most 512 and 4 MiB
-  package var entries: [Data] = []
-
-  /// who hands them on
-  package var node: String = String()
-
-  /// that node's, over the preimage of docs/replication.md
-  package var signature: Data = Data()
-
-  package var unknownFields = SwiftProtobuf.UnknownStorage()
-
-  package init() {}
-}
-
-package nonisolated struct Goud_Peer_V1_SubmitReply: Sendable {
-  // SwiftProtobuf.Message conformance is added in an extension below. See the
-  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
-  // methods supported on all messages.
-
-  /// one for each entry, in their order
-  package var outcomes: [Goud_Peer_V1_SubmitOutcome] = []
-
-  package var unknownFields = SwiftProtobuf.UnknownStorage()
-
-  package init() {}
-}
-
-/// Where the entry is in the chain, or why it is not.
-package nonisolated struct Goud_Peer_V1_SubmitOutcome: Sendable {
-  // SwiftProtobuf.Message conformance is added in an extension below. See the
-  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
-  // methods supported on all messages.
-
-  package var block: Goud_Peer_V1_BlockID {
-    get {_block ?? Goud_Peer_V1_BlockID()}
-    set {_block = newValue}
-  }
-  /// Returns true if `block` has been explicitly set.
-  package var hasBlock: Bool {self._block != nil}
-  /// Clears the value of `block`. Subsequent reads from it will return its default value.
-  package mutating func clearBlock() {self._block = nil}
-
-  package var index: UInt32 = 0
-
-  /// of an error; empty when it is acknowledged
-  package var code: String = String()
-
-  package var message: String = String()
-
-  package var hint: String = String()
-
-  package var unknownFields = SwiftProtobuf.UnknownStorage()
-
-  package init() {}
-
-  fileprivate var _block: Goud_Peer_V1_BlockID? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -704,7 +692,7 @@ nonisolated extension Goud_Peer_V1_Position: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Goud_Peer_V1_FollowerMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".FollowerMessage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}introduction\0\u{1}promise\0\u{1}stored\0\u{1}refusal\0\u{1}heartbeat\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}introduction\0\u{1}promise\0\u{1}stored\0\u{1}refusal\0\u{1}heartbeat\0\u{1}submit\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -777,6 +765,19 @@ nonisolated extension Goud_Peer_V1_FollowerMessage: SwiftProtobuf.Message, Swift
           self.kind = .heartbeat(v)
         }
       }()
+      case 6: try {
+        var v: Goud_Peer_V1_Submit?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .submit(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .submit(v)
+        }
+      }()
       default: break
       }
     }
@@ -807,6 +808,10 @@ nonisolated extension Goud_Peer_V1_FollowerMessage: SwiftProtobuf.Message, Swift
     case .heartbeat?: try {
       guard case .heartbeat(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .submit?: try {
+      guard case .submit(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
     case nil: break
     }
@@ -987,6 +992,36 @@ nonisolated extension Goud_Peer_V1_Stored: SwiftProtobuf.Message, SwiftProtobuf.
   }
 }
 
+nonisolated extension Goud_Peer_V1_Submit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Submit"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}entries\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedBytesField(value: &self.entries) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.entries.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.entries, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Goud_Peer_V1_Submit, rhs: Goud_Peer_V1_Submit) -> Bool {
+    if lhs.entries != rhs.entries {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Goud_Peer_V1_Refusal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Refusal"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}code\0\u{1}reason\0\u{3}promised_epoch\0\u{1}height\0")
@@ -1034,7 +1069,7 @@ nonisolated extension Goud_Peer_V1_Refusal: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Goud_Peer_V1_AuthorityMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".AuthorityMessage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}challenge\0\u{3}open_epoch\0\u{1}append\0\u{1}acknowledged\0\u{1}refusal\0\u{1}admission\0\u{1}heartbeat\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}challenge\0\u{3}open_epoch\0\u{1}append\0\u{1}acknowledged\0\u{1}refusal\0\u{1}admission\0\u{1}heartbeat\0\u{3}turned_down\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1133,6 +1168,19 @@ nonisolated extension Goud_Peer_V1_AuthorityMessage: SwiftProtobuf.Message, Swif
           self.kind = .heartbeat(v)
         }
       }()
+      case 8: try {
+        var v: Goud_Peer_V1_TurnedDown?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .turnedDown(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .turnedDown(v)
+        }
+      }()
       default: break
       }
     }
@@ -1171,6 +1219,10 @@ nonisolated extension Goud_Peer_V1_AuthorityMessage: SwiftProtobuf.Message, Swif
     case .heartbeat?: try {
       guard case .heartbeat(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
+    case .turnedDown?: try {
+      guard case .turnedDown(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
     }()
     case nil: break
     }
@@ -1443,6 +1495,51 @@ nonisolated extension Goud_Peer_V1_Admission: SwiftProtobuf.Message, SwiftProtob
   }
 }
 
+nonisolated extension Goud_Peer_V1_TurnedDown: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".TurnedDown"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}ids\0\u{1}code\0\u{1}message\0\u{1}hint\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedBytesField(value: &self.ids) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.code) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.message) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.hint) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.ids.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.ids, fieldNumber: 1)
+    }
+    if !self.code.isEmpty {
+      try visitor.visitSingularStringField(value: self.code, fieldNumber: 2)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularStringField(value: self.message, fieldNumber: 3)
+    }
+    if !self.hint.isEmpty {
+      try visitor.visitSingularStringField(value: self.hint, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Goud_Peer_V1_TurnedDown, rhs: Goud_Peer_V1_TurnedDown) -> Bool {
+    if lhs.ids != rhs.ids {return false}
+    if lhs.code != rhs.code {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.hint != rhs.hint {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Goud_Peer_V1_BlocksRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".BlocksRequest"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chain\0\u{1}from\0\u{1}limit\0")
@@ -1597,135 +1694,6 @@ nonisolated extension Goud_Peer_V1_InspectReply: SwiftProtobuf.Message, SwiftPro
     if lhs._position != rhs._position {return false}
     if lhs.blocks != rhs.blocks {return false}
     if lhs.clock != rhs.clock {return false}
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension Goud_Peer_V1_SubmitRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  package static let protoMessageName: String = _protobuf_package + ".SubmitRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chain\0\u{1}entries\0\u{1}node\0\u{1}signature\0")
-
-  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularBytesField(value: &self.chain) }()
-      case 2: try { try decoder.decodeRepeatedBytesField(value: &self.entries) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.node) }()
-      case 4: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
-      default: break
-      }
-    }
-  }
-
-  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.chain.isEmpty {
-      try visitor.visitSingularBytesField(value: self.chain, fieldNumber: 1)
-    }
-    if !self.entries.isEmpty {
-      try visitor.visitRepeatedBytesField(value: self.entries, fieldNumber: 2)
-    }
-    if !self.node.isEmpty {
-      try visitor.visitSingularStringField(value: self.node, fieldNumber: 3)
-    }
-    if !self.signature.isEmpty {
-      try visitor.visitSingularBytesField(value: self.signature, fieldNumber: 4)
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  package static func ==(lhs: Goud_Peer_V1_SubmitRequest, rhs: Goud_Peer_V1_SubmitRequest) -> Bool {
-    if lhs.chain != rhs.chain {return false}
-    if lhs.entries != rhs.entries {return false}
-    if lhs.node != rhs.node {return false}
-    if lhs.signature != rhs.signature {return false}
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension Goud_Peer_V1_SubmitReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  package static let protoMessageName: String = _protobuf_package + ".SubmitReply"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}outcomes\0")
-
-  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.outcomes) }()
-      default: break
-      }
-    }
-  }
-
-  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.outcomes.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.outcomes, fieldNumber: 1)
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  package static func ==(lhs: Goud_Peer_V1_SubmitReply, rhs: Goud_Peer_V1_SubmitReply) -> Bool {
-    if lhs.outcomes != rhs.outcomes {return false}
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension Goud_Peer_V1_SubmitOutcome: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  package static let protoMessageName: String = _protobuf_package + ".SubmitOutcome"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}block\0\u{1}index\0\u{1}code\0\u{1}message\0\u{1}hint\0")
-
-  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularMessageField(value: &self._block) }()
-      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.index) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.code) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.message) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.hint) }()
-      default: break
-      }
-    }
-  }
-
-  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    try { if let v = self._block {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-    } }()
-    if self.index != 0 {
-      try visitor.visitSingularUInt32Field(value: self.index, fieldNumber: 2)
-    }
-    if !self.code.isEmpty {
-      try visitor.visitSingularStringField(value: self.code, fieldNumber: 3)
-    }
-    if !self.message.isEmpty {
-      try visitor.visitSingularStringField(value: self.message, fieldNumber: 4)
-    }
-    if !self.hint.isEmpty {
-      try visitor.visitSingularStringField(value: self.hint, fieldNumber: 5)
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  package static func ==(lhs: Goud_Peer_V1_SubmitOutcome, rhs: Goud_Peer_V1_SubmitOutcome) -> Bool {
-    if lhs._block != rhs._block {return false}
-    if lhs.index != rhs.index {return false}
-    if lhs.code != rhs.code {return false}
-    if lhs.message != rhs.message {return false}
-    if lhs.hint != rhs.hint {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

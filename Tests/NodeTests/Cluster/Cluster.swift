@@ -121,13 +121,13 @@ actor Cluster {
 
   static func random(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: .min ... .max) } }
 
-  /// Submits at a node, as long as it refuses for a minute at most.
+  /// Submits at a node, again while it refuses, for a minute at most.
   @discardableResult
   func submit(_ entry: Entry, at name: String = "node1") async throws -> EntryPlace {
     let deadline = ContinuousClock.now + .seconds(60)
     while true {
       do {
-        return try await host(name).core.submit(entry.encoded)
+        return try await host(name).core.submit(entry, before: deadline)
       } catch let error as GoudError {
         guard ContinuousClock.now < deadline else { throw error }
         try await Task.sleep(for: .milliseconds(20))
@@ -137,21 +137,12 @@ actor Cluster {
 
   /// One attempt, for some seconds.
   func attempt(_ entry: Entry, at name: String = "node1", for time: Duration = .seconds(5)) async throws -> EntryPlace {
-    let core = try host(name).core
-    return try await withThrowingTaskGroup(of: EntryPlace.self) { group in
-      group.addTask { try await core.submit(entry.encoded) }
-      group.addTask {
-        try await Task.sleep(for: time)
-        throw EntryTicket.unknown
-      }
-      defer { group.cancelAll() }
-      return try await group.next()!
-    }
+    try await host(name).core.submit(entry, before: .now + time)
   }
 
-  func waitUntil(_ what: String, _ condition: () throws -> Bool) async throws {
+  func waitUntil(_ what: String, _ condition: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + .seconds(60)
-    while try !condition() {
+    while try await !condition() {
       guard ContinuousClock.now < deadline else { throw TestFailure("waited a minute for \(what)") }
       try await Task.sleep(for: .milliseconds(5))
     }

@@ -57,6 +57,29 @@ import Testing
     #expect(host.record.withLock { $0.followers.map(\.node) } == ["node2"])
   }
 
+  @Test func entriesAreHandedOnAndWhatIsTurnedDownComesBack() async throws {
+    let host = StubHost(meeting) { entry in
+      entry == [2] ? nil : GoudError(.nodeNoMajority, "nobody is here", hint: "start node2")
+    }
+    let follower = StubHost(meeting)
+    let book = PeerBook(peers: ["node1", "node3"])
+    try await withPeerServer(meeting.identity("node1"), host) { [meeting] address, _ in
+      try await race(
+        {
+          try await AuthoritySession(identity: meeting.identity("node2"), host: follower, book: book).run(at: address)
+        },
+        {
+          try await waitUntil("the follower") { follower.record.withLock { $0.authority != nil } }
+          follower.record.withLock { $0.authority }?.submit([[1], [2], [3]])
+          try await waitUntil("both") { follower.record.withLock { $0.turnedDown.flatMap(\.ids).count == 2 } }
+        })
+    }
+    #expect(host.record.withLock { $0.entries } == [[1], [2], [3]])
+    let turnedDown = follower.record.withLock { $0.turnedDown }
+    #expect(turnedDown.flatMap(\.ids) == [[1], [3]])
+    #expect(turnedDown.allSatisfy { $0.error.code == .nodeNoMajority && $0.error.hint == "start node2" })
+  }
+
   @Test func aFollowerOfAnotherChainIsRefusedAndTold() async throws {
     try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { [meeting] address, book in
       let stranger = meeting.identity("node2", chain: .zero)
@@ -104,7 +127,8 @@ import Testing
     let address = try ListeningSocket(HostPort(host: "127.0.0.1", port: 0)).address
     let book = PeerBook(peers: ["node1"])
     let fault = try await fault(of: meeting.identity("node2"), at: address, StubHost(meeting), book)
-    #expect(fault?.code == .unreachable)
+    // A machine that is busy elsewhere may take longer to say no than the handshake may take.
+    #expect(fault?.code == .unreachable || fault?.code == .silent)
     #expect(book["node1"]?.refusals == 0)
   }
 

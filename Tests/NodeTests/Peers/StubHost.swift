@@ -42,6 +42,8 @@ final class StubHost: PeerHost, AuthorityHost {
     var said: [FollowerMessage] = []
     var heard: [AuthorityMessage] = []
     var blocks: [SentBlocks] = []
+    var entries: [[UInt8]] = []
+    var turnedDown: [TurnedDown] = []
     var authority: AuthorityLink?
     var gone = 0
   }
@@ -50,18 +52,17 @@ final class StubHost: PeerHost, AuthorityHost {
   let meeting: Meeting
   let name: String
   let blocks: [[UInt8]]
-  let answer: @Sendable ([UInt8], String) throws -> EntryPlace
+  /// What is said to an entry that is turned down.
+  let objection: @Sendable ([UInt8]) -> GoudError?
 
   init(
     _ meeting: Meeting, _ name: String = "node2", blocks: [[UInt8]] = [],
-    answer: @escaping @Sendable ([UInt8], String) throws -> EntryPlace = { _, _ in
-      throw GoudError(.nodeNoMajority, "nobody is here", hint: "start node2")
-    }
+    objection: @escaping @Sendable ([UInt8]) -> GoudError? = { _ in nil }
   ) {
     self.meeting = meeting
     self.name = name
     self.blocks = blocks
-    self.answer = answer
+    self.objection = objection
   }
 
   func followerConnected(_ link: FollowerLink) throws {
@@ -80,13 +81,10 @@ final class StubHost: PeerHost, AuthorityHost {
   func followerGone(_ link: FollowerLink) { record.withLock { $0.gone += 1 } }
   func inspect(_ heights: [UInt64]) -> (Position, [BlockID]) { (meeting.position, [meeting.origin]) }
   func blocks(from height: UInt64, limit: Int) -> [[UInt8]] { Array(blocks.dropFirst(Int(height)).prefix(limit)) }
-  func submit(_ entries: [[UInt8]], from node: String) -> [Submission.Outcome] {
-    entries.map { entry in
-      do {
-        return .success(try answer(entry, node))
-      } catch {
-        return .failure(error as? GoudError ?? EntryTicket.unknown)
-      }
+  func followerSubmitted(_ entries: [[UInt8]], on link: FollowerLink) {
+    record.withLock { $0.entries += entries }
+    for entry in entries {
+      if let error = objection(entry) { link.turnDown(entry, error) }
     }
   }
 
@@ -100,6 +98,9 @@ final class StubHost: PeerHost, AuthorityHost {
     record.withLock { $0.heard.append(message) }
   }
   func authoritySent(_ blocks: SentBlocks, on link: AuthorityLink) { record.withLock { $0.blocks.append(blocks) } }
+  func authorityTurnedDown(_ entries: TurnedDown, on link: AuthorityLink) {
+    record.withLock { $0.turnedDown.append(entries) }
+  }
   func authorityGone(_ link: AuthorityLink) { record.withLock { $0.gone += 1 } }
 }
 

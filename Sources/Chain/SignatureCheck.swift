@@ -1,7 +1,8 @@
 import CSodium
 
-/// Ed25519 as libsodium does it, for the verifier: not the implementation that the nodes sign and check with, and a third
-/// faster, which is most of the time that proving a ledger takes.
+/// Whether blocks are signed with one key: Ed25519 as libsodium does it. Not the implementation that signs
+/// (`ValidatorKey`), so that two must agree on every block, and a third faster, which is most of the time that catching
+/// up and proving a ledger take.
 struct SignatureCheck: Sendable {
   /// 32 bytes.
   private let key: [UInt8]
@@ -16,6 +17,10 @@ struct SignatureCheck: Sendable {
   /// - Parameters:
   ///   - signature: 64 bytes.
   ///   - hash: what was signed.
+  func isGood(_ signature: [UInt8], over hash: [UInt8]) -> Bool {
+    signature.withUnsafeBytes { isGood($0, over: hash) }
+  }
+
   func isGood(_ signature: UnsafeRawBufferPointer, over hash: [UInt8]) -> Bool {
     guard signature.count == 64, let bytes = signature.bindMemory(to: UInt8.self).baseAddress else { return false }
     return crypto_sign_verify_detached(bytes, hash, UInt64(hash.count), key) == 0
