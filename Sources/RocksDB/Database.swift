@@ -31,7 +31,9 @@ public struct DatabaseOptions: Sendable {
   public var maxOpenFiles: Int32?
   /// One cache of table blocks, indexes and filters for all column families.
   public var blockCacheBytes: Int?
-  /// Bits per key of a Bloom filter over whole keys, of each table.
+  /// Bits per key of a Bloom filter over whole keys, of each table. Filters and indexes come in pieces of 4 KiB, so that
+  /// a small block cache holds those that are used: RocksDB keeps nothing larger than a 64th of it, and would read the
+  /// whole filter of a large table for every key.
   public var filterBits: Double?
   /// The same for each memory table, as a share of its size.
   public var memoryFilterShare: Double?
@@ -264,6 +266,10 @@ extension DatabaseOptions {
     }
     if let filterBits {
       rocksdb_block_based_options_set_filter_policy(tables, rocksdb_filterpolicy_create_bloom_full(filterBits))
+      rocksdb_block_based_options_set_index_type(
+        tables, CInt(rocksdb_block_based_table_index_type_two_level_index_search))
+      rocksdb_block_based_options_set_partition_filters(tables, 1)
+      rocksdb_block_based_options_set_pin_top_level_index_and_filter(tables, 1)
     }
     rocksdb_options_set_block_based_table_factory(options, tables)
   }
