@@ -48,6 +48,23 @@ import Testing
     }
   }
 
+  /// Beside the volumes, nobody is asked who uses them; in their place, nothing happens before the engine has answered.
+  @Test func onlyARestoreInPlaceAsksTheEngine() async throws {
+    try await Fixture.with { fixture in
+      let archive = try await prepared(fixture)
+      let away = ["RUNTIME": "docker", "DOCKER_HOST": "unix://\(fixture.root)/nobody.sock"]
+      let before = try await fixture.tree(fixture.home)
+      let inPlace = try await fixture.goud(["restore", archive, "--yes"], environment: away)
+      #expect(inPlace.status == 14, "\(inPlace.errors)")
+      #expect(inPlace.errors.contains("hint: "))
+      #expect(try await fixture.tree(fixture.home) == before)
+      let words = ["restore", archive, "--yes", "--volume", "node1_data", "--to", "\(fixture.root)/beside"]
+      let beside = try await fixture.goud(words, environment: away)
+      #expect(beside.status == 0, "\(beside.errors)")
+      #expect(try fixture.lastOperation("\(fixture.root)/beside") == 300)
+    }
+  }
+
   @Test func whatTheArgumentsGetWrongIsRefused() async throws {
     try await Fixture.with { fixture in
       let archive = try await prepared(fixture)

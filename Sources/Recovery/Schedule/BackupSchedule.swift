@@ -58,6 +58,8 @@ public struct BackupSchedule: Sendable {
       \(settings.joined(separator: "\n"))
       ExecStart=\(command.map(Self.quoted).joined(separator: " "))
       Nice=10
+      CPUWeight=10
+      IOWeight=10
       IOSchedulingClass=best-effort
       IOSchedulingPriority=7
       TimeoutStartSec=infinity
