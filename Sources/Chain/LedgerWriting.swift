@@ -172,7 +172,7 @@ private struct FreshEntries {
   }
 
   private func hasAccount(_ id: [UInt8]) throws -> Bool {
-    try ledger.hasAccount(id) || taken.contains(.init(family: LedgerFormat.accounts, key: id))
+    try taken.contains(.init(family: LedgerFormat.accounts, key: id)) || ledger.hasAccount(id)
   }
 
   private func isTaken(_ name: IndexRow.Name) throws -> Bool {

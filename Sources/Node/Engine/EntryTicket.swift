@@ -101,9 +101,17 @@ final class EntryTicket: Sendable {
 /// Ends the waiting for tickets whose time is over. One task sleeps for all of them, none while nobody waits.
 ///
 /// Tickets are expected in the order of their deadlines; one that comes out of order may be ended later than it should.
+/// Whoever waits holds the ticket: behind one that waits long, those that are answered already keep no entry in memory.
 final class Deadlines: Sendable {
+  private struct Waiting {
+    let deadline: ContinuousClock.Instant
+    weak var ticket: EntryTicket?
+
+    var isOver: Bool { ticket?.isSettled ?? true }
+  }
+
   private struct State {
-    var waiting = CircularBuffer<(deadline: ContinuousClock.Instant, ticket: EntryTicket)>()
+    var waiting = CircularBuffer<Waiting>()
     var watching = false
   }
 
@@ -112,8 +120,8 @@ final class Deadlines: Sendable {
   func add(_ ticket: EntryTicket, before deadline: ContinuousClock.Instant) {
     let begin = state.withLock { state in
       // Most are settled long before their time: what is kept is what waits.
-      while let first = state.waiting.first, first.ticket.isSettled { state.waiting.removeFirst() }
-      state.waiting.append((deadline, ticket))
+      while let first = state.waiting.first, first.isOver { state.waiting.removeFirst() }
+      state.waiting.append(Waiting(deadline: deadline, ticket: ticket))
       defer { state.watching = true }
       return !state.watching
     }
@@ -128,8 +136,8 @@ final class Deadlines: Sendable {
   private func endWaiting() -> ContinuousClock.Instant? {
     let (over, next) = state.withLock { state in
       var over: [EntryTicket] = []
-      while let first = state.waiting.first, first.ticket.isSettled || first.deadline <= .now {
-        over.append(first.ticket)
+      while let first = state.waiting.first, first.isOver || first.deadline <= .now {
+        if let ticket = first.ticket { over.append(ticket) }
         state.waiting.removeFirst()
       }
       state.watching = !state.waiting.isEmpty

@@ -65,6 +65,8 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     self.link = link
     newest = nil
     handle(.connected(link.connection))
+    // It may have failed with that.
+    guard isCurrent(link) else { return }
     handedOn.reconnected()
     queue.open()
     handOn()

@@ -119,4 +119,19 @@ import Testing
     #expect(ContinuousClock.now - begin >= .milliseconds(200))
     #expect(!late.isSettled)
   }
+
+  @Test func whatIsAnsweredIsNotKeptBehindOneThatWaits() throws {
+    let deadlines = Deadlines()
+    let late = try ticket()
+    deadlines.add(late, before: .now + .seconds(3600))
+    weak var answered: EntryTicket?
+    do {
+      let ticket = try ticket()
+      answered = ticket
+      deadlines.add(ticket, before: .now + .seconds(3600))
+      ticket.settle(.failure(EntryTicket.unknown))
+    }
+    #expect(answered == nil)
+    #expect(!late.isSettled)
+  }
 }
