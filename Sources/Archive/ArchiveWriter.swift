@@ -134,11 +134,13 @@ private struct ArchivePass {
       try options.cancellation.check()
       let want = Int(min(size - offset, Int64(buffer.count)))
       let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<want])
-      guard try content.read(into: piece, at: offset) == want else {
-        throw GoudError(.volumeFileChanged, "\(path) shrank while it was read", hint: "run the backup again")
+      try Pace.process.work {
+        guard try content.read(into: piece, at: offset) == want else {
+          throw GoudError(.volumeFileChanged, "\(path) shrank while it was read", hint: "run the backup again")
+        }
+        digest.update(UnsafeRawBufferPointer(piece))
+        try tar.write(UnsafeRawBufferPointer(piece))
       }
-      digest.update(UnsafeRawBufferPointer(piece))
-      try tar.write(UnsafeRawBufferPointer(piece))
       options.progress.advance(want)
       offset += Int64(want)
     }

@@ -62,7 +62,7 @@ final class ParallelStream: ByteStream, @unchecked Sendable {
       try enqueue(block)
     }
     do {
-      while let piece = try cutter.next(pool) { try pipeline.submit(piece) }
+      while let piece = try Pace.process.work({ try cutter.next(pool) }) { try pipeline.submit(piece) }
       try pipeline.finish()
       change { ended = true }
     } catch {

@@ -49,7 +49,7 @@ final class ProofAhead: @unchecked Sendable {
       condition.unlock()
       guard goOn else { break }
       do {
-        try proof()
+        try Pace.process.work(proof)
         change { proven += 1 }
       } catch {
         change { failure = error }

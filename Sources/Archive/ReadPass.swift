@@ -122,8 +122,10 @@ final class ReadPass {
     var digest = Digest()
     var offset: Int64 = 0
     while let bytes = try tar.data(at: offset) {
-      digest.update(bytes)
-      try visitor.data(bytes)
+      try Pace.process.work {
+        digest.update(bytes)
+        try visitor.data(bytes)
+      }
       offset += Int64(bytes.count)
     }
     guard offset == size else { throw GoudError(.archiveCorrupt, "\(entry.path) of \(volume) is cut short") }

@@ -1,5 +1,4 @@
 import GoudCore
-import RocksDB
 
 /// What a volume's chain is, in a few reads: for a backup's notes, and for refusing what does not belong together.
 public struct ChainFacts: Sendable, Hashable {
@@ -20,22 +19,6 @@ public struct ChainFacts: Sendable, Hashable {
   /// - Returns: nil when the database is not a ledger.
   /// - Throws: `chain.newer-schema`; `database.corrupt` when a ledger's head or genesis block is not whole.
   public static func read(directory: String, as name: String? = nil) throws -> ChainFacts? {
-    let shown = name ?? directory
-    return try LedgerFault.translate(shown) {
-      let families = try DatabaseView.families(in: directory)
-      guard families.contains(LedgerFormat.blocks) else { return nil }
-      let database = try Database(
-        directory: directory, families: [LedgerFormat.meta, LedgerFormat.blocks],
-        options: LedgerOpening.readingOptions, readOnly: true)
-      guard let meta = try LedgerMeta(database, shown) else { return nil }
-      try meta.refuseNewerSchema(shown)
-      let stored = StoredLedger(directory: shown, database: database)
-      let genesis = try stored.genesis()
-      let rules = try stored.rules(genesis)
-      let state = try stored.state(rules.chain)
-      return ChainFacts(
-        chain: rules.chain, schemaVersion: meta.schemaVersion, head: state.head, acknowledged: state.acknowledged,
-        genesis: rules.genesis)
-    }
+    try LedgerGlance(directory: directory, as: name)?.facts
   }
 }

@@ -1,24 +1,39 @@
 import GoudCore
 import RocksDB
 
-/// A ledger seen from outside: single blocks of a database that nobody has open for writing, or of a snapshot's view.
-/// Nothing is written, and nothing is checked but the form of what is read.
+/// A ledger seen from outside: what it is, and single blocks, of a database that nobody has open for writing, or of a
+/// snapshot's view. Nothing is written, and nothing is checked but the form of what is read. The database stays open as
+/// long as this is there: opening it reads its logs.
 public struct LedgerGlance: Sendable {
+  public let facts: ChainFacts
   private let database: Database
   private let name: String
-  private let chain: BlockHash
 
-  /// - Parameters:
-  ///   - chain: the chain that it holds (`ChainFacts`).
-  ///   - name: what errors call the database; nil: its directory.
-  public init(directory: String, chain: BlockHash, as name: String? = nil) throws {
-    self.name = name ?? directory
-    self.chain = chain
-    database = try LedgerFault.translate(self.name) {
-      try Database(
+  /// - Parameter name: what errors call the database; nil: its directory. For a view, which nobody knows by its path.
+  /// - Returns: nil when the database is not a ledger.
+  /// - Throws: `chain.newer-schema`; `database.corrupt` when a ledger's head or genesis block is not whole.
+  public init?(directory: String, as name: String? = nil) throws {
+    let shown = name ?? directory
+    let found: (Database, ChainFacts)? = try LedgerFault.translate(shown) {
+      let families = try DatabaseView.families(in: directory)
+      guard families.contains(LedgerFormat.blocks) else { return nil }
+      let database = try Database(
         directory: directory, families: [LedgerFormat.meta, LedgerFormat.blocks],
         options: LedgerOpening.readingOptions, readOnly: true)
+      guard let meta = try LedgerMeta(database, shown) else { return nil }
+      try meta.refuseNewerSchema(shown)
+      let stored = StoredLedger(directory: shown, database: database)
+      let genesis = try stored.genesis()
+      let rules = try stored.rules(genesis)
+      let state = try stored.state(rules.chain)
+      let facts = ChainFacts(
+        chain: rules.chain, schemaVersion: meta.schemaVersion, head: state.head, acknowledged: state.acknowledged,
+        genesis: rules.genesis)
+      return (database, facts)
     }
+    guard let found else { return nil }
+    (database, facts) = found
+    self.name = shown
   }
 
   /// - Throws: `database.corrupt` when it is missing or is no block.
@@ -28,7 +43,7 @@ public struct LedgerGlance: Sendable {
     }
     guard let bytes else { throw LedgerFault.corrupt(name, "block \(height) is missing") }
     do {
-      return try Block(decoding: bytes, chain: height == 0 ? nil : chain)
+      return try Block(decoding: bytes, chain: height == 0 ? nil : facts.chain)
     } catch {
       throw LedgerFault.corrupt(name, "block \(height): \(error.message)", cause: error)
     }

@@ -43,7 +43,10 @@ struct BackupCreate: ParsableCommand {
     let configuration = try GoudConfiguration.load(flags: flags)
     try configuration.enterVolumes()
     // The nodes come first: before the first thread of the pipeline starts, since threads inherit it.
-    if configuration.backupNice > 0 { goud_yield_to_others(Int32(configuration.backupNice)) }
+    if configuration.backupNice > 0 {
+      goud_yield_to_others(Int32(configuration.backupNice))
+      Pace.process.giveWay(nice: configuration.backupNice)
+    }
     let result = try volume.isEmpty ? recorded(configuration) : backUp(configuration)
     switch output.format {
     case .json: Output.write(try Output.json(result))

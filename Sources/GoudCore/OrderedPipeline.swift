@@ -78,7 +78,7 @@ public final class OrderedPipeline<Input: Sendable, Output: Sendable>: @unchecke
     guard let transform = condition.withLock({ transform }) else { return }
     while let (number, input) = next() {
       do {
-        let output = try transform(input)
+        let output = try Pace.process.work { try transform(input) }
         change { ready[number] = output }
       } catch {
         change { failure = failure ?? error }
@@ -90,7 +90,7 @@ public final class OrderedPipeline<Input: Sendable, Output: Sendable>: @unchecke
     guard let consume = condition.withLock({ consume }) else { return }
     while let output = nextOutput() {
       do {
-        try consume(output)
+        try Pace.process.work { try consume(output) }
         change { consumed += 1 }
       } catch {
         change { failure = failure ?? error }

@@ -112,7 +112,7 @@ public struct BackupWorkflow {
     options.allowUnproven = request.allowUnproven
     options.cancellation = request.cancellation
     do {
-      return try VolumeSnapshot.take(volume.path, options: options)
+      return try Pace.process.work { try VolumeSnapshot.take(volume.path, options: options) }
     } catch let error as GoudError {
       throw error.within(volume.name)
     }

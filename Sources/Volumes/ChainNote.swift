@@ -21,12 +21,15 @@ extension BackupMetadata.Chain {
 }
 
 extension DatabaseSnapshot {
-  /// The facts of the chain as of the snapshot; the live database is not touched.
+  /// The chain as of the snapshot; the live database is not touched.
   ///
   /// - Returns: nil when the database is not a ledger, or its view did not open (`unproven`).
   /// - Throws: `chain.newer-schema`; `database.corrupt` when the ledger's head or genesis block is not whole.
-  public func chainFacts() throws -> ChainFacts? {
+  public func glance() throws -> LedgerGlance? {
     guard view != nil else { return nil }
-    return try ChainFacts.read(directory: viewDirectory, as: location.directory)
+    return try LedgerGlance(directory: viewDirectory, as: location.directory)
   }
+
+  /// Its facts alone; throws what `glance` throws.
+  public func chainFacts() throws -> ChainFacts? { try glance()?.facts }
 }

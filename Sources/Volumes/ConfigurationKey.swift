@@ -15,7 +15,7 @@
 /// | `BACKUP_DIR` | path | `$GOUD_HOME/backups` | |
 /// | `BACKUP_RETENTION_DAYS` | integer, days | `30` | 1…36500 |
 /// | `BACKUP_COMPRESSION` | word | `gzip` | `gzip`, `pigz`, `zstd`, `none` |
-/// | `BACKUP_NICE` | integer | `10` | 0…19 |
+/// | `BACKUP_NICE` | integer | `12` | 0…19 |
 /// | `SAFETY_COPY_RETENTION_DAYS` | integer, days | `7` | 1…36500 |
 /// | `VOLUME_WARNING_PERCENT` | integer, percent | `70` | 1…99, below the next |
 /// | `VOLUME_CRITICAL_PERCENT` | integer, percent | `85` | 1…99 |
@@ -76,7 +76,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .backupEnabled: "false"
     case .backupRetentionDays: "30"
     case .backupCompression: "gzip"
-    case .backupNice: "10"
+    case .backupNice: "12"
     case .safetyCopyRetentionDays: "7"
     case .volumeWarningPercent: "70"
     case .volumeCriticalPercent: "85"

@@ -22,9 +22,10 @@ struct Fixture: Sendable {
     }
   }
 
-  /// Where the real binary finds its home, whatever the caller's environment says.
+  /// Where the real binary finds its home, whatever the caller's environment says. Backups do not give way to the tests
+  /// beside this one.
   private var surroundings: [String: String] {
-    ["GOUD_HOME": home, "BACKUP_DIR": backups, "GOUD_CONFIG_DIR": Repository.path("config")]
+    ["GOUD_HOME": home, "BACKUP_DIR": backups, "GOUD_CONFIG_DIR": Repository.path("config"), "BACKUP_NICE": "0"]
   }
 
   /// Runs goud to its end, with `root` as its working directory.

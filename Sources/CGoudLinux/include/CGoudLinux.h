@@ -29,6 +29,19 @@ void goud_await_writeback(int fd, long long offset, long long count);
    class; threads that it starts later inherit both. Whatever the kernel refuses stays as it was. */
 void goud_yield_to_others(int nice);
 
+/* How many processors the threads that share it may use together. */
+struct goud_pace;
+struct goud_pace *goud_pace_create(void);
+void goud_pace_free(struct goud_pace *pace);
+
+/* From now on that many; 0: all there are. */
+void goud_pace_set(struct goud_pace *pace, double processors);
+
+/* Between these two the calling thread rests after every 5 ms or so of processor time (a clock tick at least), in whatever
+   code it is, as long as the pace asks for, one second at most. SIGRTMIN is used for it, with SA_RESTART. Not nested. */
+void goud_pace_begin(struct goud_pace *pace);
+void goud_pace_end(void);
+
 /* fallocate(2): room for a file of `size` bytes, or -1 with errno set. Unlike posix_fallocate(3) it writes nothing where
    the file system cannot do it. */
 int goud_reserve(int fd, long long size);

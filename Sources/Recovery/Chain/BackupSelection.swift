@@ -25,14 +25,12 @@ struct BackupSelection {
     var firstFault: GoudError?
     for (volume, snapshot) in snapshots {
       do {
-        guard let (database, facts) = try snapshot.ledger() else {
+        guard let ledger = try Pace.process.work(snapshot.ledger) else {
           parts.append(Part(volume: volume, snapshot: snapshot))
           continue
         }
-        parts.append(Part(volume: volume, snapshot: snapshot, chain: facts))
-        members.append(
-          ChainAgreement.Member(
-            volume: volume.name, facts: facts, directory: database.viewDirectory, as: database.location.directory))
+        parts.append(Part(volume: volume, snapshot: snapshot, chain: ledger.facts))
+        members.append(ChainAgreement.Member(volume: volume.name, ledger))
       } catch let error as GoudError where error.code == .databaseCorrupt || error.code == .chainNewerSchema {
         if allowUnproven {
           parts.append(Part(volume: volume, snapshot: snapshot, unproven: error.message))
@@ -51,9 +49,9 @@ struct BackupSelection {
 
 extension VolumeSnapshot {
   /// The first of its databases that is a ledger.
-  fileprivate func ledger() throws -> (DatabaseSnapshot, ChainFacts)? {
+  fileprivate func ledger() throws -> LedgerGlance? {
     for database in databases {
-      if let facts = try database.chainFacts() { return (database, facts) }
+      if let ledger = try database.glance() { return ledger }
     }
     return nil
   }

@@ -86,16 +86,8 @@ struct ChainAgreement {
 }
 
 extension ChainAgreement.Member {
-  /// Opens the database at the first look, if there is one.
-  /// - Parameters:
-  ///   - directory: of the database, or of a snapshot's view of it.
-  ///   - name: what errors call it.
-  init(volume: String, facts: ChainFacts, directory: String, as name: String) {
-    var glance: LedgerGlance?
-    self.init(volume: volume, facts: facts) {
-      if glance == nil { glance = try LedgerGlance(directory: directory, chain: facts.chain, as: name) }
-      return try glance!.reference(at: $0)
-    }
+  init(volume: String, _ glance: LedgerGlance) {
+    self.init(volume: volume, facts: glance.facts, reference: glance.reference(at:))
   }
 }
 

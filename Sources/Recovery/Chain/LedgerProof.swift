@@ -69,8 +69,8 @@ struct LedgerProof: Sendable {
   /// - Throws: `chain.invalid`, naming the volumes that disagree; `chain.foreign` when there are several chains.
   static func refuseDisagreement(_ ledgers: [LedgerProof]) throws {
     let members = try ledgers.compactMap { ledger in
-      try ChainFacts.read(directory: ledger.directory, as: ledger.name).map {
-        ChainAgreement.Member(volume: ledger.volume, facts: $0, directory: ledger.directory, as: ledger.name)
+      try LedgerGlance(directory: ledger.directory, as: ledger.name).map {
+        ChainAgreement.Member(volume: ledger.volume, $0)
       }
     }
     guard let dissent = try ChainAgreement(members).dissenting.first else { return }

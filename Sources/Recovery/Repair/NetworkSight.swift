@@ -29,11 +29,12 @@ struct NetworkSight {
     var pace: Double?
     for volume in try VolumeCatalog(directory: volumes).list() where volume.name != damaged {
       try cancellation.check()
-      guard let (facts, glance, snapshot) = try? Self.look(volume, cancellation) else { continue }
+      guard let (glance, snapshot) = try? Self.look(volume, cancellation) else { continue }
+      let facts = glance.facts
       guard genesis == nil || genesis?.hash == facts.chain else { continue }
       genesis = genesis ?? (try? glance.block(at: 0))
       height = max(height ?? 0, facts.height)
-      if pace == nil { pace = try? Self.pace(glance, facts) }
+      if pace == nil { pace = try? Self.pace(glance) }
       withExtendedLifetime(snapshot) {}
     }
     self.genesis = genesis
@@ -55,23 +56,22 @@ struct NetworkSight {
 
   private static func look(
     _ volume: Volume, _ cancellation: Cancellation
-  ) throws -> (ChainFacts, LedgerGlance, DatabaseSnapshot)? {
+  ) throws -> (LedgerGlance, DatabaseSnapshot)? {
     for location in try DatabaseLocation.find(in: volume.path) {
       var options = SnapshotOptions(scratch: ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp")
       options.readBlobs = false
       options.cancellation = cancellation
       let snapshot = try DatabaseSnapshot.take(
         location, layout: try DatabaseLayout.find(location, volume: volume.path), options: options)
-      guard let facts = try snapshot.chainFacts() else { continue }
-      let glance = try LedgerGlance(
-        directory: snapshot.viewDirectory, chain: facts.chain, as: location.directory)
-      return (facts, glance, snapshot)
+      guard let glance = try snapshot.glance() else { continue }
+      return (glance, snapshot)
     }
     return nil
   }
 
   /// Reads and checks the newest blocks, on one thread.
-  private static func pace(_ glance: LedgerGlance, _ facts: ChainFacts) throws -> Double? {
+  private static func pace(_ glance: LedgerGlance) throws -> Double? {
+    let facts = glance.facts
     guard facts.height > 0 else { return nil }
     let rules = try BlockRules(genesis: try glance.block(at: 0))
     let began = ContinuousClock.now
