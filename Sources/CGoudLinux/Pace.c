@@ -15,6 +15,7 @@ enum { billion = 1000000000, step = 5000000 /* ns */, longest = billion };
 struct goud_pace {
   _Atomic int64_t share; /* billionths of a processor; 0: all there are */
   _Atomic int64_t paid;  /* until when the work that was done is paid for: ns of the monotonic clock */
+  _Atomic int64_t rests; /* how much longer than the work itself that took, in ns */
 };
 
 static __thread struct goud_pace *current; /* while this thread works */
@@ -36,13 +37,15 @@ static void rest(int number) {
   int64_t share = pace ? atomic_load(&pace->share) : 0;
   if (share <= 0) return;
   int error = errno;
-  int64_t used = now(CLOCK_THREAD_CPUTIME_ID) - charged, begin = now(CLOCK_MONOTONIC), end, paid = atomic_load(&pace->paid);
+  int64_t used = now(CLOCK_THREAD_CPUTIME_ID) - charged, begin = now(CLOCK_MONOTONIC), end;
+  int64_t price = (int64_t)((double)used * billion / (double)share), paid = atomic_load(&pace->paid);
   charged += used;
   /* Threads pay one after the other, and so work one after the other when little may be used. */
   do {
-    end = (paid > begin - used ? paid : begin - used) + (int64_t)((double)used * billion / (double)share);
+    end = (paid > begin - used ? paid : begin - used) + price;
     if (end > begin + longest) end = begin + longest;
   } while (!atomic_compare_exchange_weak(&pace->paid, &paid, end));
+  if (end > begin) atomic_fetch_add(&pace->rests, price > used ? price - used : 0);
   struct timespec until = {.tv_sec = end / billion, .tv_nsec = end % billion};
   while (end > begin && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {}
   errno = error;
@@ -73,6 +76,8 @@ void goud_pace_free(struct goud_pace *pace) { free(pace); }
 void goud_pace_set(struct goud_pace *pace, double processors) {
   atomic_store(&pace->share, (int64_t)(processors * billion));
 }
+
+double goud_pace_rests(struct goud_pace *pace) { return (double)atomic_load(&pace->rests) / billion; }
 
 void goud_pace_begin(struct goud_pace *pace) {
   pthread_once(&prepared, prepare);

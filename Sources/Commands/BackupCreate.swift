@@ -145,6 +145,9 @@ struct BackupCreate: ParsableCommand {
         + "snapshot \(result.snapshotSeconds.inSeconds), written \(result.writeSeconds.inSeconds), "
         + (result.verified ? "read back \(result.verifySeconds.inSeconds)" : "not read back (--no-verify)"),
     ]
+    if result.restedSeconds >= 1 {
+      lines.append("  rested \(result.restedSeconds.inSeconds) of that: this machine is busy (BACKUP_NICE)")
+    }
     for volume in volumes {
       let sequence = volume.databases.map { "\($0.sequence)" }.joined(separator: ", ")
       lines.append("  \(volume.name): \(volume.files) files, \(ByteCount(volume.bytes)), sequence number \(sequence)")

@@ -33,6 +33,9 @@ public final class Pace: Sendable {
   /// - Parameter nice: 1 to 19; how small the share is that is used all the same.
   public func giveWay(nice: Int) { self.nice.store(nice, ordering: .relaxed) }
 
+  /// About how much longer everything took for it.
+  public var rested: Duration { .seconds(goud_pace_rests(threads)) }
+
   /// Does a piece of work on the calling thread, which rests meanwhile as often as it takes. For work that computes and
   /// reads and writes files: it is interrupted by signals, and what waits for others would only wait longer. Not nested.
   public func work<Result>(_ body: () throws -> Result) rethrows -> Result {

@@ -59,6 +59,8 @@ public struct BackupResult: Sendable, Encodable {
   public let snapshotSeconds: Double
   public let writeSeconds: Double
   public let verifySeconds: Double
+  /// How much of that it rested, to give way to the nodes.
+  public let restedSeconds: Double
   /// Looks that the snapshots took together.
   public let attempts: Int
 }
@@ -92,7 +94,7 @@ public struct BackupWorkflow {
       archive: written.path, stored: request.store.map { "\($0.location)/\(FileSystem.name(of: written.path))" },
       bytes: written.bytes, sha256: written.sha256, verified: request.verify, metadata: metadata,
       snapshotSeconds: (taken - started).seconds, writeSeconds: (stored - taken).seconds,
-      verifySeconds: request.verify ? (read - stored).seconds : 0,
+      verifySeconds: request.verify ? (read - stored).seconds : 0, restedSeconds: Pace.process.rested.seconds,
       attempts: snapshots.flatMap(\.1.databases).map(\.attempts).reduce(0, +))
   }
 

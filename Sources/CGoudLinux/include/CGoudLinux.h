@@ -37,6 +37,9 @@ void goud_pace_free(struct goud_pace *pace);
 /* From now on that many; 0: all there are. */
 void goud_pace_set(struct goud_pace *pace, double processors);
 
+/* About how many seconds later everything is done than it would be without rests. */
+double goud_pace_rests(struct goud_pace *pace);
+
 /* Between these two the calling thread rests after every 5 ms or so of processor time (a clock tick at least), in whatever
    code it is, as long as the pace asks for, one second at most. SIGRTMIN is used for it, with SA_RESTART. Not nested. */
 void goud_pace_begin(struct goud_pace *pace);
