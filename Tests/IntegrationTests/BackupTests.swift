@@ -71,29 +71,6 @@ import WriterOracle
     }
   }
 
-  @Test func onABusyMachineABackupTakesASmallShare() async throws {
-    try await Fixture.with { fixture in
-      try await fixture.makeVolume()
-      // Twice as many loops as processors, gone with the shell.
-      let script = """
-        trap 'kill $(jobs -p)' EXIT
-        for i in $(seq $((2 * $(nproc)))); do timeout 300 sh -c 'while :; do :; done' & done
-        TIMEFORMAT='%R %U %S'
-        time "$@"
-        """
-      let finished = try await Programs.run(
-        "/bin/bash", ["-c", script, "bash", Programs.built("goud"), "backup", "create", "--progress", "none"],
-        environment: ["GOUD_HOME": fixture.home, "BACKUP_DIR": fixture.backups, "BACKUP_NICE": "19"],
-        in: fixture.root)
-      try #require(finished.status == 0, "\(finished.errors)")
-      let times = finished.errors.split(whereSeparator: \.isWhitespace).suffix(3).compactMap { Double($0) }
-      try #require(times.count == 3, "\(finished.errors)")
-      #expect(finished.output.contains(/rested [0-9.]+ s of that/), "\(finished.output)")
-      // Before the work itself, a tenth of a second goes into starting. 1.4 % of the processors are due.
-      #expect(times[0] > 4 * (times[1] + times[2] - 0.1), "\(times)")
-    }
-  }
-
   @Test func anArchiveIsPrivateAndItsMetadataComesFirst() async throws {
     try await Fixture.with { fixture in
       try await fixture.makeVolume()

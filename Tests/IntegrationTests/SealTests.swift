@@ -3,21 +3,21 @@ import GoudCore
 import TestSupport
 import Testing
 
+struct AgeKeys {
+  let recipient: String
+  let identity: String
+
+  init(in directory: String, _ name: String) async throws {
+    identity = "\(directory)/\(name).key"
+    let made = try await Programs.run("age-keygen", ["-o", identity])
+    let shown = try await Programs.run("age-keygen", ["-y", identity])
+    try #require(made.status == 0 && shown.status == 0, "\(made.errors)")
+    recipient = shown.output.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+}
+
 /// Archives that are sealed for a recipient, with the real age.
 @Suite struct SealTests {
-  private struct Keys {
-    let recipient: String
-    let identity: String
-
-    init(in directory: String, _ name: String) async throws {
-      identity = "\(directory)/\(name).key"
-      let made = try await Programs.run("age-keygen", ["-o", identity])
-      let shown = try await Programs.run("age-keygen", ["-y", identity])
-      try #require(made.status == 0 && shown.status == 0, "\(made.errors)")
-      recipient = shown.output.trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-  }
-
   private func only(_ names: [String]) throws -> String {
     let archives = names.filter { $0.hasSuffix(".age") }
     try #require(archives.count == 1, "\(names)")
@@ -28,7 +28,7 @@ import Testing
   func whatIsSealedIsOpenedByItsIdentityAloneAndByAgeItself(_ word: String) async throws {
     try await Fixture.with { fixture in
       let volume = try await fixture.makeVolume(operations: 1500)
-      let (own, other) = (try await Keys(in: fixture.root, "own"), try await Keys(in: fixture.root, "other"))
+      let (own, other) = (try await AgeKeys(in: fixture.root, "own"), try await AgeKeys(in: fixture.root, "other"))
       let made = try await fixture.goud("backup", "create", "--recipient", own.recipient, "--compression", word)
       try #require(made.status == 0, "\(made.errors)")
       let name = try only(try FileSystem.names(in: fixture.backups))
@@ -65,7 +65,7 @@ import Testing
     try await ObjectServer.s3.with { location, environment, files in
       try await Fixture.with { fixture in
         let volume = try await fixture.makeVolume(operations: 400)
-        let keys = try await Keys(in: fixture.root, "own")
+        let keys = try await AgeKeys(in: fixture.root, "own")
         let made = try await fixture.goud(
           "backup", "create", "-c", location, "--recipient", keys.recipient, environment: environment)
         try #require(made.status == 0, "\(made.errors)")
@@ -85,7 +85,7 @@ import Testing
   @Test(arguments: ["flipped", "cut"]) func aSealedArchiveThatIsDamagedIsNeverRestored(_ damage: String) async throws {
     try await Fixture.with { fixture in
       let volume = try await fixture.makeVolume(operations: 500)
-      let keys = try await Keys(in: fixture.root, "own")
+      let keys = try await AgeKeys(in: fixture.root, "own")
       try #require(try await fixture.goud("backup", "create", "--recipient", keys.recipient).status == 0)
       let url = URL(fileURLWithPath: "\(fixture.backups)/\(try only(try FileSystem.names(in: fixture.backups)))")
       var data = try Data(contentsOf: url)
