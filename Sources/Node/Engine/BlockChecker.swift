@@ -16,13 +16,11 @@ struct BlockChecker: Sendable {
 
   /// Decodes and checks blocks of which the first is said to stand on `previous`.
   /// - Parameter before: the block that `previous` names, where it is known: then nothing is left unchecked. Otherwise the
-  ///   first block's time and epoch are checked only once it is known to stand on this node's chain (`checkFirst`).
+  ///   first block's time and epoch are, and it is for the decisions to refuse what stands on nothing here.
   /// - Throws: `peer.bad-block`.
   func check(_ encoded: [[UInt8]], after previous: BlockID, before: BlockReference?) async throws -> [NamedBlock] {
-    let width = min(Self.width, max(1, encoded.count / 16))
-    let share = (encoded.count + width - 1) / max(1, width)
-    let slices = stride(from: 0, to: encoded.count, by: max(1, share)).map {
-      Array(encoded[$0..<min($0 + share, encoded.count)])
+    let slices = stride(from: 0, to: encoded.count, by: Self.slice).map {
+      Array(encoded[$0..<min($0 + Self.slice, encoded.count)])
     }
     let blocks = try await withThrowingTaskGroup(of: (Int, [NamedBlock]).self) { group in
       for (number, slice) in slices.enumerated() {
@@ -36,7 +34,8 @@ struct BlockChecker: Sendable {
     return blocks
   }
 
-  static let width = 2
+  /// Blocks that one thread checks in one go: few, so that no thread has much left to do when the others are done.
+  static let slice = 64
 
   private func checkAlone(_ encoded: [UInt8]) throws -> NamedBlock {
     do {

@@ -23,8 +23,8 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
   private let disk: Disk
   private let checker: BlockChecker
   private var link: AuthorityLink?
-  /// The newest block that was checked on this stream: the next ones usually stand on it.
-  private var newest: BlockReference?
+  /// The newest block that was checked: the next ones usually stand on it.
+  private nonisolated let newest = Mutex<BlockReference?>(nil)
   private var events: [FollowerMachine.Event] = []
   /// The blocks of the message that is being handled.
   private var received: [NamedBlock] = []
@@ -63,7 +63,6 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
   func authorityConnected(_ link: AuthorityLink) throws {
     guard failure == nil else { throw PeerFault(.unavailable, "this node's database has failed") }
     self.link = link
-    newest = nil
     handle(.connected(link.connection))
     // It may have failed with that.
     guard isCurrent(link) else { return }
@@ -77,22 +76,31 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     handle(.received(message, from: link.connection))
   }
 
+  /// Returns when the blocks are checked and the ones before them are taken in: these are while the next ones are checked.
   nonisolated func authoritySent(_ sent: SentBlocks, on link: AuthorityLink) async throws {
-    let before = try await reference(for: sent.previous)
-    let blocks = try await checker.check(sent.blocks, after: sent.previous, before: before)
-    await take(sent, blocks, on: link)
+    let blocks = try await checker.check(sent.blocks, after: sent.previous, before: try await before(sent))
+    if let last = blocks.last { newest.withLock { $0 = last.block.reference } }
+    await takeNext(sent, blocks, on: link)
   }
 
-  /// The block that others are said to stand on, as far as it is known here.
-  private func reference(for id: BlockID) throws -> BlockReference? {
-    if let newest, newest.id == id { return newest }
+  /// The block that these are said to stand on, as far as it is known here.
+  private nonisolated func before(_ sent: SentBlocks) async throws -> BlockReference? {
+    if let newest = newest.withLock({ $0 }), newest.id == sent.previous { return newest }
+    return try await stored(sent.previous)
+  }
+
+  private func stored(_ id: BlockID) throws -> BlockReference? {
     let known = try core.store.ledger.reference(at: id.height)
     return known?.id == id ? known : nil
   }
 
+  /// Before whatever else is asked of this actor from now on.
+  private func takeNext(_ sent: SentBlocks, _ blocks: [NamedBlock], on link: AuthorityLink) {
+    Task { take(sent, blocks, on: link) }
+  }
+
   private func take(_ sent: SentBlocks, _ blocks: [NamedBlock], on link: AuthorityLink) {
     guard isCurrent(link) else { return }
-    if let last = blocks.last { newest = last.block.reference }
     received = blocks
     let append = Append(
       epoch: sent.epoch, previous: sent.previous, blocks: blocks.map(\.id), acknowledged: sent.acknowledged)

@@ -52,6 +52,7 @@ protocol AuthorityHost: Sendable {
   func authorityConnected(_ link: AuthorityLink) async throws
   /// Returns when the message has been dealt with: the next one is not read before.
   func authoritySaid(_ message: AuthorityMessage, on link: AuthorityLink) async throws
+  /// Returns when the next ones may come; what is said after them is dealt with after them.
   func authoritySent(_ blocks: SentBlocks, on link: AuthorityLink) async throws
   func authorityTurnedDown(_ entries: TurnedDown, on link: AuthorityLink) async throws
   func authorityGone(_ link: AuthorityLink) async
