@@ -15,14 +15,14 @@ public final class Pace: Sendable {
   public static let process = Pace(sensor: ProcessorUse.sensor)
 
   /// What others use, in processors, and how many there are; nil: no news.
-  public typealias Sensor = @Sendable () -> (others: Double, processors: Double)?
+  typealias Sensor = @Sendable () -> (others: Double, processors: Double)?
 
   /// 0: not at all.
   private let nice = Atomic(0)
   private let sensor: Sensor
   nonisolated(unsafe) private let threads: OpaquePointer
 
-  public init(sensor: @escaping Sensor) {
+  init(sensor: @escaping Sensor) {
     self.sensor = sensor
     threads = goud_pace_create()
   }

@@ -10,8 +10,11 @@ final class ThreadExecutor: SerialExecutor {
   init(name: String) {
     let jobs = JobQueue()
     self.jobs = jobs
-    let thread = Thread { while let batch = jobs.take() { for job in batch { job() } } }
-    thread.name = name
+    let thread = Thread {
+      // Named from outside, it is not on Linux (`top -H`).
+      Thread.current.name = name
+      while let batch = jobs.take() { for job in batch { job() } }
+    }
     thread.stackSize = 4 << 20
     thread.start()
   }
