@@ -94,7 +94,7 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     return known?.id == id ? known : nil
   }
 
-  /// Before whatever else is asked of this actor from now on.
+  /// Before whatever else is asked of this actor from now on: its tasks join the queue of its thread at once.
   private func takeNext(_ sent: SentBlocks, _ blocks: [NamedBlock], on link: AuthorityLink) {
     Task { take(sent, blocks, on: link) }
   }
