@@ -3,19 +3,6 @@ import GoudCore
 import TestSupport
 import Testing
 
-struct AgeKeys {
-  let recipient: String
-  let identity: String
-
-  init(in directory: String, _ name: String) async throws {
-    identity = "\(directory)/\(name).key"
-    let made = try await Programs.run("age-keygen", ["-o", identity])
-    let shown = try await Programs.run("age-keygen", ["-y", identity])
-    try #require(made.status == 0 && shown.status == 0, "\(made.errors)")
-    recipient = shown.output.trimmingCharacters(in: .whitespacesAndNewlines)
-  }
-}
-
 /// Archives that are sealed for a recipient, with the real age.
 @Suite struct SealTests {
   private func only(_ names: [String]) throws -> String {

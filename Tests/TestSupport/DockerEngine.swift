@@ -69,6 +69,8 @@ public struct DockerEngine: Sendable {
   private func end(_ process: Running) async throws {
     process.send(SIGTERM)
     try await waitUntil("the engine to end") { try FileSystem.status(pidFile) == nil }
+    // Left mounted where it made one, and then `root` could not be removed.
+    _ = try await Programs.run("umount", ["\(root)/exec/netns/default"])
   }
 
   /// Runs `docker`.
