@@ -2,6 +2,7 @@ import ArgumentParser
 import BlobStore
 import Foundation
 import GoudCore
+import Rclone
 
 /// `--recipient`, of what makes archives.
 struct SealOptions: ParsableArguments {

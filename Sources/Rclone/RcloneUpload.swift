@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import BlobStore
 import Dispatch
 import Foundation
 import GoudCore

@@ -1,5 +1,6 @@
 import BlobStore
 import Foundation
+import Rclone
 import TestSupport
 
 /// A directory, or a real server of object storage, with a bucket of the name `bucket`.

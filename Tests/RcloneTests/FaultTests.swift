@@ -1,6 +1,7 @@
 import BlobStore
 import Foundation
 import GoudCore
+import Rclone
 import TestSupport
 import Testing
 

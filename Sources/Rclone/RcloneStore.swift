@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import BlobStore
 import Foundation
 import GoudCore
 import NIOCore
