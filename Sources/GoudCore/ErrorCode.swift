@@ -56,6 +56,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case volumeBusy = "volume.database-open"
   case volumeAmbiguous = "volume.ambiguous"
   case volumeFileChanged = "volume.file-changed"
+  case volumeUnsafe = "volume.unsafe-entry"
   case volumeStandingInvalid = "volume.invalid-standing"
   case volumeWouldShrink = "volume.would-shrink"
   case volumeNotExpandable = "volume.not-expandable"
@@ -170,7 +171,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .usage: .usage
     case .someFailed: .someItemsFailed
     case .environmentUnknown, .volumeNotFound, .archiveNotFound, .restoreNothingToRollBack: .notFound
-    case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous, .volumeStandingInvalid: .refused
+    case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous, .volumeUnsafe, .volumeStandingInvalid: .refused
     case .volumeWouldShrink, .volumeNotExpandable: .refused
     case .volumeToolMissing: .notFound
     case .volumeProviderRefused: .failed

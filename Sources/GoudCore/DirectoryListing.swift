@@ -1,0 +1,78 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+extension UntrustedDirectory {
+  /// One name in a directory.
+  public struct Entry: Sendable {
+    let raw: EntryName
+    /// As it was listed; nil where only a look tells. It may be something else by the time it is opened.
+    public let kind: FileKind?
+
+    /// For messages: a byte that is not UTF-8 reads `\xe9`.
+    public var name: String { raw.description }
+    /// The name, when text can carry it: paths and archives are UTF-8. nil: nothing but `directory(_:)` opens it.
+    public var text: String? { raw.text }
+  }
+
+  /// What the directory holds now, sorted by the bytes of the names, without `.` and `..`.
+  ///
+  /// A name that is not UTF-8 is no error: it is somebody else's, and is to be said (`Entry.name`).
+  public func entries() throws -> [Entry] {
+    // A descriptor of its own, so that no two listings share a position.
+    let copy = openat(descriptor.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard copy >= 0 else {
+      // Removed since it was opened.
+      if errno == ENOENT { return [] }
+      throw GoudError.system("list", path)
+    }
+    guard let stream = fdopendir(copy) else {
+      defer { close(copy) }
+      throw GoudError.system("list", path)
+    }
+    defer { closedir(stream) }
+    var result: [Entry] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(stream) else {
+        if errno != 0 && errno != ENOENT { throw GoudError.system("list", path) }
+        return result.sorted { $0.raw < $1.raw }
+      }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { EntryName($0) }
+      }
+      if name.text == "." || name.text == ".." { continue }
+      result.append(Entry(raw: name, kind: FileKind(entry.pointee.d_type)))
+    }
+  }
+
+  /// The names that are UTF-8, in the order of `entries`.
+  public func names() throws -> [String] { try entries().compactMap(\.text) }
+}
+
+/// A name as the kernel has it.
+struct EntryName: Sendable, Comparable, CustomStringConvertible {
+  /// Ends with a zero.
+  let bytes: [CChar]
+
+  init(_ name: String) { bytes = Array(name.utf8CString) }
+
+  init(_ pointer: UnsafePointer<CChar>) {
+    bytes = Array(UnsafeBufferPointer(start: pointer, count: strlen(pointer) + 1))
+  }
+
+  /// nil when it is not UTF-8.
+  var text: String? { String(validating: bytes.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self) }
+
+  static func < (left: EntryName, right: EntryName) -> Bool {
+    left.bytes.lexicographicallyPrecedes(right.bytes) { UInt8(bitPattern: $0) < UInt8(bitPattern: $1) }
+  }
+
+  var description: String {
+    if let text { return text }
+    return bytes.dropLast().map {
+      let byte = UInt8(bitPattern: $0)
+      return byte < 0x80 ? String(UnicodeScalar(byte)) : "\\x\(String(byte, radix: 16))"
+    }.joined()
+  }
+}
