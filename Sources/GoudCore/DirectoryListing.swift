@@ -19,11 +19,18 @@ extension UntrustedDirectory {
   ///
   /// A name that is not UTF-8 is no error: it is somebody else's, and is to be said (`Entry.name`).
   public func entries() throws -> [Entry] {
+    var result: [Entry] = []
+    try visit { result.append($0) }
+    return result.sorted { $0.raw < $1.raw }
+  }
+
+  /// Calls `body` with each entry in the order of the file system, keeping none of them.
+  public func visit(_ body: (Entry) throws -> Void) throws {
     // A descriptor of its own, so that no two listings share a position.
     let copy = openat(descriptor.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard copy >= 0 else {
       // Removed since it was opened.
-      if errno == ENOENT { return [] }
+      if errno == ENOENT { return }
       throw GoudError.system("list", path)
     }
     guard let stream = fdopendir(copy) else {
@@ -31,18 +38,17 @@ extension UntrustedDirectory {
       throw GoudError.system("list", path)
     }
     defer { closedir(stream) }
-    var result: [Entry] = []
     while true {
       errno = 0
       guard let entry = readdir(stream) else {
         if errno != 0 && errno != ENOENT { throw GoudError.system("list", path) }
-        return result.sorted { $0.raw < $1.raw }
+        return
       }
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { EntryName($0) }
       }
-      if name.text == "." || name.text == ".." { continue }
-      result.append(Entry(raw: name, kind: FileKind(entry.pointee.d_type)))
+      if name.isDots { continue }
+      try body(Entry(raw: name, kind: FileKind(entry.pointee.d_type)))
     }
   }
 
@@ -60,6 +66,9 @@ struct EntryName: Sendable, Comparable, CustomStringConvertible {
   init(_ pointer: UnsafePointer<CChar>) {
     bytes = Array(UnsafeBufferPointer(start: pointer, count: strlen(pointer) + 1))
   }
+
+  /// `.` or `..`
+  var isDots: Bool { bytes.count <= 3 && bytes.dropLast().allSatisfy { $0 == CChar(UInt8(ascii: ".")) } }
 
   /// nil when it is not UTF-8.
   var text: String? { String(validating: bytes.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self) }

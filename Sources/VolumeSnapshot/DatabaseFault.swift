@@ -9,8 +9,8 @@ struct DatabaseFault {
   /// - Parameter view: the directory that RocksDB saw; its name means nothing to the user.
   init(_ failure: RocksDBError, capture: DatabaseCapture, view: String, options: OptionsFile?) {
     let directory = FileSystem.parent(of: capture.manifest.file.path)
-    let words = Self.inUsersTerms(failure.message, view: view, names: capture.held.keys)
-    if let newer = Self.newerFormat(capture.held.values.map(\.file)) {
+    let words = Self.inUsersTerms(failure.message, view: view, names: capture.tables.files.values.map(\.name))
+    if let newer = Self.newerFormat(capture.tables.files.values.map(\.file)) {
       let writer = options?.version.map { "written by RocksDB \($0), " } ?? ""
       error = GoudError(
         .databaseUnsupported,

@@ -16,60 +16,87 @@ public struct DatabaseLocation: Sendable, Hashable {
     self.directory = directory
   }
 
-  /// The databases of a volume: every directory down to four levels that holds `CURRENT`. Links are not followed.
-  /// - Returns: sorted by path; empty when there is none.
+  /// The databases of a volume: `VolumeContents.databases`.
   public static func find(in volume: String) throws -> [DatabaseLocation] {
-    try VolumeTree(root: volume).directories.filter { $0.names.contains("CURRENT") }
-      .map { DatabaseLocation(path: $0.path, directory: $0.absolute) }
+    try VolumeContents(of: volume).databases
   }
 
-  /// What is left of databases: directories, down to four levels, with a `MANIFEST` and no `CURRENT`.
+  /// What is left of databases: `VolumeContents.remains`.
   public static func remains(in volume: String) throws -> [DatabaseLocation] {
-    try VolumeTree(root: volume).directories.filter { directory in
-      !directory.names.contains("CURRENT")
-        && directory.names.contains { if case .manifest = DatabaseFileName($0) { true } else { false } }
-    }.map { DatabaseLocation(path: $0.path, directory: $0.absolute) }
+    try VolumeContents(of: volume).remains
   }
 }
 
-/// The directories of a volume, for finding what lies where.
-struct VolumeTree {
-  struct Directory {
-    /// Relative to the root; `.` for the root.
-    let path: String
-    let absolute: String
-    let names: [String]
-  }
+/// Something in a volume that looks like a RocksDB database, or is a part of one, and is none that can be proven: its
+/// files are stored like any other's.
+public struct OtherStore: Sendable, Hashable, Codable {
+  /// Relative to the volume; `.` for the volume itself.
+  public let path: String
+  /// What it is, in words.
+  public let what: String
+}
 
-  let directories: [Directory]
+/// The databases of a volume, found in one walk: the only way in which any part of Goud finds them.
+///
+/// A directory with `CURRENT` and a `MANIFEST`, there or named, is a database, at any depth and whatever it and the directories above it
+/// are called, unless its content says that it is another program's.
+public struct VolumeContents {
+  /// Sorted by path.
+  public let databases: [DatabaseLocation]
+  /// Directories with a `MANIFEST` and no `CURRENT`: a database that lost it, or a checkpoint that was not finished.
+  public let remains: [DatabaseLocation]
+  /// Sorted by path.
+  public let others: [OtherStore]
+  /// The directories that look like databases and are parts of `others`.
+  let otherDirectories: Set<String>
+  let tree: VolumeTree
 
-  /// Lists `root` and the directories below it, down to `depth` levels. Those that vanish meanwhile are left out.
-  init(root: String, depth: Int = 4) throws {
-    var found = [Directory(path: ".", absolute: root, names: try FileSystem.names(in: root))]
-    var next = 0
-    while next < found.count {
-      let parent = found[next]
-      next += 1
-      guard parent.path.pathComponents().count < depth || parent.path == "." else { continue }
-      for name in parent.names.sorted() {
-        let absolute = "\(parent.absolute)/\(name)"
-        // The file system's own directory is for root alone, and nothing of the volume.
-        guard DatabaseFileName(name) == .foreign, !(parent.path == "." && name == "lost+found"),
-          try FileSystem.status(absolute)?.isDirectory == true, let names = try Self.names(in: absolute)
-        else { continue }
-        found.append(
-          Directory(path: parent.path == "." ? name : "\(parent.path)/\(name)", absolute: absolute, names: names))
+  /// - Parameter volume: absolute. Links in it are not followed; those on the way to it are.
+  /// - Throws: `snapshot.unsupported-layout` for a database in a place that no archive can carry back.
+  public init(of volume: String) throws {
+    tree = try VolumeTree(root: volume)
+    var found: [DatabaseLocation] = []
+    var remains: [DatabaseLocation] = []
+    var others: Set<OtherStore> = []
+    var otherDirectories: Set<String> = []
+    for directory in tree.directories where directory.holdsManifest || directory.holdsDatabase {
+      if let other = try OtherStore(directory, in: tree) {
+        others.insert(other)
+        otherDirectories.insert(directory.path)
+        continue
       }
+      let location = DatabaseLocation(path: directory.path, directory: directory.absolute)
+      guard directory.holdsDatabase else {
+        remains.append(location)
+        continue
+      }
+      try Self.refuseUnstorable(directory)
+      found.append(location)
     }
-    directories = found.sorted { $0.path < $1.path }
+    databases = found
+    self.remains = remains
+    self.otherDirectories = otherDirectories
+    self.others = others.sorted { $0.path < $1.path }
   }
 
-  /// nil for a directory that is gone.
-  private static func names(in directory: String) throws -> [String]? {
-    do {
-      return try FileSystem.names(in: directory)
-    } catch let error as GoudError where error.systemErrno == ENOENT {
-      return nil
+  /// Why there is nothing to capture.
+  var noDatabase: GoudError {
+    let named = others.map { "; \($0.path): \($0.what)" }.joined()
+    return GoudError(
+      .volumeNoDatabase, "\(tree.root.path) holds no RocksDB: there is no CURRENT with a MANIFEST in it\(named)",
+      hint: "name the directory of a RocksDB, or one that holds it", context: ["path": tree.root.path])
+  }
+
+  private static func refuseUnstorable(_ directory: VolumeTree.Directory) throws {
+    if !directory.isNamed {
+      throw GoudError(
+        .snapshotUnsupported, "the database in \(directory.absolute) lies in a directory whose name is not UTF-8",
+        hint: "rename the directory: no archive could carry the name back", context: ["path": directory.absolute])
+    }
+    if directory.path.pathComponents().first == "lost+found" {
+      throw GoudError(
+        .snapshotUnsupported, "the database in \(directory.absolute) lies in the file system's own directory",
+        hint: "move it out of lost+found", context: ["path": directory.absolute])
     }
   }
 }

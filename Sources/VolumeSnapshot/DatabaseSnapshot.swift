@@ -72,25 +72,35 @@ extension DatabaseSnapshot {
   ) throws -> DatabaseSnapshot {
     let scratch = try Scratch(in: options.scratch)
     let plan = CapturePlan(
-      directory: location.directory, logDirectory: layout.logDirectory, tableDirectories: layout.tableDirectories,
-      patience: options.patience, secondLook: options.secondLook, pauseBeforeLogs: options.pauseBeforeLogs)
+      location: location, layout: layout, patience: options.patience, secondLook: options.secondLook,
+      pauseBeforeLogs: options.pauseBeforeLogs)
+    let deadline = ContinuousClock.now + options.patience
     var attempts = 0
-    var views = 0
+    var faults = 0
     while true {
       let capture = try DatabaseCapture.take(plan, scratch: scratch, cancellation: options.cancellation)
       attempts += capture.attempts
-      views += 1
       let view = try SnapshotView(of: capture, in: options.scratch)
       let file = capture.options.map { OptionsFile(text: String(decoding: $0.bytes, as: UTF8.self)) }
-      try layout.refuseMissingLogs(capture, file)
       let proof = try prove(capture, view, options: file, readBlobs: options.readBlobs)
-      if let fault = proof.fault, !options.allowUnproven {
-        if fault.code == .databaseCorrupt && views < 3 { continue }
-        throw fault
+      if let opened = proof.view {
+        try layout.refuseMissingLogs(location, newest: capture.logs.last?.number, oldestLive: opened.oldestLiveLog)
+      }
+      let live = try capture.tables.live(in: proof.view, of: location)
+      // What is deleted bit by bit while it is held is obsolete by now, and says nothing of the database.
+      if live.contains(where: \.isCut) {
+        if ContinuousClock.now < deadline { continue }
+        if proof.view != nil { throw HeldTables.cut(location.directory) }
+      }
+      // Whatever the fault: an OPTIONS newer than the MANIFEST shows as one that cannot be opened here.
+      faults += 1
+      if let fault = proof.fault {
+        if faults < 3 { continue }
+        if let rival = capture.tables.rivals.values.first?.first { throw HeldTables.ambiguous(location, rival) }
+        guard options.allowUnproven else { throw fault }
       }
       return DatabaseSnapshot(
-        location, capture, view, proof.view, proof.fault.map { [$0.message] } ?? [], file,
-        attempts)
+        location, capture, live, view, proof.view, proof.fault.map { [$0.message] } ?? [], file, attempts)
     }
   }
 
@@ -126,8 +136,8 @@ extension DatabaseSnapshot {
   }
 
   private init(
-    _ location: DatabaseLocation, _ capture: DatabaseCapture, _ opened: SnapshotView, _ view: DatabaseView?,
-    _ unproven: [String], _ options: OptionsFile?, _ attempts: Int
+    _ location: DatabaseLocation, _ capture: DatabaseCapture, _ live: [HeldTables.File], _ opened: SnapshotView,
+    _ view: DatabaseView?, _ unproven: [String], _ options: OptionsFile?, _ attempts: Int
   ) {
     self.location = location
     self.opened = opened
@@ -139,7 +149,6 @@ extension DatabaseSnapshot {
       .joined()
     moment = capture.moment
     self.attempts = attempts
-    let live = capture.held.values.filter { view == nil || view!.liveFiles.contains($0.name) }
     files =
       live.sorted { $0.name < $1.name }.map(File.init(held:))
       + capture.logs.map(File.init(log:))
@@ -153,11 +162,9 @@ extension DatabaseSnapshot.File {
   fileprivate init(held: DatabaseCapture.HeldFile) {
     name = held.name
     directory = FileSystem.parent(of: held.file.path)
-    // Tables grow until the MANIFEST names them; `held` may have been opened before that.
-    let now = (try? held.file.status()) ?? held.status
-    size = Int64(now.st_size)
+    size = Int64(held.status.st_size)
     content = held.file
-    status = now
+    status = held.status
     if case .table = DatabaseFileName(held.name) {
       tablePath = "/proc/self/fd/\(held.file.fd)"
     } else {

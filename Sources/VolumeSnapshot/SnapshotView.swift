@@ -24,7 +24,7 @@ final class SnapshotView: Sendable {
       throw GoudError(.volumeFileChanged, "\(capture.manifest.file.path) shrank while it was read")
     }
     try link(capture.manifest.name, to: manifest)
-    for held in capture.held.values { try link(held.name, to: held.file) }
+    for held in capture.tables.files.values { try link(held.name, to: held.file) }
     for log in capture.logs { try link(log.name, to: log.copy) }
     for file in [capture.options, capture.identity, capture.current].compactMap({ $0 }) { try write(file) }
   }

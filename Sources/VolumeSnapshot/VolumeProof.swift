@@ -31,13 +31,14 @@ public struct VolumeProof: Sendable {
     _ volume: String, depth: Depth = .full, scratch: String, threads: Int = 2,
     cancellation: Cancellation = Cancellation(), progress: any ProgressSink = NoProgress()
   ) throws -> VolumeProof {
-    let locations = try DatabaseLocation.find(in: volume)
-    guard !locations.isEmpty else { throw GoudError(.volumeNoDatabase, "\(volume) holds no RocksDB") }
+    let contents = try VolumeContents(of: volume)
+    guard !contents.databases.isEmpty else { throw contents.noDatabase }
     var options = SnapshotOptions(scratch: scratch)
     options.cancellation = cancellation
     options.readBlobs = depth == .full
-    let snapshots = try locations.map {
-      try DatabaseSnapshot.take($0, layout: try DatabaseLayout.find($0, volume: volume), options: options)
+    let snapshots = try contents.databases.map {
+      let layout = try DatabaseLayout.find($0, in: contents.tree, isStored: true)
+      return try DatabaseSnapshot.take($0, layout: layout, options: options)
     }
     if depth == .full { try prove(snapshots, threads: threads, cancellation, progress) }
     return VolumeProof(

@@ -24,6 +24,8 @@ public struct VolumeSnapshot: Sendable {
   public let items: [Item]
   /// Sockets, devices, pipes and links out of the volume: path and what it is.
   public let skipped: [String]
+  /// What looks like a database and is none that could be captured; its files are among `items`.
+  public let others: [OtherStore]
 
   /// The moment from which every acknowledged write is in the snapshot.
   public var moment: Date { databases.map(\.moment).min() ?? Date() }
@@ -32,18 +34,66 @@ public struct VolumeSnapshot: Sendable {
   /// - Throws: what `DatabaseSnapshot.take` throws; `volume.no-database`; `volume.file-changed` for another file that
   ///   changed each time it was read.
   public static func take(_ root: String, options: SnapshotOptions) throws -> VolumeSnapshot {
-    let locations = try DatabaseLocation.find(in: root)
-    guard !locations.isEmpty else {
-      throw GoudError(
-        .volumeNoDatabase, "\(root) holds no RocksDB: there is no CURRENT in it",
-        hint: "name the directory of a RocksDB, or one that holds it")
+    var taken: [DatabaseLocation: DatabaseSnapshot] = [:]
+    for _ in 0..<5 {
+      let contents = try VolumeContents(of: root)
+      guard !contents.databases.isEmpty else { throw contents.noDatabase }
+      for location in contents.databases where taken[location] == nil {
+        let layout = try DatabaseLayout.find(location, in: contents.tree)
+        taken[location] = try DatabaseSnapshot.takeIfThere(location, layout: layout, options: options)
+      }
+      let databases = contents.databases.compactMap { taken[$0] }
+      let reader = VolumeReader(root: root, databases: databases)
+      let found = try reader.read(cancellation: options.cancellation)
+      guard contents.areWhole(found.items, databases) else { continue }
+      return VolumeSnapshot(
+        databases: databases, items: found.items, skipped: found.skipped, others: contents.others(beside: databases))
     }
-    let databases = try locations.map {
-      try DatabaseSnapshot.take($0, layout: try DatabaseLayout.find($0, volume: root), options: options)
+    throw GoudError(
+      .snapshotUnstable, "databases came and went in \(root) faster than it could be read",
+      hint: "try again when no checkpoint is being made in it", context: ["path": root])
+  }
+}
+
+extension VolumeContents {
+  /// Whether what was read after the databases were found holds those and no others: a checkpoint may have been made, or
+  /// removed, meanwhile, and nobody stores a `CURRENT` that was not captured.
+  fileprivate func areWhole(_ items: [VolumeSnapshot.Item], _ captured: [DatabaseSnapshot]) -> Bool {
+    var current: Set<String> = []
+    var manifests: Set<String> = []
+    for item in items where item.content != nil {
+      switch DatabaseFileName(FileSystem.name(of: item.entry.path)) {
+      case .current: current.insert(FileSystem.parent(of: item.entry.path))
+      case .manifest: manifests.insert(FileSystem.parent(of: item.entry.path))
+      default: continue
+      }
     }
-    let reader = VolumeReader(root: root, databases: databases)
-    let found = try reader.read(cancellation: options.cancellation)
-    return VolumeSnapshot(databases: databases, items: found.items, skipped: found.skipped)
+    let stored = current.intersection(manifests).subtracting(otherDirectories)
+    return captured.count == databases.count && stored == Set(captured.map(\.location.path))
+  }
+
+  /// `others`, and directories whose files are a database's by their names, and belong to none.
+  fileprivate func others(beside captured: [DatabaseSnapshot]) -> [OtherStore] {
+    let used = Set(captured.flatMap(\.files).map(\.directory))
+    let stray = tree.directories.filter { directory in
+      directory.holdsTables && !directory.holdsManifest && !used.contains(directory.absolute)
+        && !others.contains { $0.path == "." || directory.path.hasPrefix("\($0.path)/") }
+    }
+    return others + remains.map { OtherStore(path: $0.path, what: "a MANIFEST without CURRENT: no database") }
+      + stray.map { OtherStore(path: $0.path, what: "tables of no database here, as a checkpoint leaves them") }
+  }
+}
+
+extension DatabaseSnapshot {
+  /// - Returns: nil when the database is gone.
+  fileprivate static func takeIfThere(
+    _ location: DatabaseLocation, layout: DatabaseLayout, options: SnapshotOptions
+  ) throws -> DatabaseSnapshot? {
+    do {
+      return try take(location, layout: layout, options: options)
+    } catch let error as GoudError where error.code == .volumeNoDatabase {
+      return nil
+    }
   }
 }
 
@@ -64,8 +114,13 @@ private struct VolumeReader {
       items.append(.init(entry: try directory.entry(path, kind: .directory), content: nil, prove: nil))
       let own = captured[absolute]
       for name in try FileSystem.names(in: absolute).sorted() {
-        if own != nil && DatabaseFileName(name) != .foreign { continue }
         let child = path.isEmpty ? name : "\(path)/\(name)"
+        // Of a database's directory, its files were captured; RocksDB's other files are no content.
+        if own != nil, DatabaseFileName(name) != .foreign,
+          try FileSystem.status("\(root)/\(child)")?.isRegular == true
+        {
+          continue
+        }
         switch try look(child) {
         case .item(let item): items.append(item)
         case .directory: pending.append(child)

@@ -1,0 +1,123 @@
+import GoudCore
+import RocksDB
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The tables and blob files of a database, held open: they never change once the `MANIFEST` names them, and a deleted
+/// file lives on while somebody holds it.
+struct HeldTables {
+  struct File {
+    let name: String
+    let file: Descriptor
+    /// As it was when it was looked at last.
+    fileprivate(set) var status: stat
+  }
+
+  /// By kind and number, as RocksDB knows them: it lists `000005.ldb` as `000005.sst`.
+  private(set) var files: [DatabaseFileName: File] = [:]
+  /// What else goes by a number, in other directories, and is another file.
+  private(set) var rivals: [DatabaseFileName: [File]] = [:]
+
+  /// Opens what is there now and lets go of what is not.
+  ///
+  /// A file in the database's own directory is the one that its number means; further directories are asked for those
+  /// that are not there. Several names of one file are one file.
+  ///
+  /// - Parameter directories: the database's own first.
+  /// - Throws: `volume.unsafe-entry` for a link or a pipe in the place of a file of the database's own directory;
+  ///   `io.too-many-open-files`.
+  mutating func update(from directories: [UntrustedDirectory]) throws {
+    var present: [DatabaseFileName: [File]] = [:]
+    var own: Set<DatabaseFileName> = []
+    var count = 0
+    for (index, directory) in directories.enumerated() {
+      let names = try Self.names(in: directory, without: own)
+      count += names.count
+      try DescriptorLimit.require(count, for: directories[0].path)
+      for (name, key) in names {
+        guard !own.contains(key), let status = try directory.status(name),
+          present[key]?.contains(where: { $0.status.identity == status.identity }) != true,
+          let file = try known(key, status) ?? open(name, in: directory, isOwn: index == 0)
+        else { continue }
+        present[key, default: []].append(file)
+        if index == 0 { own.insert(key) }
+      }
+    }
+    // What is gone by now was obsolete before the noted size of the MANIFEST, or the second look will tell.
+    files = present.compactMapValues(\.first)
+    rivals = present.mapValues { Array($0.dropFirst()) }.filter { !$0.value.isEmpty }
+  }
+
+  /// Notes the sizes. A file grows until the `MANIFEST` names it, and from then on it can only be cut.
+  mutating func note() throws {
+    for key in files.keys {
+      let now = try files[key]!.file.status()
+      if now.st_size > files[key]!.status.st_size { files[key]!.status = now }
+    }
+  }
+
+  /// RocksDB prefers `000005.sst` to `000005.ldb`.
+  private static func names(
+    in directory: UntrustedDirectory, without own: Set<DatabaseFileName>
+  ) throws -> [(String, DatabaseFileName)] {
+    var names: [(String, DatabaseFileName)] = []
+    try directory.visit { entry in
+      guard entry.kind != .directory, let name = entry.text else { return }
+      let key = DatabaseFileName(name)
+      if key.isTableOrBlob && !own.contains(key) { names.append((name, key)) }
+    }
+    return names.sorted { $0.0 > $1.0 }
+  }
+
+  private func known(_ key: DatabaseFileName, _ status: stat) -> File? {
+    let all = [files[key]].compactMap { $0 } + (rivals[key] ?? [])
+    return all.first { $0.status.identity == status.identity && !$0.isCut }
+  }
+
+  private func open(_ name: String, in directory: UntrustedDirectory, isOwn: Bool) throws -> File? {
+    guard let file = try directory.file(name, others: isOwn ? .refused : .absent) else { return nil }
+    return File(name: name, file: file, status: try file.status())
+  }
+}
+
+extension HeldTables {
+  /// The files that a view consists of, by name; all of them when there is no view.
+  /// - Throws: `database.corrupt` when one is missing; `snapshot.unsupported-layout` when it cannot be told which of two
+  ///   files is the one.
+  func live(in view: DatabaseView?, of location: DatabaseLocation) throws -> [File] {
+    guard let view else { return files.values.sorted { $0.name < $1.name } }
+    return try view.liveFiles.sorted().compactMap { name in
+      let key = DatabaseFileName(name)
+      guard key.isTableOrBlob else { return nil }
+      guard let file = files[key] else {
+        throw GoudError(.databaseCorrupt, "\(location.directory) is damaged: \(name) is missing")
+      }
+      if let rival = rivals[key]?.first(where: { $0.status.st_size == file.status.st_size }) {
+        throw Self.ambiguous(location, rival)
+      }
+      return file
+    }
+  }
+
+  static func ambiguous(_ location: DatabaseLocation, _ rival: File) -> GoudError {
+    GoudError(
+      .snapshotUnsupported,
+      "\(location.directory): \(rival.file.path) may be its table or another database's of the volume",
+      hint: "name each database's own directory as a volume", context: ["path": rival.file.path])
+  }
+
+  static func cut(_ path: String) -> GoudError {
+    GoudError(
+      .snapshotUnstable, "\(path) was deleted bit by bit while it was read, each time anew",
+      hint: "try again at a quieter time; a higher rate of the database's SstFileManager makes it quieter",
+      context: ["path": path])
+  }
+}
+
+extension HeldTables.File {
+  /// Whether it has become smaller than it was: RocksDB's `SstFileManager` deletes obsolete files bit by bit, and those
+  /// that somebody holds as well.
+  var isCut: Bool { (try? file.status().st_size < status.st_size) ?? false }
+}
