@@ -52,7 +52,6 @@ public struct VolumeContents {
   let tree: VolumeTree
 
   /// - Parameter volume: absolute. Links in it are not followed; those on the way to it are.
-  /// - Throws: `snapshot.unsupported-layout` for a database in a place that no archive can carry back.
   public init(of volume: String) throws {
     tree = try VolumeTree(root: volume)
     var found: [DatabaseLocation] = []
@@ -70,7 +69,6 @@ public struct VolumeContents {
         remains.append(location)
         continue
       }
-      try Self.refuseUnstorable(directory)
       found.append(location)
     }
     databases = found
@@ -87,16 +85,19 @@ public struct VolumeContents {
       hint: "name the directory of a RocksDB, or one that holds it", context: ["path": tree.root.path])
   }
 
-  private static func refuseUnstorable(_ directory: VolumeTree.Directory) throws {
-    if !directory.isNamed {
-      throw GoudError(
-        .snapshotUnsupported, "the database in \(directory.absolute) lies in a directory whose name is not UTF-8",
-        hint: "rename the directory: no archive could carry the name back", context: ["path": directory.absolute])
-    }
-    if directory.path.pathComponents().first == "lost+found" {
-      throw GoudError(
-        .snapshotUnsupported, "the database in \(directory.absolute) lies in the file system's own directory",
-        hint: "move it out of lost+found", context: ["path": directory.absolute])
+  /// - Throws: `snapshot.unsupported-layout` for a database in a place that no archive can carry back.
+  func refuseUnstorable() throws {
+    for directory in tree.directories where directory.holdsDatabase && !otherDirectories.contains(directory.path) {
+      if !directory.isNamed {
+        throw GoudError(
+          .snapshotUnsupported, "the database in \(directory.absolute) lies in a directory whose name is not UTF-8",
+          hint: "rename the directory: no archive could carry the name back", context: ["path": directory.absolute])
+      }
+      if directory.path.pathComponents().first == "lost+found" {
+        throw GoudError(
+          .snapshotUnsupported, "the database in \(directory.absolute) lies in the file system's own directory",
+          hint: "move it out of lost+found", context: ["path": directory.absolute])
+      }
     }
   }
 }

@@ -199,13 +199,19 @@ extension DatabaseSnapshot.File {
     tablePath = nil
   }
 
+  /// Whether it is smaller than it was when it was captured.
+  private var isCut: Bool {
+    (content as? Descriptor).map { ((try? $0.status().st_size) ?? 0) < status.st_size } ?? false
+  }
+
   /// Checks every block of a table against its checksum; does nothing for other files.
-  /// - Throws: `database.corrupt`, naming the table.
+  /// - Throws: `database.corrupt`, naming the table; `snapshot.unstable` when it was cut since it was captured.
   public func prove() throws {
     guard let tablePath else { return }
     do {
       try DatabaseView.verifyTable(tablePath)
     } catch let error as RocksDBError {
+      if isCut { throw HeldTables.cut("\(directory)/\(name)") }
       throw GoudError(
         .databaseCorrupt, "table \(directory)/\(name) is damaged: \(error.message)",
         hint: "the volume itself is damaged: restore it from an earlier backup, or rebuild it from a peer",

@@ -38,6 +38,7 @@ public struct VolumeSnapshot: Sendable {
     for _ in 0..<5 {
       let contents = try VolumeContents(of: root)
       guard !contents.databases.isEmpty else { throw contents.noDatabase }
+      try contents.refuseUnstorable()
       for location in contents.databases where taken[location] == nil {
         let layout = try DatabaseLayout.find(location, in: contents.tree)
         taken[location] = try DatabaseSnapshot.takeIfThere(location, layout: layout, options: options)
@@ -58,7 +59,7 @@ public struct VolumeSnapshot: Sendable {
 extension VolumeContents {
   /// Whether what was read after the databases were found holds those and no others: a checkpoint may have been made, or
   /// removed, meanwhile, and nobody stores a `CURRENT` that was not captured.
-  fileprivate func areWhole(_ items: [VolumeSnapshot.Item], _ captured: [DatabaseSnapshot]) -> Bool {
+  func areWhole(_ items: [VolumeSnapshot.Item], _ captured: [DatabaseSnapshot]) -> Bool {
     var current: Set<String> = []
     var manifests: Set<String> = []
     for item in items where item.content != nil {
@@ -98,7 +99,7 @@ extension DatabaseSnapshot {
 }
 
 /// Walks a volume and puts the captured databases in the place of their directories' files.
-private struct VolumeReader {
+struct VolumeReader {
   let root: String
   let databases: [DatabaseSnapshot]
 

@@ -77,12 +77,12 @@ extension VolumeSummary.State {
   /// Whether `CURRENT` names a `MANIFEST` that is there. A live database may switch between the two looks, so a miss
   /// is looked at again.
   private static func leadsToManifest(_ directory: String) throws -> Bool {
+    let place = try UntrustedDirectory(root: directory)
     for _ in 0..<3 {
-      guard try FileSystem.status("\(directory)/CURRENT") != nil else { return false }
-      let bytes = try Descriptor.open("\(directory)/CURRENT", O_RDONLY).readAll(limit: 4096)
-      let name = String(decoding: bytes, as: UTF8.self)
+      guard let current = try place.file("CURRENT", others: .absent) else { return false }
+      let name = String(decoding: try current.readAll(limit: 4096), as: UTF8.self)
       guard name.hasSuffix("\n"), case .manifest = DatabaseFileName(String(name.dropLast())) else { return false }
-      if try FileSystem.status("\(directory)/\(name.dropLast())") != nil { return true }
+      if try place.status(String(name.dropLast()))?.isRegular == true { return true }
     }
     return false
   }
