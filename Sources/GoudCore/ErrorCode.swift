@@ -66,6 +66,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
 
   // Snapshot and database
   case snapshotUnstable = "snapshot.unstable"
+  case snapshotCut = "snapshot.cut"
   case snapshotUnsupported = "snapshot.unsupported-layout"
   case databaseCorrupt = "database.corrupt"
   case databaseUnsupported = "database.unsupported-format"
@@ -178,7 +179,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .volumeProviderTimeout: .unreachable
     case .volumeLocked: .locked
     case .volumeBusy: .refused
-    case .snapshotUnstable: .failed
+    case .snapshotUnstable, .snapshotCut: .failed
     case .snapshotUnsupported: .refused
     case .databaseCorrupt: .corrupt
     case .databaseUnsupported: .refused
@@ -237,7 +238,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   /// Whether the same call may succeed later with nothing changed by hand.
   public var retryable: Bool {
     switch self {
-    case .volumeLocked, .volumeBusy, .snapshotUnstable, .volumeFileChanged, .interrupted, .terminated: true
+    case .volumeLocked, .volumeBusy, .snapshotUnstable, .snapshotCut, .volumeFileChanged: true
+    case .interrupted, .terminated: true
     case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority, .volumeProviderTimeout: true
     case .blobUnreachable, .engineUnreachable: true
     default: false

@@ -49,8 +49,10 @@ struct CapturePlan {
 extension DatabaseCapture {
   /// Tries until two looks agree.
   /// - Throws: `snapshot.unstable` when they never do within `plan.patience`.
-  static func take(_ plan: CapturePlan, scratch: Scratch, cancellation: Cancellation) throws -> DatabaseCapture {
-    var tables = HeldTables()
+  /// - Parameter tables: those of an earlier capture are kept as far as they are still there.
+  static func take(
+    _ plan: CapturePlan, keeping tables: inout HeldTables, scratch: Scratch, cancellation: Cancellation
+  ) throws -> DatabaseCapture {
     let deadline = ContinuousClock.now + plan.patience
     var attempts = 0
     while true {
@@ -102,7 +104,7 @@ private struct CaptureAttempt {
         .databaseCorrupt, "\(directory.path) is damaged: CURRENT names \(manifestName), which is missing",
         hint: "restore an earlier backup, or rebuild the volume from a peer", context: ["path": directory.path])
     }
-    let manifest = DatabaseCapture.HeldFile(name: manifestName, file: file, status: try file.status())
+    let manifest = DatabaseCapture.HeldFile(name: manifestName, path: file.path, file: file, status: try file.status())
     let manifestSize = Int64(manifest.status.st_size)
     // 2. Everything it can name.
     try tables.update(from: tableDirectories)
@@ -114,7 +116,6 @@ private struct CaptureAttempt {
     if plan.secondLook {
       guard try same(current, manifest: manifest, size: manifestSize), try logs.same(copied) else { return nil }
     }
-    try tables.note()
     return DatabaseCapture(
       current: current, manifest: manifest, manifestSize: manifestSize, tables: tables, logs: copied,
       options: try newestOptions(), identity: try small("IDENTITY"), moment: moment, attempts: attempts)

@@ -53,6 +53,9 @@ public struct SnapshotOptions: Sendable {
   public var allowUnproven = false
   /// Read every value that lies in a blob file while proving. Default true; costs one pass over them.
   public var readBlobs = true
+  /// Copy tables and blob files into `scratch` rather than hold them, for a database that deletes bit by bit what it no
+  /// longer needs; takes as much room there. Default false.
+  public var copiesTables = false
   public var cancellation = Cancellation()
   /// Only tests change these.
   var secondLook = true
@@ -75,10 +78,13 @@ extension DatabaseSnapshot {
       location: location, layout: layout, patience: options.patience, secondLook: options.secondLook,
       pauseBeforeLogs: options.pauseBeforeLogs)
     let deadline = ContinuousClock.now + options.patience
+    var tables = HeldTables()
+    if options.copiesTables { tables.copies = scratch }
     var attempts = 0
     var faults = 0
     while true {
-      let capture = try DatabaseCapture.take(plan, scratch: scratch, cancellation: options.cancellation)
+      let capture = try DatabaseCapture.take(
+        plan, keeping: &tables, scratch: scratch, cancellation: options.cancellation)
       attempts += capture.attempts
       let view = try SnapshotView(of: capture, in: options.scratch)
       let file = capture.options.map { OptionsFile(text: String(decoding: $0.bytes, as: UTF8.self)) }
@@ -88,7 +94,7 @@ extension DatabaseSnapshot {
       }
       let live = try capture.tables.live(in: proof.view, of: location)
       // What is deleted bit by bit while it is held is obsolete by now, and says nothing of the database.
-      if live.contains(where: \.isCut) {
+      if try live.contains(where: { try $0.isCut }) {
         if ContinuousClock.now < deadline { continue }
         if proof.view != nil { throw HeldTables.cut(location.directory) }
       }
@@ -161,9 +167,9 @@ extension DatabaseSnapshot {
 extension DatabaseSnapshot.File {
   fileprivate init(held: DatabaseCapture.HeldFile) {
     name = held.name
-    directory = FileSystem.parent(of: held.file.path)
+    directory = FileSystem.parent(of: held.path)
     size = Int64(held.status.st_size)
-    content = held.file
+    content = held.content
     status = held.status
     if case .table = DatabaseFileName(held.name) {
       tablePath = "/proc/self/fd/\(held.file.fd)"
@@ -199,23 +205,25 @@ extension DatabaseSnapshot.File {
     tablePath = nil
   }
 
-  /// Whether it is smaller than it was when it was captured.
-  private var isCut: Bool {
-    (content as? Descriptor).map { ((try? $0.status().st_size) ?? 0) < status.st_size } ?? false
-  }
-
   /// Checks every block of a table against its checksum; does nothing for other files.
-  /// - Throws: `database.corrupt`, naming the table; `snapshot.unstable` when it was cut since it was captured.
+  /// - Throws: `database.corrupt`, naming the table; `snapshot.cut` when it was cut since it was captured.
   public func prove() throws {
     guard let tablePath else { return }
     do {
       try DatabaseView.verifyTable(tablePath)
     } catch let error as RocksDBError {
-      if isCut { throw HeldTables.cut("\(directory)/\(name)") }
+      try refuseCut()
       throw GoudError(
         .databaseCorrupt, "table \(directory)/\(name) is damaged: \(error.message)",
         hint: "the volume itself is damaged: restore it from an earlier backup, or rebuild it from a peer",
         context: ["file": "\(directory)/\(name)"])
     }
+  }
+
+  /// Whatever seems to be wrong with a file whose end is gone, it is no fault of the database.
+  /// - Throws: `snapshot.cut`.
+  private func refuseCut() throws {
+    var byte: UInt8 = 0
+    if size > 0 { _ = try withUnsafeMutableBytes(of: &byte) { try content.read(into: $0, at: size - 1) } }
   }
 }

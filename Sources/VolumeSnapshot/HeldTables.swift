@@ -10,10 +10,16 @@ import RocksDB
 struct HeldTables {
   struct File {
     let name: String
+    /// Where it lies.
+    let path: String
+    /// The file itself, or a copy of it without a name.
     let file: Descriptor
-    /// As it was when it was looked at last.
+    /// As it was when it was last seen under its name. A file that the `MANIFEST` names is complete by then.
     fileprivate(set) var status: stat
   }
+
+  /// Where the files are copied to; nil: they are held themselves.
+  var copies: Scratch?
 
   /// By kind and number, as RocksDB knows them: it lists `000005.ldb` as `000005.sst`.
   private(set) var files: [DatabaseFileName: File] = [:]
@@ -50,14 +56,6 @@ struct HeldTables {
     rivals = present.mapValues { Array($0.dropFirst()) }.filter { !$0.value.isEmpty }
   }
 
-  /// Notes the sizes. A file grows until the `MANIFEST` names it, and from then on it can only be cut.
-  mutating func note() throws {
-    for key in files.keys {
-      let now = try files[key]!.file.status()
-      if now.st_size > files[key]!.status.st_size { files[key]!.status = now }
-    }
-  }
-
   /// RocksDB prefers `000005.sst` to `000005.ldb`.
   private static func names(
     in directory: UntrustedDirectory, without own: Set<DatabaseFileName>
@@ -73,12 +71,23 @@ struct HeldTables {
 
   private func known(_ key: DatabaseFileName, _ status: stat) -> File? {
     let all = [files[key]].compactMap { $0 } + (rivals[key] ?? [])
-    return all.first { $0.status.identity == status.identity && !$0.isCut }
+    guard var file = all.first(where: { $0.status.identity == status.identity }) else { return nil }
+    // A copy does not grow.
+    guard copies == nil || file.status.st_size == status.st_size else { return nil }
+    file.status = status
+    return file
   }
 
   private func open(_ name: String, in directory: UntrustedDirectory, isOwn: Bool) throws -> File? {
     guard let file = try directory.file(name, others: isOwn ? .refused : .absent) else { return nil }
-    return File(name: name, file: file, status: try file.status())
+    let status = try file.status()
+    guard let copies else { return File(name: name, path: file.path, file: file, status: status) }
+    let copy = try copies.anonymousFile()
+    // What is cut while it is copied is obsolete.
+    guard try file.copy(to: copy, count: Int64(status.st_size)) == Int64(status.st_size),
+      try file.status().st_size >= status.st_size
+    else { return nil }
+    return File(name: name, path: file.path, file: copy, status: status)
   }
 }
 
@@ -104,20 +113,34 @@ extension HeldTables {
   static func ambiguous(_ location: DatabaseLocation, _ rival: File) -> GoudError {
     GoudError(
       .snapshotUnsupported,
-      "\(location.directory): \(rival.file.path) may be its table or another database's of the volume",
-      hint: "name each database's own directory as a volume", context: ["path": rival.file.path])
+      "\(location.directory): \(rival.path) may be its table or another database's of the volume",
+      hint: "name each database's own directory as a volume", context: ["path": rival.path])
   }
 
+  /// - Parameter path: of the file, or of the database when it happened again and again.
   static func cut(_ path: String) -> GoudError {
     GoudError(
-      .snapshotUnstable, "\(path) was deleted bit by bit while it was read, each time anew",
-      hint: "try again at a quieter time; a higher rate of the database's SstFileManager makes it quieter",
+      .snapshotCut, "\(path) was deleted bit by bit while it was held",
+      hint: "try again at a quieter time, or let the database's SstFileManager delete at once",
       context: ["path": path])
   }
 }
 
 extension HeldTables.File {
-  /// Whether it has become smaller than it was: RocksDB's `SstFileManager` deletes obsolete files bit by bit, and those
-  /// that somebody holds as well.
-  var isCut: Bool { (try? file.status().st_size < status.st_size) ?? false }
+  /// Whether it is smaller than it was: RocksDB's `SstFileManager` deletes obsolete files bit by bit, those that somebody
+  /// holds as well.
+  var isCut: Bool { get throws { try file.status().st_size < status.st_size } }
+
+  /// The file's bytes, all of them or an error.
+  var content: any ByteSource { HeldContent(held: self) }
+}
+
+private struct HeldContent: ByteSource {
+  let held: HeldTables.File
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
+    let count = try held.file.read(into: buffer, at: offset)
+    if Int64(count) < min(Int64(buffer.count), Int64(held.status.st_size) - offset) { throw HeldTables.cut(held.path) }
+    return count
+  }
 }

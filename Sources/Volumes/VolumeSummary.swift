@@ -67,7 +67,7 @@ extension VolumeSummary.State {
       self = .restorePending
     } else if locations.isEmpty {
       self = .noDatabase
-    } else if try !locations.allSatisfy({ try Self.leadsToManifest($0.directory) }) {
+    } else if try !locations.allSatisfy({ try Self.leadsToManifest($0, of: volume) }) {
       self = .damaged
     } else {
       self = try locations.contains { try DatabaseLock.holder(of: $0.directory) != nil } ? .open : .stopped
@@ -76,8 +76,10 @@ extension VolumeSummary.State {
 
   /// Whether `CURRENT` names a `MANIFEST` that is there. A live database may switch between the two looks, so a miss
   /// is looked at again.
-  private static func leadsToManifest(_ directory: String) throws -> Bool {
-    let place = try UntrustedDirectory(root: directory)
+  private static func leadsToManifest(_ location: DatabaseLocation, of volume: Volume) throws -> Bool {
+    guard let place = try UntrustedDirectory(root: volume.path).directory(location.path, others: .absent) else {
+      return false
+    }
     for _ in 0..<3 {
       guard let current = try place.file("CURRENT", others: .absent) else { return false }
       let name = String(decoding: try current.readAll(limit: 4096), as: UTF8.self)

@@ -101,18 +101,4 @@ import Testing
         ])
     }
   }
-
-  /// RocksDB cuts what it deletes slowly, and so what is held of it: that says nothing of the database.
-  @Test func aTableThatIsCutWhileItIsHeldIsNotDamaged() throws {
-    try inTemporaryDirectory { scratch in
-      let volume = try SmallVolume(scratch)
-      let snapshot = try volume.take()
-      let table = try #require(try volume.names("db", \.isTableOrBlob).first)
-      #expect(truncate("\(volume.path)/db/\(table)", 100) == 0)
-      let error = #expect(throws: GoudError.self) { for item in snapshot.items { try item.prove?() } }
-      #expect(error?.code == .snapshotUnstable)
-      // A table that is short from the beginning is.
-      #expect(volume.refusal()?.code == .databaseCorrupt)
-    }
-  }
 }
