@@ -32,11 +32,14 @@ public struct BackupMetadata: Codable, Sendable {
     public var unproven: [String]
     /// Facts about the chain; nil when the volume is not a chain node's.
     public var chain: Chain?
+    /// What looks like a database and could not be captured as one, stored as files; nil when there is nothing of the kind.
+    public var others: [Other]?
 
     public init(
       name: String, files: Int, bytes: Int64, databases: [Database], skipped: [String] = [], unproven: [String] = [],
-      chain: Chain? = nil
+      chain: Chain? = nil, others: [Other]? = nil
     ) {
+      self.others = others
       self.name = name
       self.files = files
       self.bytes = bytes
@@ -44,6 +47,19 @@ public struct BackupMetadata: Codable, Sendable {
       self.skipped = skipped
       self.unproven = unproven
       self.chain = chain
+    }
+  }
+
+  /// Another program's database, backups, a checkpoint that is not finished.
+  public struct Other: Codable, Sendable, Equatable {
+    /// Relative to the volume; `.` for the volume itself.
+    public var path: String
+    /// What it is, in words.
+    public var what: String
+
+    public init(path: String, what: String) {
+      self.path = path
+      self.what = what
     }
   }
 

@@ -152,6 +152,7 @@ struct BackupCreate: ParsableCommand {
       let sequence = volume.databases.map { "\($0.sequence)" }.joined(separator: ", ")
       lines.append("  \(volume.name): \(volume.files) files, \(ByteCount(volume.bytes)), sequence number \(sequence)")
       lines += [volume.chain].compactMap { $0 }.map { "  \(volume.name): chain \($0.summary)" }
+      lines += (volume.others ?? []).map { "  \(volume.name): stored as files: \($0.path): \($0.what)" }
       lines += volume.skipped.map { "  \(volume.name): skipped \($0)" }
       lines += volume.unproven.map { "  \(volume.name): NOT PROVEN: \($0)" }
     }

@@ -37,6 +37,7 @@ struct BackupInspect: ParsableCommand {
       rows.append(["volume", "\(volume.name): \(volume.files) files, \(ByteCount(volume.bytes))"])
       if let chain = volume.chain { rows += describe(chain) }
       for database in volume.databases { rows += describe(database) }
+      rows += (volume.others ?? []).map { ["  stored as files", "\($0.path): \($0.what)"] }
       rows += volume.skipped.map { ["  skipped", $0] }
       rows += volume.unproven.map { ["  NOT PROVEN", $0] }
     }
