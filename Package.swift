@@ -72,11 +72,19 @@ let coreTargets: [Target] = [
     ],
     swiftSettings: strict),
   .target(
-    name: "Recovery",
+    name: "Backup",
     dependencies: [
       "RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "BlobStore", "Chain", "Volumes",
       .product(name: "Subprocess", package: "swift-subprocess"),
     ],
+    swiftSettings: strict),
+  .target(
+    name: "Restore",
+    dependencies: ["CGoudLinux", "GoudCore", "VolumeSnapshot", "Archive", "Chain", "Volumes", "Backup"],
+    swiftSettings: strict),
+  .target(
+    name: "Retention",
+    dependencies: ["GoudCore", "Archive", "BlobStore", "Backup", "Restore"],
     swiftSettings: strict),
   // A writer that Goud has never seen: the oracle of the torture tests and of the demo.
   .target(
@@ -115,7 +123,8 @@ let coreTargets: [Target] = [
   .testTarget(
     name: "RecoveryTests",
     dependencies: [
-      "Recovery", "Archive", "Chain", "Volumes", "RocksDB", "TestSupport", "WriterOracle", "goud-writer",
+      "Backup", "Restore", "Retention", "Archive", "Chain", "Volumes", "RocksDB", "TestSupport", "WriterOracle",
+      "goud-writer",
     ],
     swiftSettings: strict),
   .testTarget(
@@ -173,7 +182,7 @@ let networkTargets: [Target] = [
   .target(
     name: "Runtime",
     dependencies: [
-      "GoudCore", "CGoudLinux", "Chain", "Volumes", "Recovery",
+      "GoudCore", "CGoudLinux", "Chain", "Volumes", "Backup", "Restore", "Retention",
       .product(name: "AsyncHTTPClient", package: "async-http-client"),
       .product(name: "Logging", package: "swift-log"),
     ],
@@ -181,7 +190,7 @@ let networkTargets: [Target] = [
   .target(
     name: "Agent",
     dependencies: [
-      "GoudCore", "Volumes", "Recovery", "Runtime",
+      "GoudCore", "Volumes", "Backup", "Restore", "Retention", "Runtime",
       .product(name: "AsyncHTTPClient", package: "async-http-client"),
       .product(name: "Hummingbird", package: "hummingbird"),
       .product(name: "Logging", package: "swift-log"),
@@ -191,7 +200,8 @@ let networkTargets: [Target] = [
   .target(
     name: "Commands",
     dependencies: [
-      "RocksDB", "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "BlobStore", "Volumes", "Drivers", "Recovery",
+      "RocksDB", "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "BlobStore", "Volumes", "Drivers", "Backup",
+      "Restore", "Retention",
       "Chain", "Node", "Runtime", "Agent", "Rclone",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
       .product(name: "Logging", package: "swift-log"),
@@ -251,7 +261,10 @@ let networkTargets: [Target] = [
     swiftSettings: strict),
   .testTarget(
     name: "TortureTests",
-    dependencies: ["VolumeSnapshot", "Recovery", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-writer"],
+    dependencies: [
+      "VolumeSnapshot", "Backup", "Restore", "Retention", "RocksDB", "TestSupport", "WriterOracle", "goud",
+      "goud-writer",
+    ],
     swiftSettings: strict),
 ]
 

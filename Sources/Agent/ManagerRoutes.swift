@@ -1,7 +1,7 @@
+import Backup
 import Foundation
 import GoudCore
 import Hummingbird
-import Recovery
 import Runtime
 
 extension Manager {

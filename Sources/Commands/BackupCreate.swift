@@ -1,10 +1,11 @@
 import Archive
 import ArgumentParser
+import Backup
 import BlobStore
 import CGoudLinux
 import Foundation
 import GoudCore
-import Recovery
+import Retention
 import Volumes
 
 /// `goud backup create`

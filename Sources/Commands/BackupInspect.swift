@@ -1,8 +1,8 @@
 import Archive
 import ArgumentParser
+import Backup
 import Foundation
 import GoudCore
-import Recovery
 import Volumes
 
 /// `goud backup inspect`

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import GoudCore
-import Recovery
+import Retention
 import Volumes
 
 /// `goud backup prune`

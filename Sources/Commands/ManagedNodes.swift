@@ -2,7 +2,7 @@ import Agent
 import Chain
 import GoudCore
 import Node
-import Recovery
+import Restore
 import Runtime
 
 /// The nodes that a running manager looks after, for restores and repairs.

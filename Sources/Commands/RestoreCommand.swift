@@ -1,8 +1,9 @@
 import Archive
 import ArgumentParser
+import Backup
 import Foundation
 import GoudCore
-import Recovery
+import Restore
 import Runtime
 import Volumes
 

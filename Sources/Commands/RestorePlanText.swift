@@ -1,6 +1,6 @@
 import Foundation
 import GoudCore
-import Recovery
+import Restore
 
 /// What a restore or a rollback would do, for people and for programs.
 struct RestorePlanText: Encodable {

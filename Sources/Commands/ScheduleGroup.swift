@@ -1,7 +1,7 @@
 import ArgumentParser
+import Backup
 import Foundation
 import GoudCore
-import Recovery
 import Runtime
 import Subprocess
 import Volumes

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Backup
 import GoudCore
-import Recovery
 import Volumes
 
 struct VolumeCheckVerb: ParsableCommand {

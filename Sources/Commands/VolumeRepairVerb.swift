@@ -1,7 +1,8 @@
 import ArgumentParser
+import Backup
 import Foundation
 import GoudCore
-import Recovery
+import Restore
 import Volumes
 
 #if canImport(Glibc)

@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 import Volumes
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 
 @Suite struct BackupRecordTests {
   private let day = Date(timeIntervalSince1970: 1_700_000_000)

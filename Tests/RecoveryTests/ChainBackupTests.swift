@@ -6,7 +6,9 @@ import RocksDB
 import TestSupport
 import Testing
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 
 /// What a backup knows of the chains in its volumes.
 @Suite struct ChainBackupTests {

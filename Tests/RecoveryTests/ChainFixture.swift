@@ -7,7 +7,9 @@ import TestSupport
 import Testing
 import Volumes
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 
 /// The volumes of a network, each with a ledger, and blocks to put in them.
 struct ChainFixture {

@@ -7,7 +7,9 @@ import TestSupport
 import Testing
 import Volumes
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 
 /// Restores of a network's volumes: which chain, how long, and what the restored disks are worth.
 @Suite struct ChainRestoreTests {

@@ -6,7 +6,9 @@ import RocksDB
 import TestSupport
 import Testing
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 
 /// Backups proven down to the last block.
 @Suite struct ChainVerificationTests {

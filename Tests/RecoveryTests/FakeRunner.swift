@@ -4,7 +4,9 @@ import GoudCore
 import Synchronization
 import TestSupport
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 
 /// Nodes as a restore meets them: each has its ledger open while it runs, and refuses a volume that a restore has not
 /// confirmed. It does nothing that a node would not do, and forgives nothing that a node would not forgive.

@@ -4,7 +4,9 @@ import GoudCore
 import TestSupport
 import Testing
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 
 /// Restores of volumes whose nodes run.
 @Suite struct NodeRunnerTests {

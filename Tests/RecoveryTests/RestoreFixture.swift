@@ -5,7 +5,9 @@ import RocksDB
 import TestSupport
 import Testing
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 
 /// Volumes in a directory, and a backup that is a directory too: what is tested here begins where the archive ends.
 struct RestoreFixture {

@@ -3,7 +3,9 @@ import GoudCore
 import TestSupport
 import Testing
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 
 @Suite struct RestoreTests {
   @Test(arguments: [true, false])

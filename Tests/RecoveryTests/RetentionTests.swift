@@ -2,7 +2,9 @@ import Foundation
 import GoudCore
 import Testing
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 
 /// Which backups go, as tables: ages in days, newest first.
 @Suite struct RetentionTests {

@@ -2,7 +2,9 @@ import GoudCore
 import TestSupport
 import Testing
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 @testable import Volumes
 
 /// `Recovery` makes the names beside a volume, `Volumes` recognises them.

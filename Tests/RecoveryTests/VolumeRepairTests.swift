@@ -5,7 +5,9 @@ import GoudCore
 import TestSupport
 import Testing
 
-@testable import Recovery
+@testable import Backup
+@testable import Restore
+@testable import Retention
 
 /// Damaged and lost volumes, rebuilt.
 @Suite struct VolumeRepairTests {

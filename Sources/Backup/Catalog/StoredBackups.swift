@@ -1,0 +1,96 @@
+import Archive
+import BlobStore
+import Foundation
+import GoudCore
+
+/// The archives in a store.
+public struct StoredBackups: Sendable {
+  package let store: any BlobStore
+
+  public init(_ store: any BlobStore) { self.store = store }
+
+  /// Newest first; those without readable metadata last.
+  public func list() throws -> [BackupCatalog.Backup] {
+    let blobs = try store.list()
+    let names = Set(blobs.map(\.name))
+    return try blobs.filter { BackupCatalog.isArchive($0.name) }.map { try backup($0, names) }
+      .sorted { ($0.taken ?? .distantPast) > ($1.taken ?? .distantPast) }
+  }
+
+  /// An archive by its name.
+  /// - Parameter whole: whether all of it will be read.
+  /// - Returns: how it is called in messages, and its bytes.
+  /// - Throws: `archive.not-found`, and what keeps the store from being reached.
+  public func find(_ name: String, whole: Bool) throws -> (path: String, bytes: any ArchiveBytes) {
+    guard !name.isEmpty, !name.contains("/"), let blob = try store.status(of: name) else {
+      // A bucket that is not there is another matter.
+      _ = try store.list()
+      throw GoudError(
+        .archiveNotFound, "there is no archive \(name) in \(store.location)",
+        hint: "goud backup list -c \(store.location) shows what there is")
+    }
+    return ("\(store.location)/\(name)", BlobBytes(store, blob, whole: whole))
+  }
+
+  /// Notes what came of reading an archive.
+  package func note(_ name: String, _ finding: VerificationRecord.Finding, now: Date = Date()) throws {
+    guard finding.counts, let blob = try store.status(of: name) else { return }
+    var record = VerificationRecord(blob.name, bytes: blob.bytes, finding, now: now)
+    record.object = blob.modified
+    try put(record)
+  }
+
+  /// Notes that an archive is still what the record says.
+  package func renew(_ record: VerificationRecord, now: Date) throws {
+    var renewed = record
+    renewed.verified = now
+    try put(renewed)
+  }
+
+  private func put(_ record: VerificationRecord) throws {
+    let path = VerificationRecord.path(of: record.archive)
+    try store.delete(path)
+    try store.put(try record.encoded(), as: path)
+  }
+
+  /// Takes an archive away, with what is beside it: the archive first.
+  package func delete(_ name: String) throws {
+    for name in [name, Sidecar.path(of: name), VerificationRecord.path(of: name)] { try store.delete(name) }
+  }
+
+  private func backup(_ blob: BlobStatus, _ names: Set<String>) throws -> BackupCatalog.Backup {
+    let path = "\(store.location)/\(blob.name)"
+    let isSealed = blob.name.hasSuffix(SealedSink.suffix)
+    let metadata =
+      isSealed ? nil : try? ArchiveReader.metadata(of: path, bytes: BlobBytes(store, blob, whole: false))
+    let record = names.contains(VerificationRecord.path(of: blob.name)) ? try self.record(of: blob) : nil
+    return BackupCatalog.Backup(
+      path: path, bytes: blob.bytes,
+      state: .init(metadata, record, isSealed: isSealed, hasChecksum: names.contains(Sidecar.path(of: blob.name))),
+      verified: record?.passed == true ? record?.verified : nil, metadata: metadata)
+  }
+
+  /// The record of this very object; nil when there is none.
+  package func record(of blob: BlobStatus) throws -> VerificationRecord? {
+    guard let found = try store.status(of: VerificationRecord.path(of: blob.name)) else { return nil }
+    let bytes = try store.read(found, at: 0, count: 1 << 20)
+    return VerificationRecord.decoded(bytes).flatMap { $0.object == blob.modified && $0.bytes == blob.bytes ? $0 : nil }
+  }
+}
+
+extension BackupCatalog.Backup.State {
+  init(_ metadata: BackupMetadata?, _ record: VerificationRecord?, isSealed: Bool, hasChecksum: Bool) {
+    self =
+      if metadata == nil && !isSealed {
+        .unreadable
+      } else if record?.passed == false {
+        .damaged
+      } else if !hasChecksum {
+        .incomplete
+      } else if let metadata {
+        metadata.volumes.allSatisfy(\.unproven.isEmpty) ? .complete : .unproven
+      } else {
+        .sealed
+      }
+  }
+}

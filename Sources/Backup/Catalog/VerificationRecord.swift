@@ -1,0 +1,122 @@
+import Archive
+import Foundation
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// `<archive>.verified.json`: that this very file was read whole, and what came of it.
+///
+/// It holds for a file of the recorded size and modification time only: a copy, a file that was cut or changed, or one
+/// that was replaced is unverified again, until `goud backup verify` reads it.
+public struct VerificationRecord: Codable, Sendable, Equatable {
+  public var archive: String
+  public var bytes: Int64
+  /// Seconds and nanoseconds since 1970; empty for an object.
+  public var modified: [Int64]
+  /// The time of an object in a store, as the store tells it.
+  public var object: String?
+  public var sha256: String
+  /// False: it was read and found damaged.
+  public var passed: Bool
+  /// The volumes in it.
+  public var volumes: [String]
+  /// Whether every database in it could be proven when it was made.
+  public var proven: Bool
+  /// When it was read.
+  public var verified: Date
+
+  package static func path(of archive: String) -> String { "\(archive).verified.json" }
+
+  /// The record of the file that is at `archive` now; nil when there is none, or it is another file's.
+  public static func read(of archive: String) throws -> VerificationRecord? {
+    guard let file = try FileSystem.status(archive), try FileSystem.status(path(of: archive))?.isRegular == true else {
+      return nil
+    }
+    let bytes = try Descriptor.open(path(of: archive), O_RDONLY | O_NOFOLLOW).readAll(limit: 1 << 20)
+    guard let record = decoded(bytes),
+      record.archive == FileSystem.name(of: archive), record.bytes == Int64(file.st_size),
+      record.modified == file.modifiedParts
+    else { return nil }
+    return record
+  }
+
+  /// What came of reading an archive.
+  package enum Finding {
+    /// Every checksum there is agreed.
+    case passed(ArchiveReport)
+    /// It is what was stored; what is in it was known then.
+    case sealed(ArchiveDigest, BackupMetadata)
+    case damaged
+
+    /// Whether there is anything to note: an archive without checksums proves nothing.
+    package var counts: Bool { if case .passed(let report) = self { report.checksummed } else { true } }
+  }
+
+  /// Notes that an archive was read whole and every checksum agreed; nothing when some were missing. A directory that
+  /// cannot be written to gets no record.
+  public static func passed(_ report: ArchiveReport, now: Date = Date()) throws {
+    try write(.passed(report), of: report.path, now: now)
+  }
+
+  /// Notes that an archive is damaged: it no longer counts as a backup.
+  public static func failed(_ archive: String, now: Date = Date()) throws {
+    try write(.damaged, of: archive, now: now)
+  }
+
+  /// Whether it was read within a day.
+  package func isFresh(_ now: Date) -> Bool { abs(verified.timeIntervalSince(now)) < 86400 }
+
+  /// Notes that a sealed archive is still what the record says, as far as can be told without opening it.
+  /// - Returns: false when it is another one.
+  package func renew(_ archive: String, _ digest: ArchiveDigest, _ now: Date) throws -> Bool {
+    guard digest.sha256 == sha256 else { return false }
+    var renewed = self
+    renewed.verified = now
+    try AtomicFile.write(try renewed.encoded(), to: Self.path(of: archive))
+    return true
+  }
+
+  package static func write(_ finding: Finding, of archive: String, now: Date = Date()) throws {
+    guard finding.counts, let file = try FileSystem.status(archive) else { return }
+    var record = VerificationRecord(FileSystem.name(of: archive), bytes: Int64(file.st_size), finding, now: now)
+    record.modified = file.modifiedParts
+    do {
+      try AtomicFile.write(try record.encoded(), to: path(of: archive))
+    } catch let error as GoudError where error.code == .ioPermission {}
+  }
+}
+
+extension VerificationRecord {
+  package init(_ archive: String, bytes: Int64, _ finding: Finding, now: Date = Date()) {
+    let (sha256, volumes, metadata): (String, [String], BackupMetadata?) =
+      switch finding {
+      case .passed(let report): (report.sha256, report.volumes.keys.sorted(), report.metadata)
+      case .sealed(let digest, let metadata): (digest.sha256, metadata.volumes.map(\.name), metadata)
+      case .damaged: ("", [], nil)
+      }
+    var passed = true
+    if case .damaged = finding { passed = false }
+    self.init(
+      archive: archive, bytes: bytes, modified: [], sha256: sha256, passed: passed, volumes: volumes,
+      proven: passed && metadata?.volumes.allSatisfy(\.unproven.isEmpty) ?? true, verified: now)
+  }
+
+  package func encoded() throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .iso8601
+    return Array(try encoder.encode(self)) + [10]
+  }
+
+  package static func decoded(_ bytes: [UInt8]) -> VerificationRecord? {
+    let decoder = JSONDecoder()
+    decoder.dateDecodingStrategy = .iso8601
+    return try? decoder.decode(VerificationRecord.self, from: Data(bytes))
+  }
+}
+
+extension stat {
+  fileprivate var modifiedParts: [Int64] { [Int64(st_mtim.tv_sec), Int64(st_mtim.tv_nsec)] }
+}

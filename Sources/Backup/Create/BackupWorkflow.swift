@@ -1,0 +1,289 @@
+import Archive
+import BlobStore
+import Foundation
+import GoudCore
+import RocksDB
+import VolumeSnapshot
+import Volumes
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// What to back up, and how.
+public struct BackupRequest: Sendable {
+  public var environment: String
+  /// At least one; names and paths differ (`VolumeCatalog.resolve`).
+  public var volumes: [Volume]
+  /// Where the archive goes, and what the snapshot needs meanwhile; created when missing.
+  public var directory: String
+  /// A store that the archive goes to as well.
+  public var store: (any BlobStore)?
+  /// Whether it also stays in the directory. Without a store, it does.
+  public var keepsFile = true
+  /// About how many bytes the archive has, for the store.
+  public var estimate: Int64 = 0
+  public var compression: Compression
+  /// Whom the archive is sealed for (`age1…`); nil: nobody.
+  public var recipient: String?
+  /// Re-read the archive from the device before reporting success.
+  public var verify = true
+  /// Store what the linked RocksDB cannot open; the metadata says so.
+  public var allowUnproven = false
+  public var toolVersion: String
+  public var cancellation = Cancellation()
+  public var progress: any ProgressSink = NoProgress()
+
+  public init(environment: String, volumes: [Volume], directory: String, compression: Compression, toolVersion: String)
+  {
+    self.environment = environment
+    self.volumes = volumes
+    self.directory = directory
+    self.compression = compression
+    self.toolVersion = toolVersion
+  }
+}
+
+/// A backup that is on disk under its name.
+public struct BackupResult: Sendable, Encodable {
+  /// Its path; that in the store when it is only there.
+  public let archive: String
+  /// Where it is in the store; nil: in none.
+  public let stored: String?
+  public let bytes: Int64
+  public let sha256: String
+  /// Whether it was read back and found whole.
+  public let verified: Bool
+  public let metadata: BackupMetadata
+  /// How long the snapshots, the writing and the re-reading took.
+  public let snapshotSeconds: Double
+  public let writeSeconds: Double
+  public let verifySeconds: Double
+  /// How much of that it rested, to give way to the nodes.
+  public let restedSeconds: Double
+  /// Looks that the snapshots took together.
+  public let attempts: Int
+}
+
+/// Snapshot → archive → read it back. The nodes are neither asked nor stopped, and their volumes only read.
+///
+/// Volumes that hold a chain are compared first. One whose chain does not agree with that of the others is left out and
+/// named in the metadata (`leftOut`); the caller reports it.
+public struct BackupWorkflow {
+  private let request: BackupRequest
+
+  public init(_ request: BackupRequest) { self.request = request }
+
+  /// When it returns, the archive and its checksum are durable. When it throws, nothing of them is there.
+  public func run() throws -> BackupResult {
+    if let recipient = request.recipient { try AgeProcess.check(recipient: recipient) }
+    try prepareDirectory()
+    let locks = try request.volumes.map { try DirectoryLock($0.path) }
+    defer { withExtendedLifetime(locks) {} }
+    let started = ContinuousClock.now
+    let draft: Draft
+    do {
+      draft = try store(copyingTables: false)
+    } catch let error as GoudError where error.code == .snapshotCut {
+      draft = try store(copyingTables: true)
+    }
+    let (written, metadata) = (draft.written, draft.metadata)
+    let stored = ContinuousClock.now
+    KillPoint.reached("backup.written")
+    if request.verify { try verify(written, metadata) }
+    let read = ContinuousClock.now
+    return BackupResult(
+      archive: written.path, stored: request.store.map { "\($0.location)/\(FileSystem.name(of: written.path))" },
+      bytes: written.bytes, sha256: written.sha256, verified: request.verify, metadata: metadata,
+      snapshotSeconds: (draft.taken - started).seconds, writeSeconds: (stored - draft.taken).seconds,
+      verifySeconds: request.verify ? (read - stored).seconds : 0, restedSeconds: Pace.process.rested.seconds,
+      attempts: draft.attempts)
+  }
+
+  private struct Draft {
+    let written: WrittenArchive
+    let metadata: BackupMetadata
+    let taken: ContinuousClock.Instant
+    let attempts: Int
+  }
+
+  /// Snapshot and archive. A database that deletes bit by bit what it no longer needs cuts what is held of it, and the
+  /// longer it is held the more: its tables are copied first then, which is quicker than to prove and compress them.
+  /// - Throws: `snapshot.cut`, having left nothing.
+  private func store(copyingTables: Bool) throws -> Draft {
+    let snapshots = try request.volumes.map { ($0, try snapshot($0, copyingTables: copyingTables)) }
+    let taken = ContinuousClock.now
+    let selection = try BackupSelection(snapshots, allowUnproven: request.allowUnproven)
+    let metadata = try describe(selection)
+    return Draft(
+      written: try write(selection, metadata), metadata: metadata, taken: taken,
+      attempts: snapshots.flatMap(\.1.databases).map(\.attempts).reduce(0, +))
+  }
+
+  private func prepareDirectory() throws {
+    do {
+      try FileManager.default.createDirectory(atPath: request.directory, withIntermediateDirectories: true)
+    } catch {
+      throw GoudError(
+        .ioPermission, "cannot create \(request.directory)", hint: "name another directory with -d", cause: error)
+    }
+    guard access(request.directory, W_OK) == 0 else { throw GoudError.system("write to", request.directory) }
+    try AtomicFile.removeLeftovers(in: request.directory)
+  }
+
+  private func snapshot(_ volume: Volume, copyingTables: Bool) throws -> VolumeSnapshot {
+    var options = SnapshotOptions(scratch: request.directory)
+    options.copiesTables = copyingTables
+    options.allowUnproven = request.allowUnproven
+    options.cancellation = request.cancellation
+    do {
+      return try Pace.process.work { try VolumeSnapshot.take(volume.path, options: options) }
+    } catch let error as GoudError {
+      throw error.within(volume.name)
+    }
+  }
+
+  private func describe(_ selection: BackupSelection) throws -> BackupMetadata {
+    let moment = selection.parts.map(\.snapshot.moment).min() ?? Date()
+    return BackupMetadata(
+      name: try ArchiveName.free(environment: request.environment, at: moment, taken: try names()),
+      environment: request.environment, timestamp: moment, host: ProcessInfo.processInfo.hostName,
+      toolVersion: request.toolVersion, volumes: selection.parts.map(\.metadata),
+      leftOut: selection.leftOut.isEmpty ? nil : selection.leftOut)
+  }
+
+  private func write(_ selection: BackupSelection, _ metadata: BackupMetadata) throws -> WrittenArchive {
+    var options = ArchiveWriter.Options(compression: request.compression)
+    options.cancellation = request.cancellation
+    options.progress = request.progress
+    return try ArchiveWriter.write(
+      volumes: selection.parts.map { $0.snapshot.archiveVolume(named: $0.volume.name) }, metadata: metadata,
+      to: try sink("\(metadata.name)\(request.compression.fileExtension)"), options: options)
+  }
+
+  private func names() throws -> [String] {
+    try FileSystem.names(in: request.directory) + (request.store?.list().map(\.name) ?? [])
+  }
+
+  private func sink(_ name: String) throws -> any ArchiveSink {
+    guard let recipient = request.recipient else { return try place(name) }
+    let place = try place("\(name)\(SealedSink.suffix)")
+    do {
+      return try SealedSink(place, recipient: recipient)
+    } catch {
+      place.discard()
+      throw error
+    }
+  }
+
+  private func place(_ name: String) throws -> any ArchiveSink {
+    guard let store = request.store else { return try FileSink(path: "\(request.directory)/\(name)") }
+    let blob = try BlobSink(store, name, estimate: request.estimate)
+    guard request.keepsFile else { return blob }
+    do {
+      return BothSinks(try FileSink(path: "\(request.directory)/\(name)"), blob) {
+        try? StoredBackups(store).delete(name)
+      }
+    } catch {
+      blob.discard()
+      throw error
+    }
+  }
+
+  /// An archive that does not read back as it was written is taken away again, from wherever it is.
+  private func verify(_ written: WrittenArchive, _ metadata: BackupMetadata) throws {
+    let name = FileSystem.name(of: written.path)
+    do {
+      if request.keepsFile {
+        let read = try read(written, written.path, metadata)
+        try VerificationRecord.write(read, of: written.path)
+      }
+      guard let store = request.store else { return }
+      let stored = StoredBackups(store)
+      let (path, bytes) = try stored.find(name, whole: true)
+      try stored.note(name, try read(written, path, metadata, bytes))
+    } catch let error as GoudError where error.code.exitStatus == .corrupt {
+      if request.keepsFile { for suffix in ["", ".sha256"] { unlink("\(written.path)\(suffix)") } }
+      if let store = request.store { try StoredBackups(store).delete(name) }
+      throw error.within("the archive did not read back as it was written and was removed")
+    }
+  }
+
+  /// What is sealed cannot be looked into here: it is compared with what was stored, to the byte.
+  private func read(
+    _ written: WrittenArchive, _ path: String, _ metadata: BackupMetadata, _ bytes: (any ArchiveBytes)? = nil
+  ) throws -> VerificationRecord.Finding {
+    var options = ArchiveReadOptions()
+    options.bytes = bytes
+    options.fromDevice = true
+    options.cancellation = request.cancellation
+    options.progress = request.progress
+    guard request.recipient != nil else { return .passed(try ArchiveVerifier.verify(path: path, options: options)) }
+    let read = try ArchiveReader.compareChecksum(of: path, options: options)
+    guard read == ArchiveDigest(bytes: written.bytes, sha256: written.sha256) else {
+      throw GoudError(.archiveChecksumMismatch, "\(path) is not what was stored")
+    }
+    return .sealed(read, metadata)
+  }
+}
+
+/// `goud-chain-backup-<environment>-<yyyyMMdd-HHmmss>`, the time in UTC.
+enum ArchiveName {
+  static func make(environment: String, at moment: Date) -> String {
+    let format = DateFormatter()
+    format.locale = Locale(identifier: "en_US_POSIX")
+    format.timeZone = TimeZone(identifier: "UTC")
+    format.dateFormat = "yyyyMMdd-HHmmss"
+    return "goud-chain-backup-\(environment)-\(format.string(from: moment))"
+  }
+
+  /// The first name from `moment` on that no archive has.
+  static func free(environment: String, at moment: Date, taken: [String]) throws -> String {
+    var moment = moment
+    while true {
+      let name = make(environment: environment, at: moment)
+      guard taken.contains(where: { $0.hasPrefix("\(name).") }) else { return name }
+      moment += 1
+    }
+  }
+}
+
+extension VolumeSnapshot {
+  /// Without what is Goud's own in the volume's root (`.goud-…`): the marker of a restore that was not confirmed, and the
+  /// standing, which says that this very disk forgot nothing and would be a lie in any copy.
+  fileprivate var stored: [Item] {
+    items.filter { !$0.entry.path.hasPrefix(".goud-") || $0.entry.path.contains("/") }
+  }
+
+  fileprivate func archiveVolume(named name: String) -> ArchiveVolume {
+    ArchiveVolume(name: name, items: stored.map { .init(entry: $0.entry, content: $0.content, prove: $0.prove) })
+  }
+}
+
+extension BackupSelection.Part {
+  fileprivate var metadata: BackupMetadata.Volume {
+    let sizes = snapshot.stored.compactMap { if case .file(let size) = $0.entry.kind { size } else { nil } }
+    let databases = snapshot.databases
+    return BackupMetadata.Volume(
+      name: volume.name, files: sizes.count, bytes: sizes.reduce(0, +), databases: databases.map(\.metadata),
+      skipped: snapshot.skipped,
+      unproven: databases.flatMap { database in database.unproven.map { "\(database.location.path): \($0)" } }
+        + [unproven].compactMap { $0 },
+      chain: chain.map(BackupMetadata.Chain.init),
+      others: snapshot.others.isEmpty ? nil : snapshot.others.map(BackupMetadata.Other.init))
+  }
+}
+
+extension BackupMetadata.Other {
+  fileprivate init(_ other: OtherStore) { self.init(path: other.path, what: other.what) }
+}
+
+extension DatabaseSnapshot {
+  fileprivate var metadata: BackupMetadata.Database {
+    BackupMetadata.Database(
+      path: location.path, identity: identity, sequence: view?.sequence ?? 0,
+      columnFamilies: view?.families.map(\.name) ?? options?.families.keys.sorted() ?? [],
+      estimatedKeys: view?.families.map(\.estimatedKeys).reduce(0, +) ?? 0, optionsFile: optionsName,
+      writtenBy: options?.version, provenBy: view == nil ? nil : RocksDBLibrary.version)
+  }
+}

@@ -1,0 +1,112 @@
+import Archive
+import Foundation
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A sealed archive, opened with an identity while it is read, from its start on. For one thread.
+package final class OpenedBytes: ArchiveBytes, @unchecked Sendable {
+  package let size: Int64? = nil
+  private let sealed: any ArchiveBytes
+  private let path: String
+  private let identity: String
+  private var run: Run?
+  private var position: Int64 = 0
+
+  /// - Parameters:
+  ///   - path: how the archive is called in messages.
+  ///   - identity: a file of `age-keygen`.
+  init(_ sealed: any ArchiveBytes, path: String, identity: String) {
+    (self.sealed, self.path, self.identity) = (sealed, path, identity)
+  }
+
+  /// The bytes of an archive, opened when it is sealed.
+  /// - Throws: `archive.sealed` without an identity.
+  package static func open(_ bytes: (any ArchiveBytes)?, path: String, identity: String?) throws -> (any ArchiveBytes)?
+  {
+    guard path.hasSuffix(SealedSink.suffix) else { return bytes }
+    guard let identity else {
+      throw GoudError(
+        .archiveSealed, "\(path) is sealed for a recipient", hint: "pass --identity FILE; age -d -i FILE opens it too",
+        context: ["path": path])
+    }
+    guard access(identity, R_OK) == 0 else { throw GoudError.system("read", identity) }
+    return OpenedBytes(try bytes ?? ArchiveReader.bytes(of: path), path: path, identity: identity)
+  }
+
+  package func checksum() throws -> [UInt8]? { try sealed.checksum() }
+
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
+    if run == nil || offset != position {
+      guard offset == 0 else { throw GoudError(.internalFault, "a sealed archive is read from its start on") }
+      run = try Run(sealed, identity)
+      position = 0
+    }
+    var filled = 0
+    while filled < buffer.count,
+      let piece = try run!.output.readPiece(UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+    {
+      filled += piece.count
+    }
+    if filled == 0 { try run!.check(path) }
+    position += Int64(filled)
+    return filled
+  }
+
+  package func finish(_ read: ArchiveDigest) throws -> ArchiveDigest {
+    guard let run else { return read }
+    try run.check(path)
+    return ArchiveDigest(bytes: run.bytes, sha256: run.digest.hex())
+  }
+
+  /// One age, and a thread that feeds it.
+  private final class Run: @unchecked Sendable {
+    let output: Descriptor
+    private let outcome: AgeProcess.Outcome
+    private let fed = DispatchSemaphore(value: 0)
+    // Of the feeding thread, until `fed`.
+    var digest = Digest()
+    var bytes: Int64 = 0
+    private var failure: (any Error)?
+
+    init(_ sealed: any ArchiveBytes, _ identity: String) throws {
+      let age = try AgeProcess(["-d", "-i", identity])
+      (output, outcome) = (age.output, age.outcome)
+      let input = age.input
+      Thread.detachNewThread { [self] in
+        do { try feed(sealed, input) } catch { failure = error }
+        fed.signal()
+      }
+    }
+
+    private func feed(_ sealed: any ArchiveBytes, _ input: Descriptor) throws {
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
+      defer { buffer.deallocate() }
+      while true {
+        let count = try sealed.read(into: buffer, at: bytes)
+        guard count > 0 else { return }
+        let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        digest.update(piece)
+        bytes += Int64(count)
+        try input.write(piece)
+      }
+    }
+
+    /// Once the output has come to its end.
+    func check(_ path: String) throws {
+      let complaint = try outcome.complaint()
+      fed.wait()
+      fed.signal()
+      if let complaint {
+        let foreign = complaint.contains("no identity matched")
+        throw GoudError(
+          foreign ? .archiveSealed : .archiveCorrupt,
+          foreign ? "\(path) is sealed for another recipient" : "\(path) cannot be opened: \(complaint)",
+          hint: foreign ? "pass the --identity that belongs to it" : "use another backup, or fetch this one again")
+      }
+      if let failure { throw failure }
+    }
+  }
+}

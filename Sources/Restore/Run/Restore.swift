@@ -1,0 +1,203 @@
+import Archive
+import Backup
+import CGoudLinux
+import Foundation
+import GoudCore
+import VolumeSnapshot
+import Volumes
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Puts a backup in place: builds it beside the present data, proves it, swaps it in, keeps what it replaced.
+///
+/// Whatever happens, and whenever the process ends, every volume is the old one or the new one, whole. Before the first
+/// swap everything goes back; after it, everything goes forward, at the latest in the next run.
+public struct Restore: Sendable {
+  public var request: RestoreRequest
+  public var source: RestoreSource
+  public var proof = RestoreProof()
+  public var cancellation = Cancellation()
+  public var progress: any ProgressSink = NoProgress()
+  /// Runs the nodes of the environment whose volumes are restored; nil: nobody does, and a volume that a node has open is
+  /// refused. Then `run` must not be called on the cooperative pool: it waits.
+  public var runner: (any NodeRunner)?
+  /// How long a node may take to come up on what was restored.
+  public var confirmationTimeout: Duration = .seconds(60)
+  var renames = Renames()
+
+  public init(_ request: RestoreRequest, from source: RestoreSource) {
+    self.request = request
+    self.source = source
+  }
+
+  /// What `run` would do; touches nothing.
+  /// - Throws: what `RestorePlan.make` throws; `volume.locked`.
+  public func plan() throws -> RestorePlan { try plan(VolumeLocks()) }
+
+  private func plan(_ locks: VolumeLocks) throws -> RestorePlan {
+    for place in try places() { try locks.refuseHeld(place) }
+    return try RestorePlan.make(request, source: source, running: try running())
+  }
+
+  /// The nodes that run on volumes of the target; none for a volume that goes somewhere else.
+  private func running() throws -> Set<String> {
+    guard let runner, case .directory = request.target else { return [] }
+    return Set(try Awaiting.result(of: { try await runner.runningNodes() }, cancellation))
+  }
+
+  /// With a `runner`, the nodes of the volumes are stopped just before the swap and started after it. One that does not
+  /// come up on what was restored has all volumes of this run swapped back.
+  ///
+  /// - Parameter confirm: sees the plan before anything is built, and throws to end the run there. Unfinished restores
+  ///   of these volumes have been settled by then.
+  /// - Returns: what was done. On disk: the new volumes in place, without a marker, the replaced ones as safety copies.
+  /// - Throws: what `RestorePlan.make` throws; `volume.locked`; what the build throws (`archive.…`);
+  ///   `database.corrupt`; `chain.…`; `io.no-room`; `run.interrupted`, `run.terminated`; `restore.unproven`. The volumes
+  ///   are then the old ones; only an interruption while nodes come up leaves the new ones in place.
+  public func run(confirm: (RestorePlan) throws -> Void = { _ in }) throws -> RestoreReport {
+    let (plan, outcome, settled) = try replace(confirm: confirm)
+    if let pause = pause(plan) { try bringUp(pause, plan, outcome) }
+    return RestoreReport(plan, outcome, settled: settled)
+  }
+
+  /// Everything up to the swap; no lock is held any more when it returns.
+  private func replace(
+    confirm: (RestorePlan) throws -> Void
+  ) throws -> (RestorePlan, RestoreOutcome, settled: [PendingRestore]) {
+    let locks = VolumeLocks()
+    var settled = try settle(locks)
+    try confirm(try plan(locks))
+    try createDirectories()
+    for place in try places() { try locks.take(place) }
+    // Nobody else is at these volumes from here on; what happened while the user read the plan counts.
+    settled += try settle(locks)
+    let plan = try RestorePlan.make(request, source: source, running: try running())
+    let holds = try hold(plan) { $0.node == nil }
+    let outcome = try execute(plan, locks)
+    withExtendedLifetime((locks, holds)) {}
+    return (plan, outcome, settled)
+  }
+
+  private func hold(_ plan: RestorePlan, where chosen: (RestorePlan.Step) -> Bool) throws -> [DatabaseHold] {
+    try plan.steps.filter { $0.present.isVolume && chosen($0) }.map { try DatabaseHold($0.place.path) }
+  }
+
+  private func pause(_ plan: RestorePlan) -> NodePause? {
+    let nodes = plan.steps.compactMap(\.node).sorted()
+    guard let runner, !nodes.isEmpty else { return nil }
+    return NodePause(runner: runner, nodes: nodes, cancellation: cancellation, progress: progress)
+  }
+
+  private func bringUp(_ pause: NodePause, _ plan: RestorePlan, _ outcome: RestoreOutcome) throws {
+    do {
+      let heads = outcome.chains.heads.map { (NodeName.of($0.key), $0.value.head) }
+      try pause.confirm(Dictionary(heads) { first, _ in first }, timeout: confirmationTimeout)
+    } catch {
+      try cancellation.check()
+      let reason = (error as? GoudError)?.message ?? "\(error)"
+      guard case .directory(let directory) = request.target, outcome.kept.count == plan.steps.count else {
+        throw GoudError(
+          .restoreUnproven,
+          "a node did not come up on what was restored: \(reason); there is no old data to go back to",
+          hint: "look at its log, and restore another backup", cause: error)
+      }
+      do {
+        try pause.goBack(to: .newest(directory: directory))
+      } catch let second {
+        throw GoudError(
+          .restoreUnproven,
+          "a node did not come up on what was restored: \(reason); and going back failed: "
+            + "\((second as? GoudError)?.message ?? "\(second)")",
+          hint: "stop the nodes, then: goud restore --rollback", cause: error)
+      }
+      throw GoudError(
+        .restoreUnproven, "a node did not come up on what was restored: \(reason); the old data is back",
+        hint: "the restored data is kept as a safety copy; look at the node's log, then try another backup",
+        cause: error)
+    }
+  }
+
+  private func places() throws -> [VolumePlace] { try RestorePlan.places(request, source: source) }
+
+  private func settle(_ locks: VolumeLocks) throws -> [PendingRestore] {
+    try places().flatMap {
+      try PendingRestore.settle(at: $0, locks: locks, renames: renames) { try proof.quick($0) }
+    }
+  }
+
+  private func createDirectories() throws {
+    for directory in Set(try places().map(\.directory)) where try FileSystem.status(directory) == nil {
+      do {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+      } catch {
+        throw GoudError(.ioFailed, "cannot create \(directory): \(error.localizedDescription)", cause: error)
+      }
+    }
+  }
+
+  private func execute(_ plan: RestorePlan, _ locks: VolumeLocks) throws -> RestoreOutcome {
+    let stage = try RestoreStage(plan, sha256: source.sha256, renames: renames)
+    do {
+      try stage.begin()
+      for step in plan.steps { try locks.take(directory: stage.path(of: step)) }
+      try cancellation.check()
+      let warnings = try source.build(stage.directories, cancellation, progress)
+      KillPoint.reached("restore.built")
+      let (chains, notes) = try prove(plan, stage)
+      KillPoint.reached("restore.chains-settled")
+      let holds = try plan.steps.map { try DatabaseHold(stage.path(of: $0)) }
+      try stage.finish()
+      try cancellation.check()
+      KillPoint.reached("restore.ready")
+      let kept = try swap(plan, stage, unproven: Set(notes.map(\.place)))
+      withExtendedLifetime(holds) {}
+      return RestoreOutcome(
+        kept: kept, notes: notes.map(\.text), warnings: warnings,
+        chains: chains)
+    } catch {
+      // What cannot be discarded now is found by its marker and discarded by the next run; the first error counts.
+      try? stage.discard()
+      throw error
+    }
+  }
+
+  /// Nobody stops it once the nodes have stopped: a few renames, and a look at what lies in place.
+  private func swap(
+    _ plan: RestorePlan, _ stage: RestoreStage, unproven: Set<VolumePlace>
+  ) throws -> [VolumePlace: String] {
+    let pause = pause(plan)
+    try pause?.stop()
+    do {
+      let holds = try hold(plan) { $0.node != nil }
+      let kept = try stage.swap.run { if !unproven.contains($0) { try proof.quick($0) } }
+      withExtendedLifetime(holds) {}
+      return kept
+    } catch {
+      pause?.resume()
+      throw error
+    }
+  }
+
+  /// Proves the databases of every volume, then the chains in them, and settles what they are to the network.
+  private func prove(
+    _ plan: RestorePlan, _ stage: RestoreStage
+  ) throws -> (RestoredChains, [(place: VolumePlace, text: String)]) {
+    for step in plan.steps { try StandingMark.remove(from: stage.path(of: step)) }
+    var notes: [(place: VolumePlace, text: String)] = []
+    var chains = StagedChains(request, cancellation, progress)
+    for step in plan.steps {
+      do {
+        let path = stage.path(of: step)
+        let identities = try proof.full(path, scratch: step.place.directory, cancellation, progress)
+        try chains.prove(step, at: path, identities: identities)
+      } catch let error as GoudError {
+        let known = error.code == .databaseUnsupported || error.code == .databaseCorrupt && !step.unproven.isEmpty
+        guard request.allowUnproven, known else { throw error.within("\(step.volume) of \(source.name)") }
+        notes.append((step.place, "\(step.volume) is in place unproven: \(error.message)"))
+      }
+    }
+    return (try chains.settle(), notes)
+  }
+}
