@@ -4,6 +4,12 @@ public struct BlobStatus: Sendable, Equatable {
   public let bytes: Int64
   /// As the store tells it; two versions of an object differ in it or in their size.
   public let modified: String
+
+  public init(name: String, bytes: Int64, modified: String) {
+    self.name = name
+    self.bytes = bytes
+    self.modified = modified
+  }
 }
 
 /// Named objects that are whole or not there: a directory, or a bucket of any provider that rclone knows.
