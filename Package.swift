@@ -51,7 +51,7 @@ let coreTargets: [Target] = [
     name: "GoudCore",
     dependencies: ["CGoudLinux", .product(name: "Crypto", package: "swift-crypto")],
     swiftSettings: strict),
-  .target(name: "VolumeSnapshot", dependencies: ["RocksDB", "GoudCore", "CISAL"], swiftSettings: strict),
+  .target(name: "VolumeSnapshot", dependencies: ["CGoudLinux", "RocksDB", "GoudCore", "CISAL"], swiftSettings: strict),
   .target(
     name: "Archive",
     dependencies: ["GoudCore", "CGoudLinux", "CLibArchive", "CISAL", "CLibZstd"],
@@ -67,7 +67,7 @@ let coreTargets: [Target] = [
   .target(
     name: "Volumes",
     dependencies: [
-      "CGoudLinux", "RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Chain",
+      "RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Chain",
       .product(name: "Configuration", package: "swift-configuration"),
     ],
     swiftSettings: strict),
@@ -112,18 +112,18 @@ let coreTargets: [Target] = [
   .testTarget(name: "GoudCoreTests", dependencies: ["GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "VolumeSnapshotTests",
-    dependencies: ["VolumeSnapshot", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
+    dependencies: ["GoudCore", "VolumeSnapshot", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
     swiftSettings: strict),
-  .testTarget(name: "BlobStoreTests", dependencies: ["BlobStore", "GoudCore", "TestSupport"], swiftSettings: strict),
-  .testTarget(name: "ArchiveTests", dependencies: ["Archive", "TestSupport"], swiftSettings: strict),
+  .testTarget(name: "BlobStoreTests", dependencies: ["BlobStore", "GoudCore"], swiftSettings: strict),
+  .testTarget(name: "ArchiveTests", dependencies: ["Archive", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "VolumesTests",
-    dependencies: ["Volumes", "RocksDB", "GoudCore", "VolumeSnapshot", "TestSupport", "goud-writer"],
+    dependencies: ["Archive", "Volumes", "RocksDB", "GoudCore", "VolumeSnapshot", "TestSupport", "goud-writer"],
     swiftSettings: strict),
   .testTarget(
     name: "RecoveryTests",
     dependencies: [
-      "Backup", "Restore", "Retention", "Archive", "Chain", "Volumes", "RocksDB", "TestSupport", "WriterOracle",
+      "Backup", "Restore", "Retention", "Archive", "Chain", "Volumes", "RocksDB", "GoudCore", "TestSupport",
       "goud-writer",
     ],
     swiftSettings: strict),
@@ -162,7 +162,6 @@ let networkTargets: [Target] = [
       .product(name: "Crypto", package: "swift-crypto"),
       .product(name: "GRPCCore", package: "grpc-swift-2"),
       .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
-      .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
       .product(name: "HTTPTypes", package: "swift-http-types"),
       .product(name: "Hummingbird", package: "hummingbird"),
       .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -182,25 +181,29 @@ let networkTargets: [Target] = [
   .target(
     name: "Runtime",
     dependencies: [
-      "GoudCore", "CGoudLinux", "Chain", "Volumes", "Backup", "Restore", "Retention",
+      "GoudCore", "CGoudLinux", "Chain", "Volumes",
       .product(name: "AsyncHTTPClient", package: "async-http-client"),
-      .product(name: "Logging", package: "swift-log"),
+      .product(name: "Crypto", package: "swift-crypto"),
+      .product(name: "NIOCore", package: "swift-nio"),
+      .product(name: "NIOHTTP1", package: "swift-nio"),
     ],
     swiftSettings: strict),
   .target(
     name: "Agent",
     dependencies: [
-      "GoudCore", "Volumes", "Backup", "Restore", "Retention", "Runtime",
+      "GoudCore", "Backup", "Runtime",
       .product(name: "AsyncHTTPClient", package: "async-http-client"),
+      .product(name: "HTTPTypes", package: "swift-http-types"),
       .product(name: "Hummingbird", package: "hummingbird"),
       .product(name: "Logging", package: "swift-log"),
+      .product(name: "NIOCore", package: "swift-nio"),
       .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
     ],
     swiftSettings: strict),
   .target(
     name: "Commands",
     dependencies: [
-      "RocksDB", "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "BlobStore", "Volumes", "Drivers", "Backup",
+      "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "BlobStore", "Volumes", "Drivers", "Backup",
       "Restore", "Retention",
       "Chain", "Node", "Runtime", "Agent", "Rclone",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -234,10 +237,12 @@ let networkTargets: [Target] = [
   .testTarget(
     name: "NodeTests",
     dependencies: [
-      "Node", "Chain", "Replication", "PeerProtocol", "RocksDB", "GoudCore", "TestSupport",
+      "Node", "Chain", "Replication", "PeerProtocol", "GoudCore", "TestSupport",
       .product(name: "Crypto", package: "swift-crypto"),
       .product(name: "GRPCCore", package: "grpc-swift-2"),
+      .product(name: "Hummingbird", package: "hummingbird"),
       .product(name: "HummingbirdTesting", package: "hummingbird"),
+      .product(name: "Logging", package: "swift-log"),
       .product(name: "NIOCore", package: "swift-nio"),
       .product(name: "NIOEmbedded", package: "swift-nio"),
       .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -247,11 +252,11 @@ let networkTargets: [Target] = [
   .testTarget(
     name: "RuntimeTests",
     dependencies: [
-      "Runtime", "Agent", "Chain", "Volumes", "GoudCore", "TestSupport",
+      "Runtime", "Agent", "Chain", "GoudCore", "TestSupport",
       .product(name: "Logging", package: "swift-log"),
     ],
     swiftSettings: strict),
-  .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: strict),
+  .testTarget(name: "CommandsTests", dependencies: ["GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "IntegrationTests",
     dependencies: [
@@ -262,7 +267,7 @@ let networkTargets: [Target] = [
   .testTarget(
     name: "TortureTests",
     dependencies: [
-      "VolumeSnapshot", "Backup", "Restore", "Retention", "RocksDB", "TestSupport", "WriterOracle", "goud",
+      "VolumeSnapshot", "GoudCore", "RocksDB", "TestSupport", "WriterOracle", "goud",
       "goud-writer",
     ],
     swiftSettings: strict),
