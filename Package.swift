@@ -84,7 +84,7 @@ let coreTargets: [Target] = [
     swiftSettings: strict),
   .target(
     name: "Retention",
-    dependencies: ["GoudCore", "Archive", "BlobStore", "Backup", "Restore"],
+    dependencies: ["GoudCore", "Archive", "BlobStore", "Volumes", "Backup", "Restore"],
     swiftSettings: strict),
   // A writer that Goud has never seen: the oracle of the torture tests and of the demo.
   .target(
@@ -123,7 +123,8 @@ let coreTargets: [Target] = [
   .testTarget(
     name: "RecoveryTests",
     dependencies: [
-      "Backup", "Restore", "Retention", "Archive", "Chain", "Volumes", "RocksDB", "GoudCore", "TestSupport",
+      "Backup", "Restore", "Retention", "Archive", "BlobStore", "Chain", "Volumes", "RocksDB", "GoudCore",
+      "TestSupport",
       "goud-writer",
     ],
     swiftSettings: strict),
@@ -191,7 +192,7 @@ let networkTargets: [Target] = [
   .target(
     name: "Agent",
     dependencies: [
-      "GoudCore", "Backup", "Runtime",
+      "GoudCore", "Volumes", "Backup", "Runtime",
       .product(name: "AsyncHTTPClient", package: "async-http-client"),
       .product(name: "HTTPTypes", package: "swift-http-types"),
       .product(name: "Hummingbird", package: "hummingbird"),

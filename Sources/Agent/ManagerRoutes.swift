@@ -3,6 +3,7 @@ import Foundation
 import GoudCore
 import Hummingbird
 import Runtime
+import Volumes
 
 extension Manager {
   /// For people and for Prometheus: nothing here changes anything.
@@ -152,7 +153,8 @@ extension MetricsMerge {
     add(
       "goud_backup_failed_days", "Days since the last good backup on which one has failed.",
       Double(record.failedDays.count))
-    guard let good = record.lastGood else { return }
+    // A run under a clock that was ahead would keep the alerts silent until its day has come.
+    guard let good = record.lastGood, !good.began.isAhead(of: Date()) else { return }
     add("goud_backup_last_good_timestamp_seconds", "When the last good backup began.", good.began.timeIntervalSince1970)
     add("goud_backup_last_good_size_bytes", "Size of its archive.", good.bytes.map(Double.init))
   }

@@ -53,8 +53,7 @@ struct BackupCreate: ParsableCommand {
     case .json: Output.write(try Output.json(result))
     case .table: Output.write(describe(result))
     }
-    try prune(configuration, nil)
-    if let store = try cloud.store() { try prune(configuration, store) }
+    try prune(configuration, result)
     try refuse(result.metadata.leftOut ?? [])
   }
 
@@ -101,21 +100,30 @@ struct BackupCreate: ParsableCommand {
       context: ["leftOut": leftOut.map(\.volume).joined(separator: " ")])
   }
 
-  /// The backup stands whatever comes of this; a prune that failed shows in the exit status (3).
-  private func prune(_ configuration: GoudConfiguration, _ store: (any BlobStore)?) throws {
-    var request = PruneRequest(configuration)
-    request.store = store
-    request.cancellation = Signals.cancellation
-    do {
-      let report = try Prune(request).run()
-      for item in report.backups + report.safetyCopies where item.deleted {
-        Output.note(Output.printable("pruned \(item.path): \(item.reason)"))
+  /// The backup stands whatever comes of this, and so does each prune; one that failed shows in the exit status (3).
+  private func prune(_ configuration: GoudConfiguration, _ made: BackupResult) throws {
+    var failures: [GoudError] = []
+    let stores: [(any BlobStore)?] = cloud.cloud == nil ? [nil] : [nil, try cloud.store()]
+    for store in stores {
+      var request = PruneRequest(configuration)
+      request.store = store
+      request.readBack = made.verified ? [FileSystem.name(of: made.archive)] : []
+      request.cancellation = Signals.cancellation
+      do {
+        let report = try Prune(request).run()
+        for item in report.backups + report.safetyCopies where item.deleted {
+          Output.note(Output.printable("pruned \(item.path): \(item.reason)"))
+        }
+        for note in report.notes { Output.note(Output.printable(note)) }
+        try report.refuseProblems()
+      } catch let error as GoudError {
+        failures.append(error)
       }
-    } catch let error as GoudError {
-      throw GoudError(
-        .someFailed, "the backup is made, but pruning older ones failed: \(error.message)",
-        hint: "goud backup prune", cause: error)
     }
+    guard let error = failures.first else { return }
+    throw GoudError(
+      .someFailed, "the backup is made, but pruning older ones failed: \(error.message)", hint: "goud backup prune",
+      cause: error)
   }
 
   private func volumes(_ configuration: GoudConfiguration) throws -> [Volume] {

@@ -9,13 +9,15 @@ struct BackupPrune: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "prune", abstract: "Delete expired backups and safety copies of an environment.",
     discussion: """
-      A backup goes when it is older than BACKUP_RETENTION_DAYS and everything in it is also in a newer backup that was \
-      verified. Safety copies go after SAFETY_COPY_RETENTION_DAYS.
+      A backup goes when it is older than BACKUP_RETENTION_DAYS and each chain and database in it is also in a newer \
+      backup, which is read whole first. Safety copies go after SAFETY_COPY_RETENTION_DAYS. A clock that may have jumped \
+      deletes nothing until it is confirmed.
       """)
 
   @Option(name: [.customShort("d"), .long], help: "Default: BACKUP_DIR.") var directory: String?
   @OptionGroup var cloud: CloudOptions
   @Flag(help: "Show what would be deleted, and touch nothing.") var dryRun = false
+  @Flag(help: "This machine's clock is right, although it seems to have jumped.") var confirmClock = false
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
@@ -30,6 +32,7 @@ struct BackupPrune: ParsableCommand {
     var request = PruneRequest(try GoudConfiguration.load(flags: flags))
     request.store = try cloud.store()
     request.dryRun = dryRun
+    request.clockIsConfirmed = confirmClock
     request.cancellation = Signals.cancellation
     request.progress = progress.sink(output)
     let report = try Prune(request).run()
@@ -37,6 +40,8 @@ struct BackupPrune: ParsableCommand {
     case .json: Output.write(try Output.json(report))
     case .table: Output.write(describe(report))
     }
+    for note in report.notes { Output.note(Output.printable(note)) }
+    try report.refuseProblems()
   }
 
   private func describe(_ report: PruneReport) -> String {
@@ -60,5 +65,16 @@ extension PruneRequest {
       environment: configuration.environment, backups: configuration.backupDirectory,
       volumes: configuration.volumesDirectory, backupDays: configuration.backupRetentionDays,
       safetyCopyDays: configuration.safetyCopyRetentionDays)
+  }
+}
+
+extension PruneReport {
+  /// What somebody should know, line by line.
+  var notes: [String] {
+    let items = backups + safetyCopies
+    let doubts = [doubt].compactMap { $0 }.filter { _ in items.contains(where: \.stuck) }
+    return doubts.map { "nothing is deleted: \($0); if it is right: goud backup prune --confirm-clock" }
+      + items.filter { $0.stuck && doubt == nil }.map { "kept \($0.path): \($0.reason)" }
+      + problems.map { "\($0.path): \($0.message)" }
   }
 }

@@ -130,11 +130,22 @@ struct RestoreCommand: ParsableCommand {
   ) throws -> String {
     guard let file, file == "latest" else { return file ?? "" }
     let environment = configuration.environment
-    let states: [BackupCatalog.Backup.State] = open.identity == nil ? [.complete] : [.complete, .sealed]
-    guard let newest = try list().first(where: { states.contains($0.state) && $0.environment == environment }) else {
+    var states: Set<BackupCatalog.Backup.State> = [.complete]
+    if open.identity != nil { states.insert(.sealed) }
+    if unproven { states.insert(.unproven) }
+    let points = RecoveryPoints(try list(), of: environment, counting: states)
+    for backup in points.ahead {
+      Output.note(Output.printable("passed over \(backup.path): it is later than now"))
+    }
+    for backup in points.passedOver {
+      Output.note(Output.printable("passed over \(backup.path): \(backup.state.rawValue)"))
+    }
+    guard let newest = points.newest(of: open.identity == nil ? volume : nil) else {
       throw GoudError(
-        .archiveNotFound, "there is no whole backup of \(environment) in \(place)",
-        hint: "goud backup list shows what there is; --env names another environment")
+        .archiveNotFound, "there is no whole backup of \(volume ?? environment) in \(place)",
+        hint: points.ahead.isEmpty
+          ? "goud backup list shows what there is; --env names another environment"
+          : "set the clock, or name one that is later than now: goud backup list")
     }
     return FileSystem.name(of: newest.path)
   }

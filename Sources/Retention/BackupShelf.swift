@@ -2,108 +2,100 @@ import Archive
 import Backup
 import Foundation
 import GoudCore
+import Volumes
 
 #if canImport(Glibc)
   import Glibc
 #endif
-
-/// A place with archives of one environment, as retention sees it. What has any other name is not looked at.
-protocol Shelf: Sendable {
-  func facts() throws -> [BackupFacts]
-
-  /// Whether an archive still is what its record says: it is read again, unless that was done within a day.
-  func holds(_ archive: String, _ request: PruneRequest) throws -> Bool
-
-  /// The archive first: from then on the backup is gone, and what a kill leaves is clearly not one.
-  func delete(_ archive: String) throws
-
-  /// Checksums and records whose archive is gone: of a prune that was killed, or of a backup killed just before it was
-  /// published. Younger than a day they may belong to a backup that is being published now.
-  func removeOrphans(now: Date) throws
-}
-
-extension BackupFacts.State {
-  init(_ record: VerificationRecord?, hasChecksum: Bool) {
-    guard hasChecksum else {
-      self = .broken("its checksum is missing")
-      return
-    }
-    switch record {
-    case .some(let record) where !record.passed: self = .broken("found damaged")
-    case .some(let record): self = .verified(proven: record.proven)
-    case .none: self = .unverified
-    }
-  }
-}
 
 /// Archives in a directory.
 struct BackupShelf: Shelf {
   let directory: String
   let environment: String
 
-  func facts() throws -> [BackupFacts] {
-    guard try FileSystem.status(directory) != nil else { return [] }
-    return try FileSystem.names(in: directory).compactMap { name in
+  func archives() throws -> [BackupFacts] {
+    try names().compactMap { name in
       guard let known = BackupName(file: name), known.environment == environment else { return nil }
-      let path = "\(directory)/\(name)"
-      guard let status = try FileSystem.status(path), status.isRegular else { return nil }
-      let (state, volumes) = try look(path)
       return BackupFacts(
-        path: path, environment: environment, taken: known.moment, bytes: ByteCount(status.st_size), state: state,
-        volumes: volumes)
+        path: "\(directory)/\(name)", environment: environment, taken: known.moment, bytes: .zero, state: .unverified,
+        contents: .untold("nobody has looked yet"))
     }
   }
 
-  private func look(_ path: String) throws -> (BackupFacts.State, [String]) {
-    let record = try VerificationRecord.read(of: path)
-    let volumes = record?.passed == true ? record!.volumes : named(path)
-    return (.init(record, hasChecksum: try FileSystem.status("\(path).sha256") != nil), volumes)
+  private func names() throws -> [String] {
+    try FileSystem.status(directory) == nil ? [] : FileSystem.names(in: directory)
   }
 
-  private func named(_ path: String) -> [String] {
-    (try? ArchiveReader.metadata(of: path).volumes.map(\.name)) ?? []
+  func look(_ archive: BackupFacts) throws -> BackupFacts {
+    var facts = archive
+    guard let status = try FileSystem.status(facts.path), status.isRegular else {
+      facts.contents = .untold("it is not a file")
+      return facts.broken("not a file")
+    }
+    facts.bytes = ByteCount(Int64(status.st_size))
+    return try facts.described(
+      try VerificationRecord.read(of: facts.path),
+      hasChecksum: try FileSystem.status(Sidecar.path(of: facts.path)) != nil
+    ) { try ArchiveReader.metadata(of: facts.path) }
   }
 
-  func holds(_ archive: String, _ request: PruneRequest) throws -> Bool {
-    guard let record = try VerificationRecord.read(of: archive), record.passed else { return false }
-    if record.isFresh(request.now) { return true }
+  func read(_ archive: BackupFacts, _ request: PruneRequest) throws -> Reading {
     var options = ArchiveReadOptions()
     options.fromDevice = true
     options.cancellation = request.cancellation
     options.progress = request.progress
-    do {
-      if archive.hasSuffix(SealedSink.suffix) {
-        return try record.renew(archive, try ArchiveReader.compareChecksum(of: archive, options: options), request.now)
-      }
-      try VerificationRecord.passed(try ArchiveVerifier.verify(path: archive, options: options), now: request.now)
-      return true
-    } catch let error as GoudError where error.code.exitStatus == .corrupt {
-      try VerificationRecord.failed(archive, now: request.now)
-      return false
-    }
+    return try archive.read(options) { try VerificationRecord.read(of: archive.path) }
+  }
+
+  func note(_ finding: VerificationRecord.Finding, of archive: String, now: Date) throws {
+    try VerificationRecord.write(finding, of: archive, now: now)
   }
 
   func delete(_ archive: String) throws {
-    for path in [archive, "\(archive).sha256", VerificationRecord.path(of: archive)] {
-      guard unlink(path) == 0 || errno == ENOENT else { throw GoudError.system("delete", path) }
-      try FileSystem.synchronize(directory: directory)
+    for path in [archive, Sidecar.path(of: archive), VerificationRecord.path(of: archive)] {
+      try remove(path)
       KillPoint.reached("prune.deleted")
     }
   }
 
-  func removeOrphans(now: Date) throws { for orphan in try orphans(now: now) { unlink(orphan) } }
+  private func remove(_ path: String) throws {
+    guard unlink(path) == 0 || errno == ENOENT else { throw GoudError.system("delete", path) }
+    try FileSystem.synchronize(directory: directory)
+  }
 
-  private func orphans(now: Date) throws -> [String] {
-    guard try FileSystem.status(directory) != nil else { return [] }
-    return try FileSystem.names(in: directory).compactMap { name in
-      guard let suffix = [".sha256", ".verified.json"].first(where: { name.hasSuffix($0) }),
-        BackupName(file: String(name.dropLast(suffix.count)))?.environment == environment
+  func orphans(now: Date) throws -> [String] {
+    let names = Set(try names())
+    return try names.sorted().compactMap { name in
+      guard let archive = name.archiveOfCompanion, BackupName(file: archive)?.environment == environment,
+        !names.contains(archive), let status = try FileSystem.status("\(directory)/\(name)"), status.isRegular,
+        Double(status.st_mtim.tv_sec) < now.timeIntervalSince1970 - 86400
       else { return nil }
-      let path = "\(directory)/\(name)"
-      guard try FileSystem.status(String(path.dropLast(suffix.count))) == nil, let status = try FileSystem.status(path),
-        status.isRegular, Double(status.st_mtim.tv_sec) < now.timeIntervalSince1970 - 86400
-      else { return nil }
-      return path
+      return "\(directory)/\(name)"
     }
+  }
+
+  func removeOrphan(_ path: String) throws { try remove(path) }
+
+}
+
+extension String {
+  /// The archive that a checksum or a record is beside; nil for any other name.
+  var archiveOfCompanion: String? {
+    [Sidecar.path(of: ""), VerificationRecord.path(of: "")].first { hasSuffix($0) }
+      .map { String(dropLast($0.count)) }
+  }
+}
+
+extension FileSystem {
+  /// What the clock says that gives files in a directory their times: on a network another machine's. It makes a file
+  /// without a name; a file system that cannot is not asked.
+  static func clock(of directory: String) -> Date? {
+    let temporary = 0o20000000 | O_DIRECTORY  // O_TMPFILE
+    let file = open(directory, temporary | O_RDWR | O_CLOEXEC, 0o600)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var status = stat()
+    guard write(file, "t", 1) == 1, fstat(file, &status) == 0 else { return nil }
+    return Date(timeIntervalSince1970: Double(status.st_mtim.tv_sec))
   }
 }

@@ -1,12 +1,7 @@
-import Backup
 import BlobStore
 import Foundation
 import GoudCore
-import Restore
-
-#if canImport(Glibc)
-  import Glibc
-#endif
+import Volumes
 
 /// What a prune looks at, and for how long things stay.
 public struct PruneRequest: Sendable {
@@ -20,7 +15,13 @@ public struct PruneRequest: Sendable {
   public var backupDays: Int
   public var safetyCopyDays: Int
   public var dryRun = false
+  /// The operator vouches for the clock, whatever speaks against it.
+  public var clockIsConfirmed = false
+  /// The archives, by name, that this very run has read whole: they are not read again.
+  public var readBack: Set<String> = []
   public var now = Date()
+  /// What the clock says that gives files in a directory their times; nil when it does not tell.
+  var fileClock: @Sendable (String) -> Date? = { FileSystem.clock(of: $0) }
   public var cancellation = Cancellation()
   public var progress: any ProgressSink = NoProgress()
 
@@ -33,113 +34,109 @@ public struct PruneRequest: Sendable {
   }
 }
 
-/// What was or would be deleted, and why the rest stays.
-public struct PruneReport: Sendable, Codable {
-  public struct Item: Sendable, Codable {
-    public let path: String
-    public let taken: Date
-    /// 0 for a safety copy: it is not measured.
-    public let bytes: ByteCount
-    public let deleted: Bool
-    public let reason: String
-  }
-
-  public let dryRun: Bool
-  /// Newest first.
-  public let backups: [Item]
-  public let safetyCopies: [Item]
-}
-
 /// Deletes expired backups of one environment and expired safety copies of its volumes.
-public struct Prune: Sendable {
+public struct Prune {
   private let request: PruneRequest
+  private let problems = Problems()
 
   public init(_ request: PruneRequest) { self.request = request }
 
-  /// Before anything is deleted, the backups that the deleted ones are given up for are read again, unless that was done
-  /// within a day. Each archive is deleted in one step; what belongs to it follows.
-  /// - Throws: `volume.locked` while another prune is at the same directory.
+  /// Before anything is deleted, the very backups that the deleted ones are given up for are read whole, whatever their
+  /// records say. Each archive is deleted in one step; what belongs to it follows. What cannot be looked at, read or
+  /// deleted is a problem in the report, and the rest goes on.
+  /// - Throws: `volume.locked` while another prune is at the same directory; what keeps the archives from being listed;
+  ///   `run.interrupted`, `run.terminated`.
   public func run() throws -> PruneReport {
+    try run(
+      try request.store.map { try StoreShelf($0, environment: request.environment) }
+        ?? BackupShelf(directory: request.backups, environment: request.environment))
+  }
+
+  func run(_ shelf: any Shelf) throws -> PruneReport {
     let lock = try FileSystem.status(request.backups) != nil ? try DirectoryLock(request.backups) : nil
     defer { withExtendedLifetime(lock) {} }
-    let decisions = try decide()
-    let copies = request.store == nil ? try safetyCopies() : []
-    if !request.dryRun {
-      for decision in decisions where decision.deletes { try shelf.delete(decision.backup.path) }
-      if !isInDoubt(decisions) { try shelf.removeOrphans(now: request.now) }
-    }
+    let archives = try shelf.archives()
+    let clock = ClockEvidence(
+      now: request.now, moments: archives.map(\.taken),
+      fileClock: request.store == nil ? request.fileClock(request.backups) : nil,
+      confirmed: request.clockIsConfirmed)
+    let decisions = try decide(try archives.map { try look($0, shelf) }, shelf, clock)
+    if !request.dryRun { try delete(decisions, shelf, clock) }
+    let copies = try request.store == nil ? SafetyCopyPrune(request, clock, problems).run() : []
     return PruneReport(
-      dryRun: request.dryRun,
-      backups: decisions.map {
-        .init(
-          path: $0.backup.path, taken: $0.backup.taken, bytes: $0.backup.bytes, deleted: $0.deletes, reason: $0.reason)
-      },
-      safetyCopies: copies)
+      dryRun: request.dryRun, backups: decisions.map { item($0) }, safetyCopies: copies, problems: problems.found,
+      doubt: clock.doubt)
   }
 
-  private var shelf: any Shelf {
-    request.store.map { StoreShelf(stored: StoredBackups($0), environment: request.environment) }
-      ?? BackupShelf(directory: request.backups, environment: request.environment)
+  private func item(_ decision: Retention.Decision) -> PruneReport.Item {
+    let path = decision.backup.path
+    return PruneReport.Item(
+      path: path, taken: decision.backup.taken, bytes: decision.backup.bytes,
+      deleted: decision.deletes && !problems.concern(path), reason: decision.reason, stuck: decision.isStuck)
   }
 
-  private func isInDoubt(_ decisions: [Retention.Decision]) -> Bool {
-    Retention.doubt(request.now, decisions.map(\.backup.taken)) != nil
+  private func look(_ archive: BackupFacts, _ shelf: any Shelf) throws -> BackupFacts {
+    var failed = archive.broken("it could not be looked at")
+    failed.contents = .untold("it could not be looked at")
+    return try problems.note(archive.path, otherwise: failed) { try shelf.look(archive) }
   }
 
-  // MARK: Backups
-
-  /// Decides on records, reads what the decision leans on, and decides again while that turns something up.
-  private func decide() throws -> [Retention.Decision] {
-    let retention = Retention(days: request.backupDays, now: request.now)
+  /// Decides on records, reads what the decision leans on, and decides again when that turns something up. Each archive
+  /// is read once at most, so this ends.
+  private func decide(
+    _ facts: [BackupFacts], _ shelf: any Shelf, _ clock: ClockEvidence
+  ) throws -> [Retention.Decision] {
+    let retention = Retention(days: request.backupDays, clock: clock)
+    var facts = facts
+    var read = Set(facts.map(\.path).filter { request.readBack.contains(FileSystem.name(of: $0)) })
     while true {
-      let facts = try shelf.facts()
       let decisions = retention.decide(facts)
-      guard !request.dryRun, decisions.contains(where: \.deletes) else { return decisions }
-      let kept = decisions.filter { !$0.deletes }.map(\.backup)
-      let leaned = Set(kept.flatMap(\.volumes)).compactMap { volume in
-        kept.filter { $0.isVerified && $0.volumes.contains(volume) && $0.taken <= request.now }
-          .max { $0.taken < $1.taken }
+      let unread = decisions.reduce(into: Set<String>()) { $0.formUnion($1.leansOn) }.subtracting(read)
+      guard !request.dryRun, !unread.isEmpty else { return decisions }
+      for index in facts.indices where unread.contains(facts[index].path) {
+        facts[index] = try reread(facts[index], shelf)
       }
-      guard try Set(leaned.map(\.path)).sorted().allSatisfy({ try shelf.holds($0, request) }) else { continue }
-      return decisions
+      read.formUnion(unread)
     }
   }
 
-  // MARK: Safety copies
-
-  private func safetyCopies() throws -> [PruneReport.Item] {
-    try SafetyCopy.places(in: request.volumes).flatMap { place -> [PruneReport.Item] in
-      let copies = try SafetyCopy.all(of: place)
-      return try copies.map { copy in
-        let (deletes, reason) = try decide(copy, newest: copies[0].moment)
-        return PruneReport.Item(path: copy.path, taken: copy.moment, bytes: .zero, deleted: deletes, reason: reason)
+  /// That a finding cannot be kept does not unmake it: on a full disk, nothing could be deleted otherwise.
+  private func reread(_ archive: BackupFacts, _ shelf: any Shelf) throws -> BackupFacts {
+    let failed = Reading(facts: archive.broken("it could not be read"), finding: nil)
+    let reading = try problems.note(archive.path, otherwise: failed) { try shelf.read(archive, request) }
+    if let finding = reading.finding {
+      try problems.note(VerificationRecord.path(of: archive.path), otherwise: ()) {
+        try shelf.note(finding, of: archive.path, now: request.now)
       }
     }
+    return reading.facts
   }
 
-  private func decide(_ copy: SafetyCopy, newest: Date) throws -> (Bool, String) {
-    guard copy.moment <= request.now else { return (false, "from the future") }
-    if let doubt = Retention.doubt(request.now, [newest]) { return (false, doubt) }
-    let age = Int(request.now.timeIntervalSince(copy.moment) / 86400)
-    guard age >= request.safetyCopyDays else { return (false, "\(age) of \(request.safetyCopyDays) days old") }
-    guard try PresentVolume(at: copy.place).isVolume else { return (false, "the volume itself is not there") }
-    guard try PendingRestore.find(at: copy.place).isEmpty else { return (false, "a restore is unfinished") }
-    guard !request.dryRun else { return (true, "\(age) days old") }
-    return try discard(copy) ? (true, "\(age) days old") : (false, "the volume is in use by another run of goud")
+  private func delete(_ decisions: [Retention.Decision], _ shelf: any Shelf, _ clock: ClockEvidence) throws {
+    for decision in decisions where decision.deletes {
+      try request.cancellation.check()
+      try problems.note(decision.backup.path, otherwise: ()) { try shelf.delete(decision.backup.path) }
+    }
+    guard clock.doubt == nil else { return }
+    for path in try problems.note(request.backups, otherwise: [], { try shelf.orphans(now: request.now) }) {
+      try problems.note(path, otherwise: ()) { try shelf.removeOrphan(path) }
+    }
   }
+}
 
-  /// - Returns: false when another run has the volume, or began a restore meanwhile.
-  private func discard(_ copy: SafetyCopy) throws -> Bool {
-    let locks = VolumeLocks()
+/// Collects what goes wrong with single items, so that the others are still done.
+final class Problems {
+  private(set) var found: [PruneReport.Problem] = []
+
+  func concern(_ path: String) -> Bool { found.contains { $0.path == path } }
+
+  /// - Throws: only what ends the run.
+  func note<Value>(_ path: String, otherwise: Value, _ body: () throws -> Value) throws -> Value {
     do {
-      try locks.take(copy.place)
-    } catch let error as GoudError where error.code == .volumeLocked {
-      return false
+      return try body()
+    } catch let error as GoudError where ![.interrupted, .terminated].contains(error.code) {
+      found.append(PruneReport.Problem(path, error))
+      return otherwise
     }
-    guard try PendingRestore.find(at: copy.place).isEmpty else { return false }
-    try Discard.directory(copy.path, of: copy.place)
-    try Discard.leftovers(of: copy.place)
-    withExtendedLifetime(locks) {}
-    return true
   }
 }

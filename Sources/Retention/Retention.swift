@@ -1,16 +1,22 @@
-import Backup
 import Foundation
 import GoudCore
+import Volumes
 
 /// What retention knows about one archive.
 struct BackupFacts: Equatable, Sendable {
   enum State: Equatable, Sendable {
     /// Read whole since it was last changed, every checksum agreeing.
-    case verified(proven: Bool)
+    case verified
     /// Nobody has read it since it was written or copied.
     case unverified
-    /// Incomplete, or found damaged.
+    /// Incomplete, found damaged, or it could not be looked at.
     case broken(String)
+  }
+
+  /// What is in it. Not to be told is not to hold nothing.
+  enum Contents: Equatable, Sendable {
+    case told(BackupContents)
+    case untold(String)
   }
 
   var path: String
@@ -19,60 +25,79 @@ struct BackupFacts: Equatable, Sendable {
   var taken: Date
   var bytes: ByteCount
   var state: State
-  /// Empty when it does not say.
-  var volumes: [String]
+  var contents: Contents
 }
 
-/// Which backups go. Pure: facts and a moment in, decisions out.
+/// Which backups go. Pure: facts and what is known of the time in, decisions out.
 ///
-/// An archive goes when it is older than the retention, and everything in it is also in a newer, verified backup. So the
-/// newest verified backup of each volume never goes, whatever its age; a broken one stands in for nothing; and where
-/// nothing is verified, nothing goes.
+/// An archive goes when it is older than the retention, and of each chain and database in it there is a newer, verified
+/// backup that stays: proven if this one was, and come at least as far. So of everything that was ever backed up the
+/// newest good backup stays, whatever its age and whatever has its name now. An archive whose content cannot be told
+/// stays; a broken one stands in for nothing; and where nothing is verified, nothing goes.
 struct Retention: Sendable {
   struct Decision: Equatable, Sendable {
     let backup: BackupFacts
     let deletes: Bool
     let reason: String
+    /// What stands in for it, by path: what this decision leans on. Empty when it stays.
+    var leansOn: Set<String> = []
+    /// It is old enough and stays all the same; somebody should know.
+    var isStuck = false
   }
 
   var days: Int
-  var now: Date
+  var clock: ClockEvidence
 
+  /// - Returns: newest first.
   func decide(_ backups: [BackupFacts]) -> [Decision] {
-    let doubt = Self.doubt(now, backups.map(\.taken))
-    return backups.sorted { $0.taken > $1.taken }.map { backup in
-      let (deletes, reason) = doubt.map { (false, $0) } ?? decide(backup, among: backups)
-      return Decision(backup: backup, deletes: deletes, reason: reason)
+    var decisions: [Decision] = []
+    for backup in backups.sorted(by: { ($0.taken, $0.path) > ($1.taken, $1.path) }) {
+      // Only what stays itself can stand in for another.
+      decisions.append(decide(backup, among: decisions.filter { !$0.deletes }.map(\.backup)))
     }
+    return decisions
   }
 
-  private func decide(_ backup: BackupFacts, among all: [BackupFacts]) -> (Bool, String) {
+  private func decide(_ backup: BackupFacts, among kept: [BackupFacts]) -> Decision {
     let state = if case .broken(let why) = backup.state { ", \(why)" } else { "" }
-    guard backup.taken <= now else { return (false, "from the future\(state)") }
-    let age = Int(now.timeIntervalSince(backup.taken) / 86400)
-    guard age >= days else { return (false, "\(age) of \(days) days old\(state)") }
-    let newer = all.filter { $0.environment == backup.environment && $0.isVerified && $0.stands(for: backup, now) }
-    guard !newer.isEmpty else { return (false, "nothing newer of \(backup.environment) is verified\(state)") }
-    if let only = backup.volumes.first(where: { volume in !newer.contains { $0.volumes.contains(volume) } }) {
-      return (false, "nothing newer of \(only) is verified\(state)")
+    func stays(_ reason: String, stuck: Bool = false) -> Decision {
+      Decision(backup: backup, deletes: false, reason: reason + state, isStuck: stuck)
     }
-    if backup.isProven, !newer.contains(where: \.isProven) { return (false, "nothing newer is proven\(state)") }
-    return (true, "\(age) days old\(state)")
+    guard !backup.taken.isAhead(of: clock.now) else { return stays("from the future") }
+    let age = Int(clock.age(of: backup.taken) / 86400)
+    guard age >= days else { return stays("\(age) of \(days) days old") }
+    if let doubt = clock.doubt { return stays("\(age) days old, but \(doubt)", stuck: true) }
+    guard case .told(let contents) = backup.contents, !contents.volumes.isEmpty else {
+      let why = if case .untold(let why) = backup.contents { why } else { "it names no volume" }
+      return stays("\(age) days old, but what it holds cannot be told: \(why)", stuck: true)
+    }
+    let newer = kept.filter {
+      $0.environment == backup.environment && $0.state == .verified && $0.taken > backup.taken
+        && !$0.taken.isAhead(of: clock.now)
+    }
+    guard !newer.isEmpty else { return stays("nothing newer of \(backup.environment) is verified") }
+    var leansOn: Set<String> = []
+    for holding in contents.holdings {
+      guard let standIn = newer.first(where: { $0.holdings.contains { $0.standsIn(for: holding) } }) else {
+        return stays(Self.missing(holding, newer))
+      }
+      leansOn.insert(standIn.path)
+    }
+    return Decision(backup: backup, deletes: true, reason: "\(age) days old\(state)", leansOn: leansOn)
   }
 
-  /// Why this clock cannot be trusted to delete anything; nil when it can. A clock that is behind deletes too little,
-  /// which does no harm. One that is far ahead makes everything old at once: it shows as a gap of ten years between now
-  /// and the newest backup that was not made under the same clock.
-  static func doubt(_ now: Date, _ moments: [Date]) -> String? {
-    let earlier = moments.filter { $0 < now - 86400 }
-    guard let newest = earlier.max(), now.timeIntervalSince(newest) > 3650 * 86400 else { return nil }
-    return "the clock says \(BackupStamp.text(now)), ten years after the newest backup before: nothing is deleted"
+  private static func missing(_ holding: BackupContents.Holding, _ newer: [BackupFacts]) -> String {
+    let same = newer.flatMap(\.holdings).filter { $0.identity == holding.identity }
+    guard !same.isEmpty else { return "nothing newer of \(holding.label) is verified" }
+    guard same.contains(where: { $0.proven || !holding.proven }) else {
+      return "nothing newer of \(holding.label) is proven"
+    }
+    return "nothing newer of \(holding.label) has come to \(holding.progress ?? 0)"
   }
 }
 
 extension BackupFacts {
-  var isVerified: Bool { if case .verified = state { true } else { false } }
-  fileprivate var isProven: Bool { state == .verified(proven: true) }
-
-  fileprivate func stands(for other: BackupFacts, _ now: Date) -> Bool { taken > other.taken && taken <= now }
+  var holdings: [BackupContents.Holding] {
+    if case .told(let contents) = contents { contents.holdings } else { [] }
+  }
 }

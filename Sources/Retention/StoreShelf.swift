@@ -3,68 +3,65 @@ import Backup
 import BlobStore
 import Foundation
 import GoudCore
+import Volumes
 
 /// Archives in a store. Their paths are the location and their names.
 struct StoreShelf: Shelf {
   let stored: StoredBackups
   let environment: String
+  /// The objects by name, as they were when the prune began.
+  private let blobs: [String: BlobStatus]
 
-  func facts() throws -> [BackupFacts] {
-    let blobs = try stored.store.list()
-    let names = Set(blobs.map(\.name))
-    return try blobs.compactMap { blob in
+  init(_ store: any BlobStore, environment: String) throws {
+    stored = StoredBackups(store)
+    self.environment = environment
+    blobs = Dictionary(try store.list().map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+  }
+
+  func archives() throws -> [BackupFacts] {
+    blobs.values.compactMap { blob in
       guard let known = BackupName(file: blob.name), known.environment == environment else { return nil }
-      let record = names.contains(VerificationRecord.path(of: blob.name)) ? try stored.record(of: blob) : nil
       return BackupFacts(
         path: "\(stored.store.location)/\(blob.name)", environment: environment, taken: known.moment,
-        bytes: ByteCount(blob.bytes),
-        state: .init(record, hasChecksum: names.contains(Sidecar.path(of: blob.name))),
-        volumes: record?.passed == true ? record!.volumes : try named(blob))
+        bytes: ByteCount(blob.bytes), state: .unverified, contents: .untold("nobody has looked yet"))
     }
   }
 
-  private func named(_ blob: BlobStatus) throws -> [String] {
-    guard !blob.name.hasSuffix(SealedSink.suffix) else { return [] }
-    let (path, bytes) = try stored.find(blob.name, whole: false)
-    return (try? ArchiveReader.metadata(of: path, bytes: bytes).volumes.map(\.name)) ?? []
+  func look(_ archive: BackupFacts) throws -> BackupFacts {
+    let blob = try blob(archive)
+    let record = blobs[VerificationRecord.path(of: blob.name)] == nil ? nil : try stored.record(of: blob)
+    return try archive.described(record, hasChecksum: blobs[Sidecar.path(of: blob.name)] != nil) {
+      try ArchiveReader.metadata(of: archive.path, bytes: BlobBytes(stored.store, blob, whole: false))
+    }
   }
 
-  func holds(_ archive: String, _ request: PruneRequest) throws -> Bool {
-    let name = FileSystem.name(of: archive)
-    guard let blob = try stored.store.status(of: name), let record = try stored.record(of: blob), record.passed else {
-      return false
-    }
-    if record.isFresh(request.now) { return true }
-    let (path, bytes) = try stored.find(name, whole: true)
+  func read(_ archive: BackupFacts, _ request: PruneRequest) throws -> Reading {
     var options = ArchiveReadOptions()
-    options.bytes = bytes
+    options.bytes = try stored.find(FileSystem.name(of: archive.path), whole: true).bytes
     options.cancellation = request.cancellation
     options.progress = request.progress
-    do {
-      guard name.hasSuffix(SealedSink.suffix) else {
-        try stored.note(name, .passed(try ArchiveVerifier.verify(path: path, options: options)), now: request.now)
-        return true
-      }
-      guard try ArchiveReader.compareChecksum(of: path, options: options).sha256 == record.sha256 else { return false }
-      try stored.renew(record, now: request.now)
-      return true
-    } catch let error as GoudError where error.code.exitStatus == .corrupt {
-      try stored.note(name, .damaged, now: request.now)
-      return false
+    return try archive.read(options) { try stored.record(of: try blob(archive)) }
+  }
+
+  func note(_ finding: VerificationRecord.Finding, of archive: String, now: Date) throws {
+    try stored.note(FileSystem.name(of: archive), finding, now: now)
+  }
+
+  private func blob(_ archive: BackupFacts) throws -> BlobStatus {
+    guard let blob = blobs[FileSystem.name(of: archive.path)] else {
+      throw GoudError(.blobNotFound, "there is no \(archive.path)")
     }
+    return blob
   }
 
   func delete(_ archive: String) throws { try stored.delete(FileSystem.name(of: archive)) }
 
-  func removeOrphans(now: Date) throws {
-    let names = try stored.store.list().map(\.name)
-    for name in names {
-      guard let suffix = [".sha256", ".verified.json"].first(where: { name.hasSuffix($0) }) else { continue }
-      let archive = String(name.dropLast(suffix.count))
-      guard let known = BackupName(file: archive), known.environment == environment, !names.contains(archive),
-        known.moment < now - 86400
-      else { continue }
-      try stored.store.delete(name)
+  func orphans(now: Date) throws -> [String] {
+    blobs.keys.sorted().filter { name in
+      guard let archive = name.archiveOfCompanion, let known = BackupName(file: archive) else { return false }
+      return known.environment == environment && blobs[archive] == nil && known.moment < now - 86400
     }
   }
+
+  func removeOrphan(_ path: String) throws { try stored.store.delete(path) }
 }

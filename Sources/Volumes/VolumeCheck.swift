@@ -12,10 +12,11 @@ public struct VolumeCheck: Sendable {
   /// - Throws: `run.interrupted`, `run.terminated`.
   public static func run(_ volumes: [Volume], _ inspector: VolumeInspector) throws -> [Finding] {
     let check = VolumeCheck(CheckThresholds(inspector.configuration))
-    var findings: [Finding] = []
+    let points = try inspector.recoveryPoints()
+    var findings = points.ahead.map(Self.ahead)
     for volume in volumes {
       do {
-        findings += check.findings(try inspector.facts(volume))
+        findings += check.findings(try inspector.facts(volume, points: points))
       } catch let error as GoudError where ![.interrupted, .terminated].contains(error.code) {
         findings.append(Finding(volume.name, .access, .critical, error.message, hint: error.hint))
       }
@@ -134,6 +135,14 @@ public struct VolumeCheck: Sendable {
       return Finding(
         volume, .leftovers, .warning, "an interrupted run left \(what)", hint: "the next run removes it")
     }
+  }
+
+  /// It counts for nothing before its day has come; if the clock of today is the wrong one, that is to be known as well.
+  private static func ahead(_ backup: BackupCatalog.Backup) -> Finding {
+    Finding(
+      "", .lastBackup, .warning,
+      "\(FileSystem.name(of: backup.path)) is later than now, and counts for nothing",
+      hint: "if this machine's clock is right, remove that archive or keep it elsewhere; else set the clock")
   }
 
   private func lastBackup(_ facts: VolumeFacts) -> Finding {

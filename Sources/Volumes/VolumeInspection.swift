@@ -1,4 +1,3 @@
-import Archive
 import Chain
 import Foundation
 import GoudCore
@@ -41,13 +40,19 @@ public struct VolumeInspector: Sendable {
   /// Outside the volumes, with room for their logs; default `TMPDIR`, else `/tmp`.
   public var scratch = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
   public var cancellation = Cancellation()
-  /// Reads the metadata of the archive at a path.
-  var metadata: @Sendable (String) throws -> BackupMetadata = { try ArchiveReader.metadata(of: $0) }
 
   public init(_ configuration: GoudConfiguration) { self.configuration = configuration }
 
+  /// The backups that the environment's volumes could be restored from. Reads the head of every archive.
+  public func recoveryPoints(now: Date = Date()) throws -> RecoveryPoints {
+    RecoveryPoints(
+      try BackupCatalog(configuration).list(), of: configuration.environment,
+      counting: [.complete, .unproven, .sealed], now: now)
+  }
+
+  /// - Parameter points: nil: they are looked for.
   /// - Returns: what could be seen, and the first fault of a database; the caller reports it.
-  public func inspect(_ volume: Volume) throws -> (VolumeInspection, fault: GoudError?) {
+  public func inspect(_ volume: Volume, points: RecoveryPoints? = nil) throws -> (VolumeInspection, fault: GoudError?) {
     guard let root = try FileSystem.status(volume.path) else {
       throw GoudError(.volumeNotFound, "\(volume.path) is not there any more")
     }
@@ -65,13 +70,16 @@ public struct VolumeInspector: Sendable {
       usedBy: volume.restoreHolder() ?? DirectoryLock.holder(of: volume.path),
       databases: looks.map(\.0),
       standing: looks.contains { $0.0.chain != nil } ? Self.standing(volume) : nil,
-      leftovers: try Leftover.find(beside: volume, cancellation: cancellation), lastBackup: try lastBackup(volume))
+      leftovers: try Leftover.find(beside: volume, cancellation: cancellation),
+      lastBackup: LastBackup(of: volume.name, in: try points ?? recoveryPoints()))
     return (inspection, looks.compactMap(\.1).first)
   }
 
   /// What `VolumeCheck` decides on.
-  public func facts(_ volume: Volume, now: Date = Date()) throws -> VolumeFacts {
-    let (seen, _) = try inspect(volume)
+  public func facts(
+    _ volume: Volume, points: RecoveryPoints? = nil, now: Date = Date()
+  ) throws -> VolumeFacts {
+    let (seen, _) = try inspect(volume, points: points)
     return VolumeFacts(
       volume: volume.name, owner: seen.owner, fileSystem: seen.fileSystem, bytes: seen.bytes,
       backupDirectory: configuration.backupDirectory,
@@ -83,11 +91,6 @@ public struct VolumeInspector: Sendable {
 
   private static func standing(_ volume: Volume) -> String {
     (try? VolumeStanding.read(in: volume.path))?.standing.rawValue ?? "unreadable"
-  }
-
-  private func lastBackup(_ volume: Volume) throws -> LastBackup? {
-    try LastBackup.find(
-      of: volume.name, environment: configuration.environment, in: configuration.backupDirectory, metadata: metadata)
   }
 
   /// The path, or the nearest directory above it that exists.

@@ -38,6 +38,13 @@ struct Fixture: Sendable {
       Programs.built("goud"), arguments, environment: surroundings.merging(environment) { $1 }, in: root)
   }
 
+  /// The same under a clock that is off by so many days; files get their real times.
+  func goud(_ arguments: String..., days: Int) async throws -> Finished {
+    try await Programs.run(
+      "faketime", ["-f", "\(days < 0 ? "" : "+")\(days)d", Programs.built("goud")] + arguments,
+      environment: surroundings.merging(["NO_FAKE_STAT": "1"]) { $1 }, in: root)
+  }
+
   /// Starts goud, sends it `signal` once a file matching `path` (find's pattern) that is not empty is there, then runs
   /// `body`, and waits for goud's own end.
   ///

@@ -5,6 +5,7 @@ import GoudCore
 import RocksDB
 import TestSupport
 import Testing
+import Volumes
 
 @testable import Backup
 @testable import Restore

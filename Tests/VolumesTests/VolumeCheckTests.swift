@@ -162,6 +162,18 @@ import Testing
     }
   }
 
+  /// It would be the last backup of every volume until its day has come.
+  @Test func anArchiveOfTheFutureIsNamed() throws {
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      let name = "goud-chain-backup-local-20991231-000000.tar.gz"
+      try makeFile("\(fixture.configuration.backupDirectory)/\(name)")
+      let found = try #require(worst(try VolumeCheck.run([volume], fixture.inspector), .lastBackup))
+      #expect(found.level == .warning && found.message.contains(name) && found.hint != nil)
+    }
+  }
+
   @Test func aRestoreAtWorkIsNoFinding() throws {
     try inTemporaryDirectory { root in
       let fixture = try VolumeFixture(root)

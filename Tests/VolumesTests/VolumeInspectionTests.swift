@@ -109,30 +109,4 @@ import Testing
       #expect(found.map(\.bytes.bytes) == [500, 100, 200, 300, 400, 600])
     }
   }
-
-  @Test func theNewestBackupThatNamesTheVolumeIsTheLast() throws {
-    try inTemporaryDirectory { root in
-      for name in [
-        "local-20260101-000000.tar.gz", "local-20260103-000000.tar.zst", "local-20260102-000000.tar",
-        "local-20260104-000000.tar.gz", "local-20260105-000000.tar.gz.sha256", "gcp-20260106-000000.tar.gz",
-        "local-x-20260107-000000.tar.gz", "local-x-20260107-000000.tar.gz.sha256", "gcp-20260106-000000.tar.gz.sha256",
-        "local-20260108-000000.tar.gz",
-      ] { try makeFile("\(root)/goud-chain-backup-\(name)") }
-      for day in ["01-000000.tar.gz", "02-000000.tar", "03-000000.tar.zst", "04-000000.tar.gz"] {
-        try makeFile("\(root)/goud-chain-backup-local-202601\(day).sha256")
-      }
-      func metadata(_ path: String) throws -> BackupMetadata {
-        if path.contains("20260104") { throw GoudError(.archiveCorrupt, "broken") }
-        let volume = path.contains("20260103") ? "node2_data" : "node1_data"
-        return BackupMetadata(
-          name: "", environment: path.contains("-x-") ? "local-x" : "local", timestamp: Date(timeIntervalSince1970: 5),
-          host: "", toolVersion: "",
-          volumes: [.init(name: volume, files: 1, bytes: 1, databases: [], unproven: ["why"])])
-      }
-      let last = try LastBackup.find(of: "node1_data", environment: "local", in: root, metadata: metadata)
-      #expect(last?.archive == "\(root)/goud-chain-backup-local-20260102-000000.tar" && last?.unproven == ["why"])
-      #expect(try LastBackup.find(of: "node3_data", environment: "local", in: root, metadata: metadata) == nil)
-      #expect(try LastBackup.find(of: "x", environment: "local", in: "\(root)/no", metadata: metadata) == nil)
-    }
-  }
 }

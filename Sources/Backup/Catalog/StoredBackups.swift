@@ -2,6 +2,7 @@ import Archive
 import BlobStore
 import Foundation
 import GoudCore
+import Volumes
 
 /// The archives in a store.
 public struct StoredBackups: Sendable {
@@ -13,7 +14,7 @@ public struct StoredBackups: Sendable {
   public func list() throws -> [BackupCatalog.Backup] {
     let blobs = try store.list()
     let names = Set(blobs.map(\.name))
-    return try blobs.filter { BackupCatalog.isArchive($0.name) }.map { try backup($0, names) }
+    return try blobs.filter { BackupName.isArchive($0.name) }.map { try backup($0, names) }
       .sorted { ($0.taken ?? .distantPast) > ($1.taken ?? .distantPast) }
   }
 
@@ -40,13 +41,6 @@ public struct StoredBackups: Sendable {
     try put(record)
   }
 
-  /// Notes that an archive is still what the record says.
-  package func renew(_ record: VerificationRecord, now: Date) throws {
-    var renewed = record
-    renewed.verified = now
-    try put(renewed)
-  }
-
   private func put(_ record: VerificationRecord) throws {
     let path = VerificationRecord.path(of: record.archive)
     try store.delete(path)
@@ -60,14 +54,12 @@ public struct StoredBackups: Sendable {
 
   private func backup(_ blob: BlobStatus, _ names: Set<String>) throws -> BackupCatalog.Backup {
     let path = "\(store.location)/\(blob.name)"
-    let isSealed = blob.name.hasSuffix(SealedSink.suffix)
-    let metadata =
-      isSealed ? nil : try? ArchiveReader.metadata(of: path, bytes: BlobBytes(store, blob, whole: false))
-    let record = names.contains(VerificationRecord.path(of: blob.name)) ? try self.record(of: blob) : nil
     return BackupCatalog.Backup(
       path: path, bytes: blob.bytes,
-      state: .init(metadata, record, isSealed: isSealed, hasChecksum: names.contains(Sidecar.path(of: blob.name))),
-      verified: record?.passed == true ? record?.verified : nil, metadata: metadata)
+      metadata: blob.name.isSealed
+        ? nil : try? ArchiveReader.metadata(of: path, bytes: BlobBytes(store, blob, whole: false)),
+      record: names.contains(VerificationRecord.path(of: blob.name)) ? try record(of: blob) : nil,
+      hasChecksum: names.contains(Sidecar.path(of: blob.name)))
   }
 
   /// The record of this very object; nil when there is none.
@@ -75,22 +67,5 @@ public struct StoredBackups: Sendable {
     guard let found = try store.status(of: VerificationRecord.path(of: blob.name)) else { return nil }
     let bytes = try store.read(found, at: 0, count: 1 << 20)
     return VerificationRecord.decoded(bytes).flatMap { $0.object == blob.modified && $0.bytes == blob.bytes ? $0 : nil }
-  }
-}
-
-extension BackupCatalog.Backup.State {
-  init(_ metadata: BackupMetadata?, _ record: VerificationRecord?, isSealed: Bool, hasChecksum: Bool) {
-    self =
-      if metadata == nil && !isSealed {
-        .unreadable
-      } else if record?.passed == false {
-        .damaged
-      } else if !hasChecksum {
-        .incomplete
-      } else if let metadata {
-        metadata.volumes.allSatisfy(\.unproven.isEmpty) ? .complete : .unproven
-      } else {
-        .sealed
-      }
   }
 }

@@ -1,6 +1,7 @@
 import Archive
 import Foundation
 import GoudCore
+import Volumes
 
 #if canImport(Glibc)
   import Glibc
@@ -26,7 +27,7 @@ package final class OpenedBytes: ArchiveBytes, @unchecked Sendable {
   /// - Throws: `archive.sealed` without an identity.
   package static func open(_ bytes: (any ArchiveBytes)?, path: String, identity: String?) throws -> (any ArchiveBytes)?
   {
-    guard path.hasSuffix(SealedSink.suffix) else { return bytes }
+    guard path.isSealed else { return bytes }
     guard let identity else {
       throw GoudError(
         .archiveSealed, "\(path) is sealed for a recipient", hint: "pass --identity FILE; age -d -i FILE opens it too",
@@ -108,5 +109,18 @@ package final class OpenedBytes: ArchiveBytes, @unchecked Sendable {
       }
       if let failure { throw failure }
     }
+  }
+}
+
+extension BackupCatalog {
+  /// What an archive says of itself: its first megabytes are read.
+  /// - Parameters:
+  ///   - bytes: nil: it is a file.
+  ///   - identity: what opens it when it is sealed.
+  /// - Throws: `archive.sealed`, and what reading it finds.
+  public static func metadata(
+    of path: String, bytes: (any ArchiveBytes)?, identity: String?
+  ) throws -> BackupMetadata {
+    try ArchiveReader.metadata(of: path, bytes: try OpenedBytes.open(bytes, path: path, identity: identity))
   }
 }

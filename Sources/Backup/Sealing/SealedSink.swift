@@ -2,6 +2,7 @@ import Archive
 import Foundation
 import GoudCore
 import Synchronization
+import Volumes
 
 #if canImport(Glibc)
   import Glibc
@@ -10,7 +11,7 @@ import Synchronization
 /// Seals an archive for a recipient on its way: `age -d` alone opens it again. What is stored, and what its checksum is
 /// of, is the sealed archive.
 package final class SealedSink: ArchiveSink, @unchecked Sendable {
-  package static let suffix = ".age"
+  package static let suffix = BackupName.sealSuffix
 
   package var path: String { sink.path }
   private let sink: any ArchiveSink

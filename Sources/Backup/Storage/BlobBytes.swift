@@ -5,8 +5,8 @@ import Foundation
 import GoudCore
 
 /// An archive that is an object, read in pieces, the next one while the present one is used. For one thread.
-final class BlobBytes: ArchiveBytes, @unchecked Sendable {
-  let size: Int64?
+package final class BlobBytes: ArchiveBytes, @unchecked Sendable {
+  package let size: Int64?
   private let store: any BlobStore
   private let blob: BlobStatus
   private let pieceBytes: Int
@@ -16,7 +16,7 @@ final class BlobBytes: ArchiveBytes, @unchecked Sendable {
   private var ahead: Ahead?
 
   /// - Parameter whole: whether all of it will be read, from the start on; else little is asked for.
-  init(_ store: any BlobStore, _ blob: BlobStatus, whole: Bool) {
+  package init(_ store: any BlobStore, _ blob: BlobStatus, whole: Bool) {
     self.store = store
     self.blob = blob
     size = blob.bytes
@@ -24,7 +24,7 @@ final class BlobBytes: ArchiveBytes, @unchecked Sendable {
     readsAhead = whole
   }
 
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
     guard offset < blob.bytes else { return 0 }
     if offset < start || offset >= start + Int64(piece.count) { try fetch(offset) }
     let skipped = Int(offset - start)
@@ -33,7 +33,7 @@ final class BlobBytes: ArchiveBytes, @unchecked Sendable {
     return count
   }
 
-  func checksum() throws -> [UInt8]? {
+  package func checksum() throws -> [UInt8]? {
     guard let sidecar = try store.status(of: Sidecar.path(of: blob.name)) else { return nil }
     return try store.read(sidecar, at: 0, count: 16 << 10)
   }

@@ -3,6 +3,7 @@ import BlobStore
 import Foundation
 import GoudCore
 import VolumeSnapshot
+import Volumes
 
 #if canImport(Glibc)
   import Glibc

@@ -1,6 +1,7 @@
 import Backup
 import Foundation
 import GoudCore
+import Volumes
 
 /// What a restore or a rollback replaced, kept beside the volume as `.NAME.replaced-<yyyyMMdd-HHmmss>`. All volumes
 /// that one run replaced carry the same stamp.
@@ -31,14 +32,24 @@ public struct SafetyCopy: Sendable, Hashable {
 
   /// The volumes in a directory that have safety copies, whether the volume itself is there or not.
   public static func places(in directory: String) throws -> [VolumePlace] {
+    try names(in: directory).map { try VolumePlace("\(directory)/\($0)") }.filter { try !all(of: $0).isEmpty }
+  }
+
+  /// The names of those that may have any: what lies beside a volume that is known here by a link (Docker's) is not seen
+  /// from here.
+  package static func names(in directory: String) throws -> [String] {
     guard try FileSystem.status(directory)?.isDirectory == true else { return [] }
-    let names = try FileSystem.names(in: directory).compactMap { name -> String? in
+    let names = try FileSystem.names(in: directory)
+    let beside = names.compactMap { name -> String? in
       guard name.hasPrefix("."), let range = name.range(of: ".replaced-", options: .backwards) else { return nil }
       let volume = name[name.index(after: name.startIndex)..<range.lowerBound]
       return volume.isEmpty ? nil : String(volume)
     }
-    let linked = try VolumePlace.linked(in: directory).filter { try !all(of: $0).isEmpty }
-    return try Set(names).sorted().map { try VolumePlace("\(directory)/\($0)") } + linked
+    let linked = try names.filter { name in
+      let path = "\(directory)/\(name)"
+      return try !name.hasPrefix(".") && FileSystem.status(path)?.isLink == true && FileSystem.realPath(path) != nil
+    }
+    return Set(beside + linked).sorted()
   }
 
   func isNewer(than other: SafetyCopy) -> Bool {

@@ -49,17 +49,6 @@ public struct VolumePlace: Sendable, Hashable {
     return parent == "/" ? "/\(FileSystem.name(of: trimmed))" : "\(parent)/\(FileSystem.name(of: trimmed))"
   }
 
-  /// Volumes that lie elsewhere and are known here by a link (Docker's), by name.
-  static func linked(in directory: String) throws -> [VolumePlace] {
-    try FileSystem.names(in: directory).sorted().compactMap { name in
-      let path = "\(directory)/\(name)"
-      guard !name.hasPrefix("."), try FileSystem.status(path)?.isLink == true,
-        FileSystem.realPath(path) != nil
-      else { return nil }
-      return try VolumePlace(path)
-    }
-  }
-
   func staging(_ id: String) -> String { sibling(.restore, id) }
   func aside(_ id: String) -> String { sibling(.swapping, id) }
   func discarded(_ id: String) -> String { sibling(.discarded, id) }

@@ -2,6 +2,7 @@ import Archive
 import Backup
 import Foundation
 import GoudCore
+import Volumes
 
 extension RestoreSource {
   /// An archive, a file or an object, perhaps sealed, as the source of a restore. Reads its first kilobytes; one of the guide's scripts, which does not say

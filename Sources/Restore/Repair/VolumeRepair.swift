@@ -140,10 +140,10 @@ extension VolumeRepair {
       }
       return RepairBackup(path: path, bytes: ByteCount(part.bytes), height: max(0, part.chain?.height ?? 0))
     case .faster:
-      let candidates = try BackupCatalog(directory: backups).list().filter { $0.state == .complete }
-      return candidates.lazy.compactMap { candidate -> RepairBackup? in
-        guard candidate.metadata?.environment == environment,
-          let part = candidate.metadata?.volumes.first(where: { $0.name == volume }), let chain = part.chain,
+      let points = RecoveryPoints(
+        try BackupCatalog(directory: backups).list(), of: environment, counting: [.complete])
+      return points.backups.lazy.compactMap { candidate -> RepairBackup? in
+        guard let part = candidate.metadata?.volumes.first(where: { $0.name == volume }), let chain = part.chain,
           sight.genesis == nil || sight.genesis?.hash.hex == chain.id
         else { return nil }
         return RepairBackup(path: candidate.path, bytes: ByteCount(part.bytes), height: max(0, chain.height))

@@ -9,28 +9,31 @@ import GoudCore
 /// `<archive>.verified.json`: that this very file was read whole, and what came of it.
 ///
 /// It holds for a file of the recorded size and modification time only: a copy, a file that was cut or changed, or one
-/// that was replaced is unverified again, until `goud backup verify` reads it.
-public struct VerificationRecord: Codable, Sendable, Equatable {
-  public var archive: String
-  public var bytes: Int64
+/// that was replaced is unverified again, until `goud backup verify` reads it. Whoever may write in the directory can
+/// write one: it is a claim that a deletion never leans on unseen.
+package struct VerificationRecord: Codable, Sendable, Equatable {
+  package var archive: String
+  package var bytes: Int64
   /// Seconds and nanoseconds since 1970; empty for an object.
-  public var modified: [Int64]
+  package var modified: [Int64]
   /// The time of an object in a store, as the store tells it.
-  public var object: String?
-  public var sha256: String
+  package var object: String?
+  package var sha256: String
   /// False: it was read and found damaged.
-  public var passed: Bool
+  package var passed: Bool
   /// The volumes in it.
-  public var volumes: [String]
+  package var volumes: [String]
   /// Whether every database in it could be proven when it was made.
-  public var proven: Bool
+  package var proven: Bool
   /// When it was read.
-  public var verified: Date
+  package var verified: Date
+  /// What was found in it; nil when that was not told, as in every record of Goud 0.6 and before.
+  package var contents: BackupContents?
 
   package static func path(of archive: String) -> String { "\(archive).verified.json" }
 
   /// The record of the file that is at `archive` now; nil when there is none, or it is another file's.
-  public static func read(of archive: String) throws -> VerificationRecord? {
+  package static func read(of archive: String) throws -> VerificationRecord? {
     guard let file = try FileSystem.status(archive), try FileSystem.status(path(of: archive))?.isRegular == true else {
       return nil
     }
@@ -54,30 +57,8 @@ public struct VerificationRecord: Codable, Sendable, Equatable {
     package var counts: Bool { if case .passed(let report) = self { report.checksummed } else { true } }
   }
 
-  /// Notes that an archive was read whole and every checksum agreed; nothing when some were missing. A directory that
-  /// cannot be written to gets no record.
-  public static func passed(_ report: ArchiveReport, now: Date = Date()) throws {
-    try write(.passed(report), of: report.path, now: now)
-  }
-
-  /// Notes that an archive is damaged: it no longer counts as a backup.
-  public static func failed(_ archive: String, now: Date = Date()) throws {
-    try write(.damaged, of: archive, now: now)
-  }
-
-  /// Whether it was read within a day.
-  package func isFresh(_ now: Date) -> Bool { abs(verified.timeIntervalSince(now)) < 86400 }
-
-  /// Notes that a sealed archive is still what the record says, as far as can be told without opening it.
-  /// - Returns: false when it is another one.
-  package func renew(_ archive: String, _ digest: ArchiveDigest, _ now: Date) throws -> Bool {
-    guard digest.sha256 == sha256 else { return false }
-    var renewed = self
-    renewed.verified = now
-    try AtomicFile.write(try renewed.encoded(), to: Self.path(of: archive))
-    return true
-  }
-
+  /// Notes what came of reading an archive; nothing when a checksum was missing. A directory that cannot be written to
+  /// gets no record.
   package static func write(_ finding: Finding, of archive: String, now: Date = Date()) throws {
     guard finding.counts, let file = try FileSystem.status(archive) else { return }
     var record = VerificationRecord(FileSystem.name(of: archive), bytes: Int64(file.st_size), finding, now: now)
@@ -100,7 +81,8 @@ extension VerificationRecord {
     if case .damaged = finding { passed = false }
     self.init(
       archive: archive, bytes: bytes, modified: [], sha256: sha256, passed: passed, volumes: volumes,
-      proven: passed && metadata?.volumes.allSatisfy(\.unproven.isEmpty) ?? true, verified: now)
+      proven: passed && metadata?.volumes.allSatisfy(\.unproven.isEmpty) ?? true, verified: now,
+      contents: passed ? metadata.map { BackupContents($0) } : nil)
   }
 
   package func encoded() throws -> [UInt8] {

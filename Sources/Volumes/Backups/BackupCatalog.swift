@@ -1,7 +1,6 @@
 import Archive
 import Foundation
 import GoudCore
-import Volumes
 
 /// The archives in a directory.
 public struct BackupCatalog {
@@ -28,23 +27,35 @@ public struct BackupCatalog {
     /// When this very file was last read whole, with every checksum agreeing; nil: never.
     public let verified: Date?
     public let metadata: BackupMetadata?
+    /// Of a sealed one that was read whole: its record, which says what is in it.
+    let record: VerificationRecord?
+
+    package init(
+      path: String, bytes: Int64, metadata: BackupMetadata?, record: VerificationRecord?, hasChecksum: Bool
+    ) {
+      self.path = path
+      self.bytes = bytes
+      state = State(metadata, record, isSealed: path.isSealed, hasChecksum: hasChecksum)
+      verified = record?.passed == true ? record?.verified : nil
+      self.metadata = metadata
+      self.record = record?.passed == true ? record : nil
+    }
+
+    private enum CodingKeys: CodingKey { case path, bytes, state, verified, metadata }
 
     /// Of a sealed one, as its name says.
     public var environment: String? {
       metadata?.environment ?? BackupName(file: FileSystem.name(of: path))?.environment
     }
     public var taken: Date? { metadata?.timestamp ?? BackupName(file: FileSystem.name(of: path))?.moment }
-  }
 
-  /// What an archive says of itself: its first megabytes are read.
-  /// - Parameters:
-  ///   - bytes: nil: it is a file.
-  ///   - identity: what opens it when it is sealed.
-  /// - Throws: `archive.sealed`, and what reading it finds.
-  public static func metadata(
-    of path: String, bytes: (any ArchiveBytes)?, identity: String?
-  ) throws -> BackupMetadata {
-    try ArchiveReader.metadata(of: path, bytes: try OpenedBytes.open(bytes, path: path, identity: identity))
+    /// Why a volume in it is not proven, empty when it is; nil when the volume is not in it, as far as can be told.
+    package func unproven(_ volume: String) -> [String]? {
+      if let metadata { return metadata.volumes.first { $0.name == volume }?.unproven }
+      guard let record, record.volumes.contains(volume) else { return nil }
+      let proven = record.contents?.volumes.first { $0.name == volume }?.proven ?? record.proven
+      return proven ? [] : ["it could not be proven when it was made"]
+    }
   }
 
   private let directory: String
@@ -56,7 +67,7 @@ public struct BackupCatalog {
   /// Newest first; those without readable metadata last.
   public func list() throws -> [Backup] {
     guard try FileSystem.status(directory) != nil else { return [] }
-    return try FileSystem.names(in: directory).filter(Self.isArchive).sorted().map { try backup($0) }
+    return try FileSystem.names(in: directory).filter(BackupName.isArchive).sorted().map { backup($0) }
       .sorted { ($0.taken ?? .distantPast) > ($1.taken ?? .distantPast) }
   }
 
@@ -70,18 +81,30 @@ public struct BackupCatalog {
       hint: "goud backup list shows what there is")
   }
 
-  package static func isArchive(_ name: String) -> Bool {
-    !name.hasPrefix(".") && Compression.allCases.contains { name.withoutSeal.hasSuffix($0.fileExtension) }
-  }
-
-  private func backup(_ name: String) throws -> Backup {
+  /// One that cannot be looked at is one of these too: it must not hide the others.
+  private func backup(_ name: String) -> Backup {
     let path = "\(directory)/\(name)"
-    let isSealed = name.hasSuffix(SealedSink.suffix)
-    let metadata = isSealed ? nil : try? ArchiveReader.metadata(of: path)
-    let record = try VerificationRecord.read(of: path)
     return Backup(
-      path: path, bytes: Int64(try FileSystem.status(path)?.st_size ?? 0),
-      state: .init(metadata, record, isSealed: isSealed, hasChecksum: try FileSystem.status("\(path).sha256") != nil),
-      verified: record?.passed == true ? record?.verified : nil, metadata: metadata)
+      path: path, bytes: Int64((try? FileSystem.status(path))?.st_size ?? 0),
+      metadata: name.isSealed ? nil : try? ArchiveReader.metadata(of: path),
+      record: try? VerificationRecord.read(of: path),
+      hasChecksum: (try? FileSystem.status("\(path).sha256")) != nil)
+  }
+}
+
+extension BackupCatalog.Backup.State {
+  init(_ metadata: BackupMetadata?, _ record: VerificationRecord?, isSealed: Bool, hasChecksum: Bool) {
+    self =
+      if metadata == nil && !isSealed {
+        .unreadable
+      } else if record?.passed == false {
+        .damaged
+      } else if !hasChecksum {
+        .incomplete
+      } else if let metadata {
+        metadata.volumes.allSatisfy(\.unproven.isEmpty) ? .complete : .unproven
+      } else {
+        .sealed
+      }
   }
 }
