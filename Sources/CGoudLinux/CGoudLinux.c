@@ -29,13 +29,6 @@ int goud_record_lock(int fd) {
   return fcntl(fd, F_SETLK, &lock);
 }
 
-long goud_copy_file_range(int from, long long *offset, int to, unsigned long count) {
-  off64_t position = *offset;
-  long copied = copy_file_range(from, &position, to, NULL, count, 0);
-  *offset = position;
-  return copied;
-}
-
 void goud_start_writeback(int fd, long long offset, long long count) {
   sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE);
 }

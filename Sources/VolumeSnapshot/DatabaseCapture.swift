@@ -27,7 +27,7 @@ struct DatabaseCapture {
   /// Those that the `MANIFEST` does not list are dropped later.
   let tables: HeldTables
   /// Oldest first.
-  let logs: [CopiedLog]
+  let logs: [CapturedLog]
   let options: SmallFile?
   let identity: SmallFile?
   /// When the logs were copied: every write acknowledged before is in the capture.
@@ -49,17 +49,19 @@ struct CapturePlan {
 extension DatabaseCapture {
   /// Tries until two looks agree.
   /// - Throws: `snapshot.unstable` when they never do within `plan.patience`.
-  /// - Parameter tables: those of an earlier capture are kept as far as they are still there.
+  /// - Parameters:
+  ///   - tables: those of an earlier capture are kept as far as they are still there.
+  ///   - logs: what earlier looks have copied of them is kept.
   static func take(
-    _ plan: CapturePlan, keeping tables: inout HeldTables, scratch: Scratch, cancellation: Cancellation
+    _ plan: CapturePlan, keeping tables: inout HeldTables, _ logs: inout LogCapture, cancellation: Cancellation
   ) throws -> DatabaseCapture {
     let deadline = ContinuousClock.now + plan.patience
     var attempts = 0
     while true {
       try cancellation.check()
       attempts += 1
-      let attempt = try CaptureAttempt(plan: plan, scratch: scratch)
-      if let capture = try attempt.run(keeping: &tables, attempts: attempts) { return capture }
+      let attempt = try CaptureAttempt(plan: plan, cancellation: cancellation)
+      if let capture = try attempt.run(keeping: &tables, &logs, attempts: attempts) { return capture }
       guard ContinuousClock.now < deadline || attempts < 8 else {
         throw GoudError(
           .snapshotUnstable,
@@ -78,11 +80,13 @@ private struct CaptureAttempt {
   let plan: CapturePlan
   let directory: UntrustedDirectory
   let tableDirectories: [UntrustedDirectory]
-  let logs: LogCapture
+  let logDirectory: UntrustedDirectory
+  let cancellation: Cancellation
 
   /// Opens the directories anew: they may be renamed or made anew between two tries.
-  init(plan: CapturePlan, scratch: Scratch) throws {
+  init(plan: CapturePlan, cancellation: Cancellation) throws {
     self.plan = plan
+    self.cancellation = cancellation
     func open(_ path: String) throws -> UntrustedDirectory? { try plan.layout.volume.directory(path) }
     guard let directory = try open(plan.location.path), let logDirectory = try open(plan.layout.logPath) else {
       throw GoudError(
@@ -90,10 +94,10 @@ private struct CaptureAttempt {
     }
     self.directory = directory
     tableDirectories = try [directory] + plan.layout.tablePaths.dropFirst().compactMap(open)
-    logs = LogCapture(directory: logDirectory, scratch: scratch)
+    self.logDirectory = logDirectory
   }
 
-  func run(keeping tables: inout HeldTables, attempts: Int) throws -> DatabaseCapture? {
+  func run(keeping tables: inout HeldTables, _ logs: inout LogCapture, attempts: Int) throws -> DatabaseCapture? {
     // 1. The file list, up to its present size.
     guard let current = try small("CURRENT") else { throw noDatabase }
     let manifestName = try manifestName(in: current)
@@ -111,13 +115,15 @@ private struct CaptureAttempt {
     if plan.pauseBeforeLogs > .zero { Thread.sleep(forTimeInterval: plan.pauseBeforeLogs / .seconds(1)) }
     // 3. The logs, oldest first.
     let moment = Date()
-    guard let copied = try logs.copy() else { return nil }
+    guard let copies = try logs.look(in: logDirectory, cancellation) else { return nil }
     // 4. Look again.
     if plan.secondLook {
-      guard try same(current, manifest: manifest, size: manifestSize), try logs.same(copied) else { return nil }
+      guard try same(current, manifest: manifest, size: manifestSize), try logs.isUnchanged(copies, in: logDirectory)
+      else { return nil }
     }
     return DatabaseCapture(
-      current: current, manifest: manifest, manifestSize: manifestSize, tables: tables, logs: copied,
+      current: current, manifest: manifest, manifestSize: manifestSize, tables: tables,
+      logs: try CapturedLog.judge(copies),
       options: try newestOptions(), identity: try small("IDENTITY"), moment: moment, attempts: attempts)
   }
 

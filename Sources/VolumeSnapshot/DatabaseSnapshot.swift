@@ -80,11 +80,11 @@ extension DatabaseSnapshot {
     let deadline = ContinuousClock.now + options.patience
     var tables = HeldTables()
     if options.copiesTables { tables.copies = scratch }
+    var logs = LogCapture(scratch: scratch)
     var attempts = 0
     var faults = 0
     while true {
-      let capture = try DatabaseCapture.take(
-        plan, keeping: &tables, scratch: scratch, cancellation: options.cancellation)
+      let capture = try DatabaseCapture.take(plan, keeping: &tables, &logs, cancellation: options.cancellation)
       attempts += capture.attempts
       let view = try SnapshotView(of: capture, in: options.scratch)
       let file = capture.options.map { OptionsFile(text: String(decoding: $0.bytes, as: UTF8.self)) }
@@ -116,25 +116,10 @@ extension DatabaseSnapshot {
   ) throws -> (view: DatabaseView?, fault: GoudError?) {
     do {
       let opened = try open(view, options: options, readBlobs: readBlobs)
-      return (opened, try lostRecords(capture, opened))
+      return (opened, capture.logs.fault(in: opened))
     } catch let error as RocksDBError {
       return (nil, DatabaseFault(error, capture: capture, view: view.path, options: options).error)
     }
-  }
-
-  /// Damage inside a log; or, when recovery stopped at the end of one, a newer log that it passed over.
-  private static func lostRecords(_ capture: DatabaseCapture, _ view: DatabaseView) throws -> GoudError? {
-    var before: DatabaseCapture.CopiedLog?
-    for log in capture.logs {
-      let scan = try LogScan(log.copy, number: log.number, size: log.size)
-      if let offset = scan.damage { return DatabaseFault.damagedLog(log.source.path, at: offset) }
-      guard log.number >= view.oldestLiveLog else { continue }
-      if scan.holdsRecord && !view.logsRead.contains(log.number) {
-        return DatabaseFault.unreadLog(log.source.path, after: before?.source.path)
-      }
-      before = log
-    }
-    return nil
   }
 
   private static func open(_ view: SnapshotView, options: OptionsFile?, readBlobs: Bool) throws -> DatabaseView {
@@ -178,9 +163,9 @@ extension DatabaseSnapshot.File {
     }
   }
 
-  fileprivate init(log: DatabaseCapture.CopiedLog) {
+  fileprivate init(log: CapturedLog) {
     name = log.name
-    directory = FileSystem.parent(of: log.source.path)
+    directory = FileSystem.parent(of: log.path)
     size = log.size
     content = log.copy
     status = log.status

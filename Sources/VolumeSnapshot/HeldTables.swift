@@ -84,7 +84,7 @@ struct HeldTables {
     guard let copies else { return File(name: name, path: file.path, file: file, status: status) }
     let copy = try copies.anonymousFile()
     // What is cut while it is copied is obsolete.
-    guard try file.copy(to: copy, count: Int64(status.st_size)) == Int64(status.st_size),
+    guard try file.copy(from: 0, to: Int64(status.st_size), into: copy) == Int64(status.st_size),
       try file.status().st_size >= status.st_size
     else { return nil }
     return File(name: name, path: file.path, file: copy, status: status)

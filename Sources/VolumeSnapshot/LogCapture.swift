@@ -1,40 +1,45 @@
 import GoudCore
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
-extension DatabaseCapture {
-  /// A log: copied at once, since a recycled log is overwritten in place.
-  struct CopiedLog {
-    let number: UInt64
-    let name: String
-    let source: Descriptor
-    let status: stat
-    let copy: Descriptor
-    let size: Int64
-  }
-}
-
-/// The logs' part of one try to capture a database.
+/// The logs of one database, looked at again and again. What was copied of them is kept from one look to the next.
 struct LogCapture {
-  let directory: UntrustedDirectory
   let scratch: Scratch
+  private var kept: [String: LogCopy] = [:]
+  /// How many bytes all looks together have copied.
+  private(set) var copied: Int64 = 0
 
-  /// Oldest first. nil when one vanished meanwhile.
-  func copy() throws -> [DatabaseCapture.CopiedLog]? {
-    var logs: [DatabaseCapture.CopiedLog] = []
-    for (number, name) in try names() {
-      guard let source = try directory.file(name) else { return nil }
-      let status = try source.status()
-      let copy = try scratch.anonymousFile()
-      let size = try source.copy(to: copy, count: Int64(status.st_size))
-      logs.append(.init(number: number, name: name, source: source, status: status, copy: copy, size: size))
+  init(scratch: Scratch) { self.scratch = scratch }
+
+  /// Step 3: brings the copies up to date, oldest first.
+  /// - Returns: nil when a log was gone before it could be opened.
+  mutating func look(in directory: UntrustedDirectory, _ cancellation: Cancellation) throws -> [LogCopy]? {
+    let names = try names(in: directory)
+    kept = kept.filter { name, _ in names.contains { $0.1 == name } }
+    for (number, name) in names {
+      guard var log = try copy(of: name, number, in: directory) else { return nil }
+      copied += try log.extend(cancellation)
+      kept[name] = log
     }
-    return logs
+    return names.map { kept[$0.1]! }
   }
 
-  private func names() throws -> [(UInt64, String)] {
+  /// Step 4: every log is still the same file under its name, and none but the newest was given another record.
+  func isUnchanged(_ logs: [LogCopy], in directory: UntrustedDirectory) throws -> Bool {
+    for (index, log) in logs.enumerated() {
+      guard let named = try directory.status(log.name), named.identity == log.status.identity,
+        Int64(named.st_size) >= log.scan.end
+      else { return false }
+      if index < logs.count - 1, try !log.isUnchanged(named) { return false }
+    }
+    return true
+  }
+
+  private func copy(of name: String, _ number: UInt64, in directory: UntrustedDirectory) throws -> LogCopy? {
+    if let log = kept[name], try directory.status(name)?.identity == log.status.identity { return log }
+    guard let source = try directory.file(name) else { return nil }
+    return try LogCopy(number: number, name: name, source: source, copy: try scratch.anonymousFile())
+  }
+
+  private func names(in directory: UntrustedDirectory) throws -> [(UInt64, String)] {
     var names: [(UInt64, String)] = []
     try directory.visit { entry in
       guard entry.kind != .directory, let name = entry.text, case .log(let number) = DatabaseFileName(name) else {
@@ -43,20 +48,5 @@ struct LogCapture {
       names.append((number, name))
     }
     return names.sorted { $0.0 < $1.0 }
-  }
-
-  /// Every copied log is still the same file under its name, and none but the newest has changed. A recycled log
-  /// changes without growing, and time stamps are too coarse to show it, so the bytes are compared.
-  func same(_ logs: [DatabaseCapture.CopiedLog]) throws -> Bool {
-    for (index, log) in logs.enumerated() {
-      guard let named = try directory.status(log.name), named.identity == log.status.identity,
-        Int64(named.st_size) >= log.size
-      else { return false }
-      if index == logs.count - 1 { continue }
-      guard Int64(named.st_size) == log.size, try log.source.holdsSame(as: log.copy, count: log.size) else {
-        return false
-      }
-    }
-    return true
   }
 }

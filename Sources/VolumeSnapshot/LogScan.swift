@@ -1,126 +1,171 @@
-import CISAL
 import GoudCore
 
-/// Looks for damage in a write-ahead log that RocksDB would pass over in silence.
+/// Reads a write-ahead log piece by piece: where its last whole record ends, and whether whole pieces of it lie behind a
+/// place that RocksDB would take for its end.
 ///
-/// RocksDB recovers a log up to the first record that fails its checksum and drops the rest: right for the torn end of
-/// a crash, wrong for a flipped bit in the middle. The difference is what follows: after a torn end there are no more
-/// records of this log. Format: RocksDB `db/log_format.h` (blocks of 32 KiB; checksum, length, type, and for recycled
-/// logs the log's number before each piece).
-struct LogScan {
-  /// Where the first piece begins that fails its checksum although intact ones follow; nil for a sound log.
-  let damage: Int64?
-  /// Whether the log begins with a whole record: something to recover.
-  var holdsRecord: Bool { firstRecord == .whole }
-  private var firstRecord = FirstRecord.ahead
+/// RocksDB recovers a log up to the first piece that it cannot read and drops the rest, or goes on behind it, without a
+/// word: right for the torn end of a crash, wrong for a flipped bit in the middle. The difference is what follows. So
+/// behind a fault every place of every block is looked at.
+///
+/// A value, fed block by block. What lies before a whole record of this log never changes as long as the file keeps its
+/// name: records are appended, and a file is renamed before it is used again. So a later look goes on at `position`.
+struct LogScan: Sendable {
+  /// Where pieces of the log end, or seem to.
+  struct Fault: Sendable {
+    enum Kind { case torn, zeros, leftover }
 
-  private static let blockSize = 32 << 10
+    var kind: Kind
+    let offset: Int64
+    /// Where the last whole record before it ends, and the sequence number expected next.
+    let soundEnd: Int64
+    let sequence: LogSequence
+    let recordsBefore: Int
+    /// Whole pieces of this log behind it.
+    var piecesBehind = 0
+  }
 
-  /// Reads `size` bytes of the log `number`, one block at a time.
-  init(_ log: Descriptor, number: UInt64, size: Int64) throws {
-    var suspect: Int64?
-    var block = [UInt8](repeating: 0, count: Self.blockSize)
-    for start in stride(from: Int64(0), to: size, by: Self.blockSize) {
-      let want = Int(min(size - start, Int64(Self.blockSize)))
-      let got = try block.withUnsafeMutableBytes {
-        try log.read(into: .init(rebasing: $0[..<want]), at: start)
-      }
-      let pieces = Pieces(block[..<got], number: UInt32(truncatingIfNeeded: number))
-      if suspect == nil { for type in pieces.types { firstRecord.see(type) } }
-      if let bad = suspect, pieces.intactAfterStart {
-        damage = bad
-        return
-      }
-      if let bad = pieces.firstBad {
-        if pieces.intactAfterBad {
-          damage = start + Int64(bad)
-          return
-        }
-        suspect = suspect ?? start + Int64(bad)
-      }
+  /// What is known at one place of the log.
+  private struct State {
+    var position: Int64 = 0
+    var end: Int64 = 0
+    var records = 0
+    var sequence = LogSequence()
+    var fault: Fault?
+    var recyclable: Bool?
+    var compressed = false
+    var open: OpenRecord?
+  }
+
+  private struct OpenRecord {
+    let start: Int64
+    var head: [UInt8]
+  }
+
+  let number: UInt64
+  private var state = State()
+  private var resume = State()
+
+  init(number: UInt64) { self.number = number }
+
+  /// Where the last whole record ends, behind a fault or not.
+  var end: Int64 { state.end }
+  /// Whole records, behind a fault or not.
+  var records: Int { state.records }
+  var recordsBeforeFault: Int { state.fault?.recordsBefore ?? state.records }
+  /// Of the records before the first fault.
+  var sequence: LogSequence { state.fault?.sequence ?? state.sequence }
+  /// The first; nil when the log ends with its last whole record.
+  var fault: Fault? { state.fault }
+
+  /// Goes back to the beginning of the block in which the last whole record ends, or before the first fault.
+  /// - Returns: where to go on reading.
+  mutating func goBack() -> Int64 {
+    state = resume
+    return state.position
+  }
+
+  /// Takes in the next blocks; the last of all may be a part of one.
+  mutating func read(_ bytes: UnsafeRawBufferPointer) {
+    for start in stride(from: 0, to: bytes.count, by: LogPiece.blockSize) {
+      let block = UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + LogPiece.blockSize, bytes.count)])
+      let before = state
+      readBlock(block)
+      if state.fault == nil, state.end > before.position { resume = before }
+      state.position += Int64(block.count)
     }
-    damage = nil
-  }
-}
-
-/// How much of a log's first record was seen. A record is one whole piece, or a first, middle ones and a last.
-private enum FirstRecord {
-  case ahead, begun, whole
-
-  /// - Parameter type: of an intact piece, in the log's order.
-  mutating func see(_ type: UInt8) {
-    switch (self, type) {
-    case (.ahead, 1), (.ahead, 5), (.begun, 4), (.begun, 8): self = .whole
-    case (.ahead, 2), (.ahead, 6): self = .begun
-    default: break
-    }
-  }
-}
-
-/// The pieces of one block.
-private struct Pieces {
-  /// Offset of the first piece that fails its checksum; nil when none does before the block's end.
-  var firstBad: Int?
-  /// Whether an intact piece follows the bad one, at the place where its length says the next one begins.
-  var intactAfterBad = false
-  /// Whether the block begins with an intact piece.
-  var intactAfterStart = false
-  /// The types of the intact pieces before the bad one.
-  var types: [UInt8] = []
-
-  private enum Piece {
-    case intact(next: Int)
-    case bad(next: Int?)
-    /// Zeros of a preallocated file, what an earlier use of a recycled file left, or too little for a header.
-    case end
   }
 
-  init(_ block: ArraySlice<UInt8>, number: UInt32) {
+  /// To be called when nothing more is to come: a record that is not whole is a torn end.
+  mutating func finish() {
+    if let open = state.open { lose(at: open.start, .torn) }
+  }
+
+  private mutating func readBlock(_ block: UnsafeRawBufferPointer) {
+    if state.fault != nil && block.isZero(from: 0) { return }
+    let number = UInt32(truncatingIfNeeded: number)
     var offset = 0
-    while offset < block.count {
-      switch Self.piece(block, at: offset, number: number) {
-      case .intact(let next):
-        if offset == 0 { intactAfterStart = true }
-        types.append(block[offset + 6])
-        offset = next
-      case .bad(let next):
-        firstBad = offset
-        if let next, case .intact = Self.piece(block, at: next, number: number) { intactAfterBad = true }
-        return
-      case .end:
-        return
+    while offset + LogPiece.headerSize <= block.count {
+      let place = LogPlace(block, at: offset, number: number)
+      if case .piece(let piece) = place, state.recyclable == nil || piece.recyclable != !state.recyclable! {
+        take(piece, at: state.position + Int64(offset), end: state.position + Int64(piece.next))
+        offset = piece.next
+        continue
       }
+      if isPadding(block, from: offset) { return }
+      lose(at: state.position + Int64(offset), kind(place, in: block, from: offset))
+      if case .foreign(let next) = place {
+        offset = next
+        continue
+      }
+      guard
+        let found = LogPiece.search(
+          block, from: offset + 1, number: number, recyclable: state.recyclable, compressed: state.compressed)
+      else { return }
+      offset = found
+    }
+    // Less than a header: a block's padding, or the beginning of one that was being written.
+    if block.count < LogPiece.blockSize, !block.isZero(from: offset), state.open == nil {
+      lose(at: state.position + Int64(offset), .torn)
     }
   }
 
-  private static func piece(_ block: ArraySlice<UInt8>, at offset: Int, number: UInt32) -> Piece {
-    guard offset + 7 <= block.count else { return .end }
-    let length = Int(block[offset + 4]) | Int(block[offset + 5]) << 8
-    let type = block[offset + 6]
-    let stored = word(block, offset)
-    if stored == 0 && length == 0 && type == 0 { return .end }
-    let recycled = (5...8).contains(type) || type == 11 || type == 131
-    let header = recycled ? 11 : 7
-    let next = offset + header + length
-    guard next <= block.count else { return .bad(next: nil) }
-    if recycled && word(block, offset + 7) != number { return .end }
-    return unmask(stored) == checksum(block[(offset + 6)..<next]) ? .intact(next: next) : .bad(next: next)
+  /// A writer leaves the end of a block empty when its header does not fit.
+  private func isPadding(_ block: UnsafeRawBufferPointer, from offset: Int) -> Bool {
+    block.count == LogPiece.blockSize && block.count - offset < LogPiece.headerSize + 4 && block.isZero(from: offset)
   }
 
-  private static func word(_ block: ArraySlice<UInt8>, _ offset: Int) -> UInt32 {
-    (0..<4).reduce(0) { $0 | UInt32(block[offset + $1]) << (8 * $1) }
+  private func kind(_ place: LogPlace, in block: UnsafeRawBufferPointer, from offset: Int) -> Fault.Kind {
+    if state.recyclable == true { return .leftover }
+    if case .zeros = place, block.isZero(from: offset) { return .zeros }
+    if case .foreign = place, state.recyclable == nil { return .leftover }
+    return .torn
   }
 
-  /// RocksDB stores checksums masked (`util/crc32c.h`).
-  private static func unmask(_ masked: UInt32) -> UInt32 {
-    let rotated = masked &- 0xa282_ead8
-    return rotated >> 17 | rotated << 15
-  }
-
-  /// CRC-32C.
-  private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
-    bytes.withUnsafeBufferPointer {
-      ~crc32_iscsi(UnsafeMutablePointer(mutating: $0.baseAddress), Int32($0.count), 0xffff_ffff)
+  /// Notes a fault at `offset`; only the first counts, and zeros are an end only with nothing else behind them.
+  private mutating func lose(at offset: Int64, _ kind: Fault.Kind) {
+    if state.fault == nil {
+      let start = state.open?.start ?? offset
+      state.fault = Fault(
+        kind: state.open == nil ? kind : .torn, offset: start, soundEnd: state.end, sequence: state.sequence,
+        recordsBefore: state.records)
+    } else if state.fault?.kind == .zeros && kind != .zeros {
+      state.fault?.kind = .torn
     }
+    state.open = nil
+  }
+
+  // MARK: Records
+
+  private mutating func take(_ piece: LogPiece, at start: Int64, end: Int64) {
+    if piece.role != .setting { state.recyclable = piece.recyclable ?? state.recyclable }
+    if piece.compression { state.compressed = true }
+    switch piece.role {
+    case .setting:
+      if state.open == nil { state.end = end }
+      return
+    case .unknown:
+      lose(at: start, .torn)
+    case .full, .first:
+      // Old writers began a record with an empty piece at a block's end.
+      if let open = state.open, !open.head.isEmpty { lose(at: open.start, .torn) }
+      state.open = OpenRecord(start: start, head: [])
+    case .middle, .last:
+      if state.open == nil { lose(at: start, .torn) }
+    }
+    if state.fault != nil { state.fault!.piecesBehind += 1 }
+    if let missing = state.open.map({ LogSequence.headSize - $0.head.count }), missing > 0 {
+      state.open!.head += piece.payload.prefix(missing)
+    }
+    if piece.role == .full || piece.role == .last, let open = state.open { close(open, end: end) }
+  }
+
+  private mutating func close(_ record: OpenRecord, end: Int64) {
+    state.open = nil
+    if !state.compressed {
+      guard record.head.count >= 12 else { return lose(at: record.start, .torn) }
+      if state.fault == nil { state.sequence.note(record.head) }
+    }
+    state.records += 1
+    state.end = end
   }
 }

@@ -19,7 +19,7 @@ final class SnapshotView: Sendable {
     scratch = try Scratch(in: parent)
     path = scratch.path
     manifest = try scratch.anonymousFile()
-    let copied = try capture.manifest.file.copy(to: manifest, count: capture.manifestSize)
+    let copied = try capture.manifest.file.copy(from: 0, to: capture.manifestSize, into: manifest)
     guard copied == capture.manifestSize else {
       throw GoudError(.volumeFileChanged, "\(capture.manifest.file.path) shrank while it was read")
     }

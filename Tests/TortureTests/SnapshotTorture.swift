@@ -91,7 +91,7 @@ import WriterOracle
     if let logs = try? FileSystem.names(in: "\(copy)/wal") {
       for log in logs { rename("\(copy)/wal/\(log)", "\(copy)/rocksdb/\(log)") }
     }
-    let last = try scenario.model.check(directory: "\(copy)/rocksdb")
+    let last = try scenario.model.check(directory: "\(copy)/rocksdb", strictly: true)
     guard last >= acknowledged else {
       throw Missed(description: "\(acknowledged) was acknowledged before the snapshot, which ends at \(last)")
     }

@@ -21,9 +21,10 @@ struct LoggedVolume {
 
   /// - Parameters:
   ///   - newestBytes: the size of the first value of the newer log.
+  ///   - lastBytes: the size of its second.
   ///   - between: what happens to the older log before the newer one is begun; for `reopened`.
   init(
-    _ scratch: String, _ logs: TwoLogs, options: String = "", newestBytes: Int = 5,
+    _ scratch: String, _ logs: TwoLogs, options: String = "", newestBytes: Int = 5, lastBytes: Int = 5,
     between: (_ log: String) throws -> Void = { _ in }
   ) throws {
     self.scratch = scratch
@@ -41,7 +42,7 @@ struct LoggedVolume {
       database = try RawDatabase(path, self.options)
     }
     try database?.put("c", bytes: newestBytes)
-    try database?.put("d")
+    try database?.put("d", bytes: lastBytes)
   }
 
   var oldest: String { logs.first! }

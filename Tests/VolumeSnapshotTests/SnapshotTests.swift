@@ -22,7 +22,7 @@ import WriterOracle
       let model = WriterModel(seed: 1, slots: 2000, valueBytes: 256, families: families)
       let names = try FileSystem.names(in: scratch).filter { $0.hasPrefix(".goud-view") }
       #expect(names.count <= 1, "one view at most is alive")
-      return try model.check(directory: "\(scratch)/copy/rocksdb")
+      return try model.check(directory: "\(scratch)/copy/rocksdb", strictly: true)
     }
   }
 
@@ -95,7 +95,7 @@ import WriterOracle
       let snapshot = try VolumeSnapshot.take("\(scratch)/volume", options: SnapshotOptions(scratch: scratch))
       try snapshot.unpack(to: "\(scratch)/copy")
       let model = WriterModel(seed: 1, slots: 2000, valueBytes: 256, families: 1)
-      let last = try model.check(directory: "\(scratch)/copy")
+      let last = try model.check(directory: "\(scratch)/copy", strictly: true)
       #expect(last >= oracle.acknowledged && last <= oracle.started)
     }
   }

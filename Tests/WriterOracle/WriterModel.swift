@@ -38,10 +38,13 @@ public struct WriterModel: Sendable {
   }
 
   /// Compares the whole content of the database at `directory` with what some number of operations would have left.
+  /// - Parameter strictly: with the recovery mode that opens no log with anything behind its last whole record.
   /// - Returns: that number.
   /// - Throws: `ModelViolation` when no number explains the content; RocksDB's error when it cannot be read.
-  public func check(directory: String) throws -> UInt64 {
-    let database = try Database(directory: directory, families: families, readOnly: true)
+  public func check(directory: String, strictly: Bool = false) throws -> UInt64 {
+    var options = DatabaseOptions()
+    if strictly { options.recovery = .refuseAnyDamage }
+    let database = try Database(directory: directory, families: families, options: options, readOnly: true)
     let last = try last(in: database)
     for (index, family) in families.enumerated() {
       let own = try self.last(in: database, family: family)

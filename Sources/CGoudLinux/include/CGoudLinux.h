@@ -16,9 +16,6 @@ long goud_record_lock_holder(int fd);
 /* Takes a POSIX record lock on the whole file, at once. Returns 0, or -1 with errno set. */
 int goud_record_lock(int fd);
 
-/* copy_file_range(2) from *offset of one file to the present position of another; advances both. */
-long goud_copy_file_range(int from, long long *offset, int to, unsigned long count);
-
 /* Asks the kernel to begin writing a range of a file to its device, without waiting for it. */
 void goud_start_writeback(int fd, long long offset, long long count);
 

@@ -1,0 +1,51 @@
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The copy of one log, kept from one look to the next; only what was added is copied again.
+///
+/// A log's whole records are final while its file keeps its name: the database appends, and it renames a file before it
+/// uses it for another log. A log that has been followed by another is not written any more either. So it is enough to
+/// go on where the last whole record ended, and to ask after each look whether the name still leads to the same file.
+struct LogCopy {
+  let number: UInt64
+  let name: String
+  let source: Descriptor
+  let copy: Descriptor
+  /// As of the last copying.
+  private(set) var status: stat
+  /// How much of the source, from its start, is in the copy.
+  private(set) var size: Int64 = 0
+  private(set) var scan: LogScan
+
+  init(number: UInt64, name: String, source: Descriptor, copy: Descriptor) throws {
+    (self.number, self.name, self.source, self.copy) = (number, name, source, copy)
+    status = try source.status()
+    scan = LogScan(number: number)
+  }
+
+  /// Copies what was added since the last time, up to the source's present size.
+  /// - Returns: how many bytes that were.
+  mutating func extend(_ cancellation: Cancellation) throws -> Int64 {
+    status = try source.status()
+    let start = scan.goBack()
+    var scan = scan
+    size = try source.copy(from: start, to: Int64(status.st_size), into: copy) { piece, _ in
+      try cancellation.check()
+      scan.read(piece)
+    }
+    scan.finish()
+    self.scan = scan
+    try copy.resize(to: size)
+    return size - start
+  }
+
+  /// Whether the source, known to be the file of this name, has been given no record since it was copied: the next one
+  /// would begin where the last one ends, or with the next block. A recycled file is overwritten without growing.
+  func isUnchanged(_ now: stat) throws -> Bool {
+    guard Int64(now.st_size) == size else { return false }
+    return try source.holdsSame(as: copy, from: scan.end, to: min(size, scan.end + 2 * Int64(LogPiece.blockSize)))
+  }
+}

@@ -1,0 +1,26 @@
+/// The sequence numbers of a log's records, in their order.
+struct LogSequence: Sendable, Equatable {
+  /// The number of the first record's first write; nil without a record, and where records are compressed.
+  private(set) var first: UInt64?
+  /// The number that the record behind the last one begins with if every write was logged; nil like `first`.
+  private(set) var next: UInt64?
+  /// Whether two records that lie beside each other leave numbers out or use them twice: the database also writes
+  /// without its log, ingests tables, or prepares transactions, and a gap says nothing.
+  private(set) var skips = false
+
+  /// How much of a record's beginning is looked at.
+  static let headSize = 13
+
+  /// - Parameter head: the first bytes of a record: sequence number (8), number of writes (4), the first write's kind.
+  mutating func note(_ head: [UInt8]) {
+    let sequence = (0..<8).reduce(UInt64(0)) { $0 | UInt64(head[$1]) << (8 * $1) }
+    let count = (8..<12).reduce(UInt64(0)) { $0 | UInt64(head[$1]) << (8 * ($1 - 8)) }
+    if let next, next != sequence { skips = true }
+    if head.count > 12, Self.transactional.contains(head[12]) { skips = true }
+    first = first ?? sequence
+    next = sequence &+ count
+  }
+
+  /// Marks of prepared, committed and rolled-back transactions (`db/dbformat.h`): they count otherwise.
+  private static let transactional: Set<UInt8> = [0x9, 0xa, 0xb, 0xc, 0xd, 0x12, 0x13, 0x15]
+}
