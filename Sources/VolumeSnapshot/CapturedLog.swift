@@ -50,9 +50,10 @@ extension CapturedLog {
   private static func finding(_ scan: LogScan, follower: LogCopy?, continues: Bool, skips: Bool) -> Finding {
     guard let fault = scan.fault, !continues else { return .sound }
     if fault.piecesBehind > 0 { return .damaged }
-    guard let follower, fault.kind != .zeros else { return .sound }
-    // In a recycled log what lies behind the end is anything; without sequence numbers to go by it tells nothing.
-    if fault.kind == .leftover && (skips || scan.sequence.next == nil) { return .sound }
+    guard let follower else { return .sound }
+    // Zeros and what a recycled log held before are a healthy end, and may hide a damaged one; without sequence numbers
+    // to go by there is nothing to tell.
+    if fault.kind != .torn && (skips || scan.sequence.next == nil) { return .sound }
     return .broken(follower: follower.source.path)
   }
 

@@ -98,6 +98,25 @@ import Testing
     }
   }
 
+  /// What is written without a log leaves out sequence numbers, beside logs and between them.
+  @Test(arguments: TwoLogs.allCases)
+  func numbersOfWritesWithoutALogAreNotMissed(_ logs: TwoLogs) throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, logs)
+      let database = try RawDatabase(volume.path, volume.options)
+      for round in 0..<3 {
+        try database.put("unlogged\(round)", logged: false)
+        try database.put("logged\(round)")
+        try database.put("y\(round)", family: 1)
+        #expect(volume.refusal() == nil, "round \(round)")
+        try database.flush(family: 1)
+        try database.put("unlogged after\(round)", logged: false)
+        try database.put("logged after\(round)")
+        #expect(volume.refusal() == nil, "round \(round), flushed")
+      }
+    }
+  }
+
   // MARK: Damaged
 
   @Test(arguments: TwoLogs.allCases)
@@ -141,6 +160,18 @@ import Testing
     }
   }
 
+  /// RocksDB takes zeros for the end of a preallocated log, and goes on in the next one.
+  @Test(arguments: TwoLogs.allCases)
+  func zerosInsteadOfTheLastRecordOfAnOlderLogAreRefused(_ logs: TwoLogs) throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, logs)
+      let whole = try volume.bytes(of: volume.oldest)
+      try volume.cut(volume.oldest, to: LoggedVolume.lastRecord(whole))
+      #expect(truncate(volume.oldest, off_t(whole.count)) == 0)
+      #expect(volume.refusal()?.context == ["file": volume.oldest, "unread": volume.newest])
+    }
+  }
+
   @Test func anOlderLogOfWhichNothingIsLeftToReadIsRefused() throws {
     try inTemporaryDirectory { scratch in
       let volume = try LoggedVolume(scratch, .reopened)
@@ -165,7 +196,17 @@ import Testing
     }
   }
 
-  /// The limit of what can be told: nothing follows that would give the damage away.
+  /// The limits of what can be told: nothing is left that would give it away. Sequence numbers do not: writes without a
+  /// log leave them out as well.
+  @Test func anOlderLogCutBetweenTwoRecordsLooksWhole() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try LoggedVolume(scratch, .reopened)
+      try volume.cut(volume.oldest, to: LoggedVolume.lastRecord(volume.bytes(of: volume.oldest)))
+      #expect(volume.refusal() == nil)
+    }
+  }
+
+  /// As well: nothing follows.
   @Test func damageInTheVeryLastRecordLooksLikeATornEnd() throws {
     try inTemporaryDirectory { scratch in
       let volume = try LoggedVolume(scratch, .reopened)
