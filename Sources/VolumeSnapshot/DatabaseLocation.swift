@@ -77,6 +77,14 @@ public struct VolumeContents {
     self.others = others.sorted { $0.path < $1.path }
   }
 
+  /// How many files the snapshots of all databases hold open together, at most: tables, and each log with its copy.
+  var heldFiles: Int {
+    tree.directories.reduce(0) { count, directory in
+      let names = directory.names.map(DatabaseFileName.init)
+      return count + names.count(where: \.isTableOrBlob) + 2 * names.count(where: \.isLog)
+    }
+  }
+
   /// Why there is nothing to capture.
   var noDatabase: GoudError {
     let named = others.map { "; \($0.path): \($0.what)" }.joined()

@@ -21,7 +21,10 @@ public enum DescriptorLimit {
     return Int(limit.rlim_cur)
   }
 
-  /// - Throws: `io.too-many-open-files` when a volume with `files` tables and blob files cannot be held open.
+  /// How many this process has open now.
+  static func open() throws -> Int { try UntrustedDirectory(root: "/proc/self/fd").entries().count }
+
+  /// - Throws: `io.too-many-open-files` when that many files of a volume cannot be held open at once.
   static func require(_ files: Int, for path: String) throws {
     let limit = raise()
     let needed = files + reserve
@@ -33,7 +36,7 @@ public enum DescriptorLimit {
     }
   }
 
-  /// For logs, RocksDB's own handles (64 tables) and whatever else the process has open.
+  /// For RocksDB's own handles (64 tables) and whatever else the process has open.
   private static let reserve = 160
 
   private static func systemCeiling() -> rlim_t? {

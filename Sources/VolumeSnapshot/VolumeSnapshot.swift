@@ -39,6 +39,8 @@ public struct VolumeSnapshot: Sendable {
       let contents = try VolumeContents(of: root)
       guard !contents.databases.isEmpty else { throw contents.noDatabase }
       try contents.refuseUnstorable()
+      // Other volumes' snapshots are open by now.
+      if taken.isEmpty { try DescriptorLimit.require(contents.heldFiles + DescriptorLimit.open(), for: root) }
       for location in contents.databases where taken[location] == nil {
         let layout = try DatabaseLayout.find(location, in: contents.tree)
         taken[location] = try DatabaseSnapshot.takeIfThere(location, layout: layout, options: options)
