@@ -116,7 +116,7 @@ extension GoudError {
   var isAboutTheDatabase: Bool {
     switch code {
     case .databaseCorrupt, .databaseUnsupported, .databaseFailed, .snapshotUnsupported, .snapshotUnstable,
-      .volumeNoDatabase:
+      .snapshotCut, .volumeNoDatabase, .volumeUnsafe:
       true
     default: false
     }

@@ -88,7 +88,7 @@ public struct VolumeCheck: Sendable {
   /// Damage is critical; that it cannot be judged here and now is a warning.
   private static func level(_ code: ErrorCode) -> Finding.Level {
     switch code {
-    case .databaseUnsupported, .snapshotUnsupported, .snapshotUnstable: .warning
+    case .databaseUnsupported, .snapshotUnsupported, .snapshotUnstable, .snapshotCut: .warning
     default: .critical
     }
   }

@@ -37,6 +37,34 @@ import Testing
     }
   }
 
+  @Test(.timeLimit(.minutes(1)), arguments: ["IDENTITY", "CURRENT", "OPTIONS-999999", "LOCK", "LOG"])
+  func aPipeInAVolumeIsNotWaitedFor(_ name: String) throws {
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      unlink("\(volume.path)/rocksdb/\(name)")
+      #expect(mkfifo("\(volume.path)/rocksdb/\(name)", 0o600) == 0)
+      let (seen, fault) = try fixture.inspector.inspect(volume)
+      #expect(seen.databases.count == 1)
+      #expect(fault?.code == (["LOCK", "LOG"].contains(name) ? nil : .volumeUnsafe))
+      #expect(try VolumeSummary(volume).databases == ["rocksdb"])
+    }
+  }
+
+  @Test func otherStoresAreNoDamagedDatabases() throws {
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      for (name, text) in [("MANIFEST-000001", "pebble"), ("OPTIONS-000003", "[Version]\n  pebble_version=0.1\n")] {
+        let directory = "\(volume.path)/p"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: URL(fileURLWithPath: "\(directory)/\(name)"))
+      }
+      let (seen, fault) = try fixture.inspector.inspect(volume)
+      #expect(fault == nil && seen.databases.map(\.path) == ["rocksdb"])
+    }
+  }
+
   @Test func goudsOwnLockIsShown() throws {
     try inTemporaryDirectory { root in
       let fixture = try VolumeFixture(root)
