@@ -29,7 +29,7 @@ struct HeldTables {
   /// Opens what is there now and lets go of what is not.
   ///
   /// A file in the database's own directory is the one that its number means; further directories are asked for those
-  /// that are not there. Several names of one file are one file.
+  /// that are not there, unless they hold links to it. Several names of one file are one file.
   ///
   /// - Parameter directories: the database's own first.
   /// - Throws: `volume.unsafe-entry` for a link or a pipe in the place of a file of the database's own directory;
@@ -39,7 +39,10 @@ struct HeldTables {
     var own: Set<DatabaseFileName> = []
     var count = 0
     for (index, directory) in directories.enumerated() {
-      let names = try Self.names(in: directory, without: own)
+      let names = try Self.names(in: directory)
+      // A checkpoint under way: its files are the database's own, and stand in for none that is missing there.
+      let shared = names.filter { own.contains($0.1) }
+      if try shared.contains(where: { try isLink($0.0, to: present[$0.1]![0], in: directory) }) { continue }
       count += names.count
       try DescriptorLimit.require(count, for: directories[0].path)
       for (name, key) in names {
@@ -57,16 +60,20 @@ struct HeldTables {
   }
 
   /// RocksDB prefers `000005.sst` to `000005.ldb`.
-  private static func names(
-    in directory: UntrustedDirectory, without own: Set<DatabaseFileName>
-  ) throws -> [(String, DatabaseFileName)] {
+  private static func names(in directory: UntrustedDirectory) throws -> [(String, DatabaseFileName)] {
     var names: [(String, DatabaseFileName)] = []
     try directory.visit { entry in
       guard entry.kind != .directory, let name = entry.text else { return }
       let key = DatabaseFileName(name)
-      if key.isTableOrBlob && !own.contains(key) { names.append((name, key)) }
+      if key.isTableOrBlob { names.append((name, key)) }
     }
     return names.sorted { $0.0 > $1.0 }
+  }
+
+  /// Whether a name is one more of a file of the database's own directory.
+  private func isLink(_ name: String, to own: File, in directory: UntrustedDirectory) throws -> Bool {
+    guard own.status.st_nlink > 1 else { return false }
+    return try directory.status(name)?.identity == own.status.identity
   }
 
   private func known(_ key: DatabaseFileName, _ status: stat) -> File? {

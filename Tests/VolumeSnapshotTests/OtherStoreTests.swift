@@ -30,6 +30,20 @@ import Testing
     }
   }
 
+  @Test func aCheckpointUnderWayStandsInForNoMissingTable() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try SmallVolume(scratch)
+      try volume.add("db")
+      let tables = try volume.names("db", \.isTableOrBlob)
+      #expect(tables.count > 1)
+      try volume.write("db/cp.tmp/notes")
+      for name in tables { #expect(link("\(volume.path)/db/\(name)", "\(volume.path)/db/cp.tmp/\(name)") == 0) }
+      #expect(volume.refusal() == nil)
+      #expect(unlink("\(volume.path)/db/\(tables[0])") == 0)
+      #expect(volume.refusal()?.code == .databaseCorrupt)
+    }
+  }
+
   @Test func aCheckpointThatWasLeftBehindIsStored() throws {
     try inTemporaryDirectory { scratch in
       let volume = try SmallVolume(scratch)
