@@ -40,10 +40,6 @@ public struct UntrustedDirectory: Sendable {
     return here
   }
 
-  /// The directory that an entry of this one names, also when the name is not UTF-8.
-  /// - Returns: nil when it is gone, or is no directory any more.
-  public func directory(_ entry: Entry) throws -> UntrustedDirectory? { try child(entry.raw, .absent) }
-
   /// Opens a regular file below this directory.
   /// - Parameter flags: `O_RDONLY` or `O_RDWR`, and what else belongs to them; nothing is created.
   /// - Returns: nil when it is not there.
@@ -97,7 +93,8 @@ public struct UntrustedDirectory: Sendable {
     return (parent, EntryName(last))
   }
 
-  private func child(_ name: EntryName, _ others: Others) throws -> UntrustedDirectory? {
+  /// - Returns: nil when it is not there.
+  func child(_ name: EntryName, _ others: Others) throws -> UntrustedDirectory? {
     while true {
       let fd = openat(descriptor.fd, name.bytes, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
       if fd >= 0 { return UntrustedDirectory(Descriptor(fd: fd, path: "\(path)/\(name)")) }
