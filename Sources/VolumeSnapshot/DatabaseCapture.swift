@@ -57,11 +57,19 @@ extension DatabaseCapture {
   ) throws -> DatabaseCapture {
     let deadline = ContinuousClock.now + plan.patience
     var attempts = 0
+    var faults = 0
     while true {
       try cancellation.check()
       attempts += 1
-      let attempt = try CaptureAttempt(plan: plan, cancellation: cancellation)
-      if let capture = try attempt.run(keeping: &tables, &logs, attempts: attempts) { return capture }
+      do {
+        let attempt = try CaptureAttempt(plan: plan, cancellation: cancellation)
+        if let capture = try attempt.run(keeping: &tables, &logs, attempts: attempts) { return capture }
+      } catch let error as GoudError where error.code == .databaseCorrupt && faults < 2 {
+        // A checkpoint that is being removed may have lost its MANIFEST first.
+        faults += 1
+        usleep(UInt32(faults) * 50_000)
+        continue
+      }
       guard ContinuousClock.now < deadline || attempts < 8 else {
         throw GoudError(
           .snapshotUnstable,

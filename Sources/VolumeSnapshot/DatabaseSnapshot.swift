@@ -83,6 +83,7 @@ extension DatabaseSnapshot {
     var logs = LogCapture(scratch: scratch)
     var attempts = 0
     var faults = 0
+    var faulty: Set<DatabaseFileName> = []
     while true {
       let capture = try DatabaseCapture.take(plan, keeping: &tables, &logs, cancellation: options.cancellation)
       attempts += capture.attempts
@@ -98,10 +99,16 @@ extension DatabaseSnapshot {
         if ContinuousClock.now < deadline { continue }
         if proof.view != nil { throw HeldTables.cut(location.directory) }
       }
-      // Whatever the fault: an OPTIONS newer than the MANIFEST shows as one that cannot be opened here.
-      faults += 1
       if let fault = proof.fault {
-        if faults < 3 { continue }
+        // Whatever the fault: an OPTIONS newer than the MANIFEST shows as one that cannot be opened here. Files that go
+        // from look to look are a checkpoint that is being removed.
+        let names = Set(capture.tables.files.keys)
+        faults = names == faulty || ContinuousClock.now >= deadline ? faults + 1 : 1
+        faulty = names
+        if faults < 3 {
+          usleep(UInt32(faults) * 50_000)
+          continue
+        }
         if let rival = capture.tables.rivals.values.first?.first { throw HeldTables.ambiguous(location, rival) }
         guard options.allowUnproven else { throw fault }
       }

@@ -85,6 +85,25 @@ import Testing
     }
   }
 
+  /// As `rm -r` does it: the MANIFEST may go long before the rest.
+  @Test(.timeLimit(.minutes(1))) func aDatabaseThatIsBeingRemovedIsNotDamaged() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try SmallVolume(scratch, databases: ["db", "old"])
+      let place = "\(volume.path)/old"
+      let names = try FileSystem.names(in: place)
+      let removal = Thread {
+        for name in names.sorted(by: >) {
+          unlink("\(place)/\(name)")
+          usleep(5000)
+        }
+        rmdir(place)
+      }
+      unlink("\(place)/\(names.first { $0.hasPrefix("MANIFEST-") }!)")
+      removal.start()
+      #expect(try volume.take().databases.map(\.location.path) == ["db"])
+    }
+  }
+
   @Test func aDatabaseThatAppearsMeanwhileIsNotStoredAsFiles() throws {
     try inTemporaryDirectory { scratch in
       let volume = try SmallVolume(scratch)
