@@ -20,11 +20,17 @@ import Testing
   }
 
   @Test(arguments: [
-    "A", "=b", "A b=c", "A=$HOME/x", "A=\"$HOME\"", "A=\"b", "A='b", "A='b'c", "a-b=c", "É=1", "[section]",
+    "A", "=b", "A b=c", "BACKUP_DIR=$HOME/x", "GOUD_X=\"$HOME\"", "A=\"b", "A='b", "A='b'c", "a-b=c", "É=1",
+    "[section]",
   ])
   func aLineThatCannotBeReadIsAnErrorThatNamesIt(_ line: String) {
     let error = expectFailure(.configInvalid) { try read("# first\n\(line)\n") }
     #expect(error?.message.hasPrefix("config/x.env:2 ") == true)
+  }
+
+  /// A key that Goud does not know is another program's, and so is what stands in its value.
+  @Test(arguments: ["A=$HOME/x", "A=\"${HOME}\"", "A=$(date)"]) func anothersValueMayBeExpanded(_ line: String) throws {
+    #expect(try read("\(line)\nNODES=a").keys.sorted() == ["A", "NODES"])
   }
 
   @Test func aFileThatIsNotTextIsAnError() throws {

@@ -150,7 +150,7 @@ import Testing
 
   @Test func keysThatGoudDoesNotKnowAreNamed() throws {
     try inTemporaryDirectory { root in
-      let fixture = try ConfigurationFixture(root, constants: "BACKUP_RETENTION_DAY=1\n")
+      let fixture = try ConfigurationFixture(root, constants: "BACKUP_RETENTION_DAY=1\nNODES=a\n")
       #expect(try fixture.load().unknownKeys == ["config/base/constants.env: BACKUP_RETENTION_DAY"])
     }
   }
