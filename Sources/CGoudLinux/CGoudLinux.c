@@ -67,13 +67,17 @@ int goud_may_chown(void) {
   return syscall(SYS_capget, &header, powers) == 0 && (powers[0].effective & 1u << CAP_CHOWN) != 0;
 }
 
+void goud_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+int goud_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
 int goud_reserve(int fd, long long size) { return fallocate(fd, 0, 0, size); }
 
 int goud_start_detached(const char *program, char *const arguments[], char *const environment[], const char *log,
                         int *pid) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
-  sigset_t none, all;
+  sigset_t waiting, all;
   pid_t child = 0;
   int status = posix_spawn_file_actions_init(&actions);
   if (status != 0) return status;
@@ -82,7 +86,8 @@ int goud_start_detached(const char *program, char *const arguments[], char *cons
     posix_spawn_file_actions_destroy(&actions);
     return status;
   }
-  sigemptyset(&none);
+  sigemptyset(&waiting);
+  sigaddset(&waiting, SIGHUP);
   sigfillset(&all);
   sigdelset(&all, SIGKILL);
   sigdelset(&all, SIGSTOP);
@@ -91,7 +96,7 @@ int goud_start_detached(const char *program, char *const arguments[], char *cons
       (status = posix_spawn_file_actions_adddup2(&actions, 1, 2)) == 0 &&
       (status = posix_spawn_file_actions_addclosefrom_np(&actions, 3)) == 0 &&
       (status = posix_spawn_file_actions_addchdir_np(&actions, "/")) == 0 &&
-      (status = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
+      (status = posix_spawnattr_setsigmask(&attributes, &waiting)) == 0 &&
       (status = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
       (status = posix_spawnattr_setflags(
            &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)) == 0)

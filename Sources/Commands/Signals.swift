@@ -12,6 +12,8 @@ enum Signals {
   static let cancellation = Cancellation()
 
   static func watch() {
+    // Made here: a handler that were the first to touch it would make it, and wait for whoever is making it just then.
+    _ = cancellation
     signal(SIGPIPE, SIG_IGN)
     for number in [SIGINT, SIGTERM] {
       signal(number) { number in

@@ -1,3 +1,5 @@
+import CGoudLinux
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -84,11 +86,10 @@ public final class Descriptor: Sendable {
 
   public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
 
-  /// A pipe; programs that are started do not inherit it by themselves.
+  /// A pipe. Programs do not inherit it by themselves, not even those that are started while it is made.
   public static func pipe() throws -> (read: Descriptor, write: Descriptor) {
     var ends: [Int32] = [0, 0]
-    guard Glibc.pipe(&ends) == 0 else { throw GoudError.system("create", "a pipe") }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    guard goud_pipe(&ends) == 0 else { throw GoudError.system("create", "a pipe") }
     return (Descriptor(fd: ends[0], path: "pipe"), Descriptor(fd: ends[1], path: "pipe"))
   }
 

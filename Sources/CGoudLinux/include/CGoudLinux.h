@@ -46,8 +46,15 @@ void goud_pace_end(void);
    the file system cannot do it. */
 int goud_reserve(int fd, long long size);
 
+/* What the calling thread is called in /proc, 15 bytes at most. */
+void goud_name_thread(const char *name);
+
+/* pipe2(2) with O_CLOEXEC: never inherited, not even by what another thread starts just then. */
+int goud_pipe(int ends[2]);
+
 /* Starts `program` in a session of its own: standard input is /dev/null, standard output and error are appended to the
-   file `log` (created mode 0600), nothing else is open, the working directory is /, no signal is blocked or ignored.
+   file `log` (created mode 0600), nothing else is open, the working directory is /, no signal is ignored. SIGHUP alone
+   is blocked: one that comes before the program has a handler for it waits until the program lets it through.
    Returns 0 and the new process's number in *pid, or the number of the error. */
 int goud_start_detached(const char *program, char *const arguments[], char *const environment[], const char *log,
                         int *pid);
