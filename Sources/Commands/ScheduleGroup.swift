@@ -31,6 +31,14 @@ struct ScheduleFiles {
     }
   }
 
+  /// Makes the directories that a schedule writes to, mode 0700; what is there stays as it is.
+  func prepare(_ directories: [String]) throws {
+    for directory in directories {
+      try FileManager.default.createDirectory(
+        atPath: root + directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+  }
+
   /// The schedules that are installed, by environment.
   func installed() throws -> [(environment: String, scheduler: Scheduler, path: String)] {
     let prefix = BackupSchedule.name("")
@@ -63,7 +71,10 @@ struct ScheduleFiles {
 struct ScheduleInstall: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "install", abstract: "Have an environment backed up regularly.",
-    discussion: "A run that was missed, because the machine was off, is made up for by systemd, not by cron.")
+    discussion: """
+      A run that was missed, because the machine was off, is made up for by systemd, not by cron. Either runs this program \
+      as root: it, its configuration, and every directory on the way to them must be root's alone.
+      """)
 
   @Flag(help: "A hardened service and a timer.") var systemd = false
   @Flag(help: "A line in /etc/cron.d.") var cron = false
@@ -88,14 +99,39 @@ struct ScheduleInstall: ParsableCommand {
       variables: variables, writes: [configuration.environmentHome, configuration.backupDirectory],
       arguments: try cloud.arguments() + seal.arguments)
     let files = schedule.files(scheduler)
+    try refuseReplaceable(schedule.program, configuration.directory)
     if print {
       return Output.write(files.map { "# \($0.path)\n\($0.content)" }.joined(separator: "\n"))
     }
     let place = ScheduleFiles(root: root)
     try place.put(files)
     guard systemd else { return }
+    try place.prepare(schedule.writes)
     let timer = "\(BackupSchedule.name(configuration.environment)).timer"
     try place.tell([["daemon-reload"], ["enable", "--now", timer]])
+  }
+
+  /// What root runs and obeys with nobody watching must be what is there now.
+  private func refuseReplaceable(_ program: String, _ directory: ConfigurationDirectory?) throws {
+    let found = [
+      (
+        program, try Custody(of: program).stranger(),
+        "install -D -m 755 \(program) /usr/local/bin/goud, and call that one"
+      ),
+      (
+        directory?.path ?? "", try directory?.stranger(),
+        "copy it to where only root can write, and name that: GOUD_CONFIG_DIR"
+      ),
+    ]
+    for (path, stranger, hint) in found {
+      guard let stranger else { continue }
+      let message =
+        "\(path) can be changed by \(stranger.who) (at \(stranger.place)), and root would go by it every time"
+      guard print else {
+        throw GoudError(.scheduleReplaceable, message, hint: hint, context: ["path": stranger.place])
+      }
+      Output.note("warning: \(message)")
+    }
   }
 }
 

@@ -115,6 +115,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case restoreConfirmation = "restore.confirmation-needed"
   case restorePending = "restore.pending"
   case scheduleNotFound = "schedule.not-found"
+  case scheduleReplaceable = "schedule.replaceable"
   case someFailed = "run.some-items-failed"
 
   // Networks: founding them, and running their nodes
@@ -193,7 +194,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .blobChanged, .blobToolMissing: .failed
     case .blobUnreachable: .unreachable
     case .restoreForeign, .restoreForeignChain, .restoreWrongEnvironment, .restoreNotAVolume,
-      .restoreCrossesFileSystems, .restoreUnproven, .restoreConfirmation, .restorePending:
+      .restoreCrossesFileSystems, .restoreUnproven, .restoreConfirmation, .restorePending,
+      .scheduleReplaceable:
       .refused
     case .requestMalformed, .requestInvalid, .requestMethod, .requestTooLarge, .requestHeadTooLarge, .requestMediaType:
       .usage

@@ -56,6 +56,8 @@ public struct BackupSchedule: Sendable {
       [Service]
       Type=oneshot
       \(settings.joined(separator: "\n"))
+      # Outside of the sandbox, which there is no entering while a path of it is missing (226/NAMESPACE).
+      ExecStartPre=+/bin/mkdir -p -m 0700 -- \(writes.map(Self.quoted).joined(separator: " "))
       ExecStart=\(command.map(Self.quoted).joined(separator: " "))
       Nice=10
       CPUWeight=10
