@@ -25,7 +25,7 @@ struct AgeProcess {
     let (output, sink) = try Descriptor.pipe()
     (self.input, self.output) = (input, output)
     outcome = Outcome()
-    let (source2, sink2) = (FileDescriptor(rawValue: dup(source.fd)), FileDescriptor(rawValue: dup(sink.fd)))
+    let (source2, sink2) = (try Self.copy(source), try Self.copy(sink))
     Task.detached { [outcome] in
       let result = await Result {
         try await Subprocess.run(
@@ -36,6 +36,13 @@ struct AgeProcess {
       outcome.set(
         result.map { $0.terminationStatus.isSuccess ? nil : $0.standardError.trimmingCharacters(in: .newlines) })
     }
+  }
+
+  /// For the one program that is meant: another that is started meanwhile would keep the pipe open with it.
+  private static func copy(_ end: Descriptor) throws -> FileDescriptor {
+    let fd = fcntl(end.fd, F_DUPFD_CLOEXEC, 0)
+    guard fd >= 0 else { throw GoudError.system("duplicate", end.path) }
+    return FileDescriptor(rawValue: fd)
   }
 
   /// Whether it takes a recipient, tried on nothing.

@@ -62,27 +62,57 @@ package final class OpenedBytes: ArchiveBytes, @unchecked Sendable {
     return ArchiveDigest(bytes: run.bytes, sha256: run.digest.hex())
   }
 
-  /// One age, and a thread that feeds it.
-  private final class Run: @unchecked Sendable {
+  /// One age, and a thread that feeds it. Let go of, both end: age as nobody takes its output, the thread as nobody takes
+  /// what it feeds.
+  private final class Run {
     let output: Descriptor
     private let outcome: AgeProcess.Outcome
-    private let fed = DispatchSemaphore(value: 0)
-    // Of the feeding thread, until `fed`.
-    var digest = Digest()
-    var bytes: Int64 = 0
-    private var failure: (any Error)?
+    private let feed = Feed()
 
     init(_ sealed: any ArchiveBytes, _ identity: String) throws {
       let age = try AgeProcess(["-d", "-i", identity])
       (output, outcome) = (age.output, age.outcome)
       let input = age.input
-      Thread.detachNewThread { [self] in
-        do { try feed(sealed, input) } catch { failure = error }
-        fed.signal()
-      }
+      // It holds the feed alone, not the run, whose end it would then never see.
+      Thread.detachNewThread { [feed] in feed.run(sealed, input) }
     }
 
-    private func feed(_ sealed: any ArchiveBytes, _ input: Descriptor) throws {
+    var bytes: Int64 { feed.bytes }
+    var digest: Digest { feed.digest }
+
+    /// Once the output has come to its end.
+    func check(_ path: String) throws {
+      let complaint = try outcome.complaint()
+      let failure = feed.wait()
+      if let complaint {
+        let foreign = complaint.contains("no identity matched")
+        throw GoudError(
+          foreign ? .archiveSealed : .archiveCorrupt,
+          foreign ? "\(path) is sealed for another recipient" : "\(path) cannot be opened: \(complaint)",
+          hint: foreign ? "pass the --identity that belongs to it" : "use another backup, or fetch this one again")
+      }
+      if let failure { throw failure }
+    }
+  }
+
+  /// What has been fed, of the feeding thread until `wait` has returned.
+  private final class Feed: @unchecked Sendable {
+    private(set) var digest = Digest()
+    private(set) var bytes: Int64 = 0
+    private var failure: (any Error)?
+    private let done = DispatchSemaphore(value: 0)
+
+    func run(_ sealed: any ArchiveBytes, _ input: Descriptor) {
+      // Whatever the process does about it: a closed pipe is an error of this thread alone.
+      var pipe = sigset_t()
+      sigemptyset(&pipe)
+      sigaddset(&pipe, SIGPIPE)
+      pthread_sigmask(SIG_BLOCK, &pipe, nil)
+      do { try pump(sealed, input) } catch { failure = error }
+      done.signal()
+    }
+
+    private func pump(_ sealed: any ArchiveBytes, _ input: Descriptor) throws {
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
       defer { buffer.deallocate() }
       while true {
@@ -95,19 +125,11 @@ package final class OpenedBytes: ArchiveBytes, @unchecked Sendable {
       }
     }
 
-    /// Once the output has come to its end.
-    func check(_ path: String) throws {
-      let complaint = try outcome.complaint()
-      fed.wait()
-      fed.signal()
-      if let complaint {
-        let foreign = complaint.contains("no identity matched")
-        throw GoudError(
-          foreign ? .archiveSealed : .archiveCorrupt,
-          foreign ? "\(path) is sealed for another recipient" : "\(path) cannot be opened: \(complaint)",
-          hint: foreign ? "pass the --identity that belongs to it" : "use another backup, or fetch this one again")
-      }
-      if let failure { throw failure }
+    /// - Returns: what ended it, unless the end of the archive did.
+    func wait() -> (any Error)? {
+      done.wait()
+      done.signal()
+      return failure
     }
   }
 }

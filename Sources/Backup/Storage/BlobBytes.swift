@@ -39,8 +39,11 @@ package final class BlobBytes: ArchiveBytes, @unchecked Sendable {
   }
 
   private func fetch(_ offset: Int64) throws {
+    // Asked once: what failed on its way is asked for anew.
+    let coming = ahead
+    ahead = nil
     piece =
-      if let ahead, ahead.offset == offset { try ahead.result() } else {
+      if let coming, coming.offset == offset { try coming.result() } else {
         try store.read(blob, at: offset, count: pieceBytes)
       }
     start = offset
@@ -65,6 +68,7 @@ package final class BlobBytes: ArchiveBytes, @unchecked Sendable {
       }
     }
 
+    /// For one call.
     func result() throws -> [UInt8] {
       done.wait()
       return try outcome!.get()
