@@ -7,7 +7,13 @@ import Runtime
 /// themselves, and stops those that it is asked to stop.
 ///
 /// Nodes are processes of their own: they go on when the manager ends, and the next one takes them over.
+///
+/// On a thread of its own: a launcher may have to wait, for a container engine for one, and what else the manager serves
+/// goes on meanwhile.
 actor Supervisor {
+  private nonisolated let executor = ThreadExecutor(name: "supervisor")
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
   /// How often it looks.
   static let interval = Duration.milliseconds(100)
   /// What a node gets to close its ledger after SIGTERM, before SIGKILL.

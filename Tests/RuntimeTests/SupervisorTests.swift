@@ -16,6 +16,8 @@ import Testing
     let hasty: Set<String>
     let started = Mutex<[String: [ProcessID]]>([:])
     let stopped = Mutex<Set<String>>([])
+    /// Names of the threads that nodes were started on.
+    let threads = Mutex<Set<String>>([])
 
     init(_ root: String, hasty: Set<String> = []) {
       self.root = root
@@ -27,6 +29,8 @@ import Testing
     }
 
     func start(_ node: String) throws -> ProcessID {
+      let thread = try Descriptor.open("/proc/thread-self/comm", O_RDONLY).readAll(limit: 64)
+      threads.withLock { _ = $0.insert(String(decoding: thread, as: UTF8.self)) }
       let arguments = hasty.contains(node) ? ["-c", "sleep 0.1; exit 13"] : ["-c", "exec sleep 600"]
       let process = try Detached.start("/bin/sh", arguments, log: "\(root)/\(node).log")
       started.withLock { $0[node, default: []].append(process) }
@@ -92,6 +96,14 @@ import Testing
         return now != nil && now != first
       }
       #expect(await processes(supervisor)["node2"] == other)
+    }
+  }
+
+  /// A launcher may wait for a container engine, for a minute; the threads that serve the manager's pages are few.
+  @Test func nodesAreStartedOnAThreadOfTheirOwn() async throws {
+    try await with { launcher, supervisor in
+      try await waitFor("both to run") { await supervisor.processes.count == 2 }
+      #expect(launcher.threads.withLock { $0 } == ["supervisor\n"])
     }
   }
 

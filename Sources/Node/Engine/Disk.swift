@@ -1,4 +1,5 @@
 import Chain
+import GoudCore
 
 /// Waits for the device on a thread of its own, so that the engine decides and sends meanwhile.
 actor Disk {

@@ -1,6 +1,5 @@
+import GoudCore
 import Testing
-
-@testable import Node
 
 /// What an engine relies on: blocks are taken in before whatever is asked after them.
 @Suite struct ThreadExecutorTests {

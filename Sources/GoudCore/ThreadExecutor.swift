@@ -1,18 +1,19 @@
+import CGoudLinux
 import Foundation
 
 /// Runs the jobs of one actor on a thread of its own, in the order of their arrival. What such an actor does may block
 /// (a database that waits for its disk) without keeping anything else waiting.
 ///
 /// The thread ends when the executor is released and its last job is done.
-final class ThreadExecutor: SerialExecutor {
+public final class ThreadExecutor: SerialExecutor {
   private let jobs: JobQueue
 
-  init(name: String) {
+  public init(name: String) {
     let jobs = JobQueue()
     self.jobs = jobs
     let thread = Thread {
-      // Named from outside, it is not on Linux (`top -H`).
-      Thread.current.name = name
+      // By the kernel's own call (`top -H`): Foundation names a thread that it knows already, or not at all.
+      goud_name_thread(name)
       while let batch = jobs.take() { for job in batch { job() } }
     }
     thread.stackSize = 4 << 20
@@ -21,13 +22,13 @@ final class ThreadExecutor: SerialExecutor {
 
   deinit { jobs.close() }
 
-  func enqueue(_ job: consuming ExecutorJob) {
+  public func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     // Holds the executor until the job has run: an actor may end with its last job.
     jobs.add { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
   }
 
-  func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+  public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 }
 
 /// Jobs waiting for a thread. Not bounded by itself: whoever calls an actor waits for its answer, so that it holds at
