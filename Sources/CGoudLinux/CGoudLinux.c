@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <stdio.h>
@@ -43,13 +44,15 @@ void goud_yield_to_others(int nice) {
   syscall(SYS_ioprio_set, who_process, 0, class_best_effort << class_shift | lowest);
 }
 
-int goud_become(unsigned int user, unsigned int group, int writes) {
+int goud_become(unsigned int user, unsigned int group, const unsigned int *groups, int count, int writes) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct powers[_LINUX_CAPABILITY_U32S_3];
   unsigned int wanted = 1u << CAP_DAC_READ_SEARCH;
   if (writes) wanted |= 1u << CAP_DAC_OVERRIDE | 1u << CAP_CHOWN | 1u << CAP_FOWNER;
   /* Powers survive the change of user, and access(2) counts them: RocksDB asks it whether a file exists. */
   if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0) return -1;
+  /* Those that the process was started with are others': of the container's root. */
+  if (setgroups((size_t)count, groups) != 0) return -1;
   if (setresgid(group, group, group) != 0 || setresuid(user, user, user) != 0) return -1;
   if (syscall(SYS_capget, &header, powers) != 0) return -1;
   powers[0].permitted &= wanted;

@@ -58,7 +58,7 @@ struct BackupCreate: ParsableCommand {
   }
 
   private func backUp(_ configuration: GoudConfiguration) throws -> BackupResult {
-    let volumes = try volumes(configuration)
+    let (volumes, absent) = try volumes(configuration)
     var request = BackupRequest(
       environment: configuration.environment, volumes: volumes,
       directory: configuration.backupDirectory, compression: configuration.backupCompression, toolVersion: Goud.version)
@@ -73,6 +73,7 @@ struct BackupCreate: ParsableCommand {
         )
       }
     }
+    request.leftOut = absent
     request.recipient = seal.recipient
     request.verify = !noVerify
     request.allowUnproven = unproven
@@ -96,7 +97,7 @@ struct BackupCreate: ParsableCommand {
     throw GoudError(
       .someFailed,
       "the backup is made without " + leftOut.map { "\($0.volume): \($0.reason)" }.joined(separator: "; "),
-      hint: "rebuild it (goud volume repair), or keep it as it is in a backup of its own (--volume)",
+      hint: "mount it or rebuild it (goud volume repair), or keep it as it is in a backup of its own (--volume)",
       context: ["leftOut": leftOut.map(\.volume).joined(separator: " ")])
   }
 
@@ -126,8 +127,11 @@ struct BackupCreate: ParsableCommand {
       cause: error)
   }
 
-  private func volumes(_ configuration: GoudConfiguration) throws -> [Volume] {
-    var found = try VolumeCatalog.current(configuration).resolve(volume)
+  /// - Returns: the volumes, and those of the environment that cannot be seen now.
+  private func volumes(_ configuration: GoudConfiguration) throws -> ([Volume], [BackupMetadata.LeftOut]) {
+    let catalog = try VolumeCatalog.current(configuration)
+    var found = try catalog.resolve(volume)
+    let absent = volume.isEmpty ? catalog.absent.sorted { $0.key < $1.key } : []
     if volume.isEmpty {
       // A node that never started has nothing to back up; one that lost its database must not pass unnoticed.
       for empty in try found.filter({ try FileSystem.names(in: $0.path).isEmpty }) {
@@ -136,12 +140,13 @@ struct BackupCreate: ParsableCommand {
       }
     }
     guard !found.isEmpty else {
+      if let only = absent.first { throw only.value }
       throw GoudError(
         .volumeNotFound,
         "the environment \(configuration.environment) has no volumes in \(configuration.volumesDirectory)",
         hint: "name one with --volume PATH, or another environment with --env")
     }
-    return found
+    return (found, absent.map { .init(volume: $0.key, reason: $0.value.message) })
   }
 
   private func describe(_ result: BackupResult) -> String {

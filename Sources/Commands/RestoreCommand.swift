@@ -98,6 +98,7 @@ struct RestoreCommand: ParsableCommand {
       return try restore(source, configuration)
     }
     try volumes.refuseForeignUsers()
+    try volumes.refuseAbsent(volume.map { ["\($0)_data", $0] })
     let made = try volumes.refresh(creating: !dryRun)
     do {
       try restore(source, configuration)

@@ -7,8 +7,9 @@ extension VolumeCatalog {
   /// The catalog of an environment, with the volumes that its container engine has now.
   /// - Throws: `engine.…`, `volume.ambiguous`.
   static func current(_ configuration: GoudConfiguration) throws -> VolumeCatalog {
-    try DockerVolumes(configuration)?.refresh()
-    return VolumeCatalog(configuration)
+    let volumes = try DockerVolumes(configuration)
+    try volumes?.refresh()
+    return VolumeCatalog(configuration, absent: try volumes?.absent() ?? [:])
   }
 }
 

@@ -27,6 +27,11 @@ struct VolumeCheckVerb: ParsableCommand {
     var inspector = VolumeInspector(configuration)
     inspector.cancellation = Signals.cancellation
     var findings = try VolumeCheck.run(chosen, inspector)
+    if volumes.isEmpty {
+      findings += catalog.absent.sorted { $0.key < $1.key }.map {
+        Finding($0.key, .access, .critical, $0.value.message, hint: $0.value.hint)
+      }
+    }
     if volumes.isEmpty, let record = BackupRecord.read(home: configuration.environmentHome) {
       findings.append(record.finding)
     }
@@ -34,7 +39,7 @@ struct VolumeCheckVerb: ParsableCommand {
     switch output.format {
     case .json: Output.write(try Output.json(report))
     case .table:
-      if chosen.isEmpty { Output.note("no volumes in \(catalog.directory) yet; nothing to check") }
+      if findings.isEmpty { Output.note("no volumes in \(catalog.directory) yet; nothing to check") }
       if !findings.isEmpty { Output.write(table(findings)) }
     }
     if report.level != .ok { throw report.level.exitStatus }

@@ -15,6 +15,7 @@ struct VolumeList: ParsableCommand {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
     try configuration.enterVolumes()
     let catalog = try VolumeCatalog.current(configuration)
+    for error in catalog.absent.values { Output.note(Output.printable("warning: \(error.message)")) }
     let volumes = try catalog.list().map { try VolumeSummary($0, cancellation: Signals.cancellation) }
     switch output.format {
     case .json: Output.write(try Output.json(volumes))

@@ -5,7 +5,7 @@ import GoudCore
 #endif
 
 /// What is mounted where, as `/proc/self/mountinfo` tells.
-struct MountTable {
+public struct MountTable {
   struct Mount: Equatable {
     let place: String
     /// `ext4`, `xfs`, `overlay`, …
@@ -17,7 +17,7 @@ struct MountTable {
   /// Later ones lie over earlier ones.
   let mounts: [Mount]
 
-  static func read() throws -> MountTable {
+  public static func read() throws -> MountTable {
     let bytes = try Descriptor.open("/proc/self/mountinfo", O_RDONLY).readAll(limit: 16 << 20)
     return MountTable(String(decoding: bytes, as: UTF8.self))
   }
@@ -31,6 +31,9 @@ struct MountTable {
         place: Self.unescaped(fields[4]), fileSystem: String(fields[dash + 1]), number: String(fields[2]))
     }
   }
+
+  /// Whether something is mounted at this very place.
+  public func holds(_ place: String) -> Bool { mounts.contains { $0.place.nameBytes == place.nameBytes } }
 
   /// The mount that a file at an absolute path, without links in it, is on.
   func mount(of path: String) -> Mount? {

@@ -5,15 +5,24 @@ import GoudCore
 /// with a dot are Goud's own (what restores build and keep) and do not count.
 public struct VolumeCatalog: Sendable {
   public let directory: String
+  /// Volumes of the environment that are there, and whose data cannot be seen now, by name, and why: in no list, and
+  /// refused when they are named.
+  public let absent: [String: GoudError]
   /// Where relative paths of the user start.
   let workingDirectory: String
 
-  public init(directory: String, workingDirectory: String = FileManager.default.currentDirectoryPath) {
+  public init(
+    directory: String, absent: [String: GoudError] = [:],
+    workingDirectory: String = FileManager.default.currentDirectoryPath
+  ) {
     self.directory = directory
+    self.absent = absent
     self.workingDirectory = workingDirectory
   }
 
-  public init(_ configuration: GoudConfiguration) { self.init(directory: configuration.volumesDirectory) }
+  public init(_ configuration: GoudConfiguration, absent: [String: GoudError] = [:]) {
+    self.init(directory: configuration.volumesDirectory, absent: absent)
+  }
 
   /// Sorted by name; empty when the directory is not there yet.
   public func list() throws -> [Volume] {
@@ -65,7 +74,7 @@ public struct VolumeCatalog: Sendable {
         .volumeAmbiguous, "\(name) could be \(there[0]) or \(there[1]) in \(directory)",
         hint: "name its path: \(directory)/\(there[0])")
     }
-    guard let only = there.first else { throw try unknown(name) }
+    guard let only = there.first else { throw try absent[name] ?? absent["\(name)_data"] ?? unknown(name) }
     return try atPath("\(directory)/\(only)", name: only)
   }
 

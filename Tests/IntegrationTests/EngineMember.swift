@@ -47,6 +47,9 @@ struct EngineMember: Sendable {
       in: "\(home)/\(directory)")
   }
 
+  /// Where a helper's run keeps what it tells it.
+  var run: String { "\(home)/goud/local/run" }
+
   /// Runs goud, and interrupts it once a container of its own is there.
   func interrupted(_ words: String...) async throws -> Finished {
     let script = """

@@ -4,6 +4,7 @@ import GoudCore
 /// A real Docker Engine of its own: its socket, its data and its containers are below a directory of the test.
 public struct DockerEngine: Sendable {
   private let root: String
+  private let options: [String]
   private var socket: String { "\(root)/docker.sock" }
   private var pidFile: String { "\(root)/docker.pid" }
 
@@ -12,15 +13,17 @@ public struct DockerEngine: Sendable {
   /// Where the engine keeps its volumes.
   public var volumes: String { "\(root)/data/volumes" }
 
-  /// - Parameter root: a directory; what a former engine of it has left is there again.
-  public init(root: String) { self.root = root }
+  /// - Parameters:
+  ///   - root: a directory; what a former engine of it has left is there again.
+  ///   - options: further ones of dockerd.
+  public init(root: String, options: [String] = []) { (self.root, self.options) = (root, options) }
 
   /// Runs `body` beside an engine that has the image, and removes every container afterwards.
-  public static func with<Result: Sendable>(_ body: @Sendable (DockerEngine) async throws -> Result) async throws
-    -> Result
-  {
+  public static func with<Result: Sendable>(
+    options: [String] = [], _ body: @Sendable (DockerEngine) async throws -> Result
+  ) async throws -> Result {
     try await withTemporaryDirectory { root in
-      let engine = DockerEngine(root: root)
+      let engine = DockerEngine(root: root, options: options)
       return try await engine.running {
         try await engine.loadImage()
         do {
@@ -38,11 +41,14 @@ public struct DockerEngine: Sendable {
   /// Runs `body` while the engine runs.
   public func running<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+    // Containers with users of their own have to get there.
+    if !options.isEmpty { try FileManager.default.setAttributes([.posixPermissions: 0o711], ofItemAtPath: root) }
     let script = """
-      exec dockerd --host "unix://$1/docker.sock" --data-root "$1/data" --exec-root "$1/exec" \
-        --pidfile "$1/docker.pid" >>"$1/docker.log" 2>&1
+      root=$1; shift
+      exec dockerd --host "unix://$root/docker.sock" --data-root "$root/data" --exec-root "$root/exec" \
+        --pidfile "$root/docker.pid" "$@" >>"$root/docker.log" 2>&1
       """
-    return try await Programs.running("/bin/sh", ["-c", script, "sh", root]) { process in
+    return try await Programs.running("/bin/sh", ["-c", script, "sh", root] + options) { process in
       try await answers()
       do {
         let result = try await body()

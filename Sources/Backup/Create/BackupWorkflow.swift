@@ -26,6 +26,9 @@ public struct BackupRequest: Sendable {
   public var compression: Compression
   /// Whom the archive is sealed for (`age1…`); nil: nobody.
   public var recipient: String?
+  /// Volumes that belong to the environment and cannot be taken, and why: named in the metadata beside those that the
+  /// workflow leaves out itself.
+  public var leftOut: [BackupMetadata.LeftOut] = []
   /// Re-read the archive from the device before reporting success.
   public var verify = true
   /// Store what the linked RocksDB cannot open; the metadata says so.
@@ -145,11 +148,12 @@ public struct BackupWorkflow {
 
   private func describe(_ selection: BackupSelection) throws -> BackupMetadata {
     let moment = selection.parts.map(\.snapshot.moment).min() ?? Date()
+    let leftOut = request.leftOut + selection.leftOut
     return BackupMetadata(
       name: try ArchiveName.free(environment: request.environment, at: moment, taken: try names()),
       environment: request.environment, timestamp: moment, host: ProcessInfo.processInfo.hostName,
       toolVersion: request.toolVersion, volumes: selection.parts.map(\.metadata),
-      leftOut: selection.leftOut.isEmpty ? nil : selection.leftOut)
+      leftOut: leftOut.isEmpty ? nil : leftOut)
   }
 
   private func write(_ selection: BackupSelection, _ metadata: BackupMetadata) throws -> WrittenArchive {

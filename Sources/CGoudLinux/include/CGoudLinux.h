@@ -59,11 +59,11 @@ int goud_pipe(int ends[2]);
 int goud_start_detached(const char *program, char *const arguments[], char *const environment[], const char *log,
                         int *pid);
 
-/* Becomes `user` and `group` for good, and keeps of the powers that the process may have those to read what is another's
+/* Becomes `user` and `group` for good, with these `count` further groups and no others, and keeps of the powers that the process may have those to read what is another's
    (CAP_DAC_READ_SEARCH), and with `writes` also to write it and to give it away (CAP_DAC_OVERRIDE, CAP_CHOWN,
    CAP_FOWNER). Needs CAP_SETUID, CAP_SETGID and CAP_SETPCAP, and gives them up. Before the first thread. Returns 0, or
    -1 with errno set. */
-int goud_become(unsigned int user, unsigned int group, int writes);
+int goud_become(unsigned int user, unsigned int group, const unsigned int *groups, int count, int writes);
 
 /* Whether the process may give files to other users (CAP_CHOWN). */
 int goud_may_chown(void);

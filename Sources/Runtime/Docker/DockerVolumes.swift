@@ -33,7 +33,7 @@ public struct DockerVolumes: Sendable {
     self.nodes = nodes
   }
 
-  /// Makes the links agree with the engine's volumes.
+  /// Makes the links agree with the engine's volumes. A volume whose data is nowhere now (`absent`) has none.
   /// - Parameter creating: makes the volumes that are missing, empty.
   /// - Returns: the nodes whose volumes were made.
   /// - Throws: `engine.…`, `volume.ambiguous`.
@@ -42,11 +42,12 @@ public struct DockerVolumes: Sendable {
     var made: [String] = []
     let volumes = try list()
     let containers = try containers()
+    let absent = try absent(volumes, containers)
     try home.create()
     for node in nodes {
-      if let volume = try find(node, volumes, containers) {
+      if let volume = try find(node, volumes, containers), absent["\(node)_data"] == nil {
         try link(node, volume)
-      } else if creating {
+      } else if creating && absent["\(node)_data"] == nil {
         _ = try create(node)
         made.append(node)
       } else if let status = try FileSystem.status(home.volume(node)), status.isLink {
@@ -54,6 +55,31 @@ public struct DockerVolumes: Sendable {
       }
     }
     return made
+  }
+
+  /// The volumes whose data is mounted nowhere now, by the name that they have here, and why. Never taken for empty.
+  /// - Throws: `engine.…`, `volume.ambiguous`.
+  public func absent() throws -> [String: GoudError] { try absent(list(), containers()) }
+
+  private func absent(_ volumes: [EngineVolume], _ containers: [EngineContainer]) throws -> [String: GoudError] {
+    let location = try VolumeLocation()
+    var absent: [String: GoudError] = [:]
+    for node in nodes {
+      guard let volume = try find(node, volumes, containers) else { continue }
+      do {
+        _ = try location.path(of: volume)
+      } catch let error as GoudError where error.code == .engineVolumeUnreachable {
+        absent["\(node)_data"] = error
+      }
+    }
+    return absent
+  }
+
+  /// - Parameter names: what the volumes are called here; nil: all of the environment.
+  /// - Throws: `engine.volume-unreachable` when the data of one of them is mounted nowhere now.
+  public func refuseAbsent(_ names: [String]? = nil) throws {
+    let absent = try absent()
+    if let name = (names ?? absent.keys.sorted()).first(where: { absent[$0] != nil }) { throw absent[name]! }
   }
 
   /// Takes back volumes that were made for nothing.
@@ -65,7 +91,9 @@ public struct DockerVolumes: Sendable {
   }
 
   /// Whether nothing is in the node's volume, or there is none.
+  /// - Throws: `engine.volume-unreachable` when that cannot be seen now.
   func isEmpty(_ node: String) throws -> Bool {
+    try refuseAbsent(["\(node)_data"])
     guard let path = FileSystem.realPath(home.volume(node)) else { return true }
     return try FileSystem.names(in: path).isEmpty
   }
@@ -75,8 +103,7 @@ public struct DockerVolumes: Sendable {
   func create(_ node: String) throws -> String {
     let volumes = try list()
     let volume = try find(node, volumes, try containers()) ?? make(node, volumes)
-    try link(node, volume)
-    return volume.mountpoint
+    return try link(node, volume)
   }
 
   private func make(_ node: String, _ volumes: [EngineVolume]) throws -> EngineVolume {
@@ -159,22 +186,25 @@ public struct DockerVolumes: Sendable {
 
   /// Whether this process may enter the directory where the engine keeps volumes.
   func areReachable() throws -> Bool {
-    if let one = try ofNodes().first { return isReachable(one) }
+    let location = try VolumeLocation()
+    for volume in try ofNodes() {
+      if let path = try? location.path(of: volume) { return isReachable(path) }
+    }
     guard let root = try engine.get("/info", EngineInfo.self)?.dockerRootDir else { return false }
     return access("\(root)/volumes", W_OK | X_OK) == 0
   }
 
-  private func isReachable(_ volume: EngineVolume) -> Bool {
-    access(volume.mountpoint, R_OK | X_OK) == 0
-  }
+  private func isReachable(_ path: String) -> Bool { access(path, R_OK | X_OK) == 0 }
 
-  private func link(_ node: String, _ volume: EngineVolume) throws {
-    guard isReachable(volume) else {
+  /// - Returns: where the data is.
+  @discardableResult
+  private func link(_ node: String, _ volume: EngineVolume) throws -> String {
+    let data = try VolumeLocation().path(of: volume)
+    guard isReachable(data) else {
       throw GoudError(
-        .engineVolumeUnreachable,
-        "the data of the Docker volume \(volume.name) cannot be reached: \(volume.mountpoint)",
+        .engineVolumeUnreachable, "the data of the Docker volume \(volume.name) cannot be reached: \(data)",
         hint: "run goud as root, on the machine of the engine; backups and restores do without",
-        context: ["path": volume.mountpoint])
+        context: ["path": data])
     }
     let path = home.volume(node)
     if let status = try FileSystem.status(path) {
@@ -183,9 +213,10 @@ public struct DockerVolumes: Sendable {
           .networkDiffers, "\(path) is a directory: the network's nodes have been processes so far",
           hint: "start it with --runtime process, or move \(home.path) away", context: ["path": path])
       }
-      if (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) == volume.mountpoint { return }
+      if (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) == data { return data }
       try FileManager.default.removeItem(atPath: path)
     }
-    guard symlink(volume.mountpoint, path) == 0 else { throw GoudError.system("link", path) }
+    guard symlink(data, path) == 0 else { throw GoudError.system("link", path) }
+    return data
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import GoudCore
 
 /// Names are the engine's own, but for their first letter (`EngineClient.decode`).
 
@@ -7,6 +8,9 @@ struct EngineVolume: Decodable, Sendable {
   let name: String
   let mountpoint: String
   let labels: [String: String]?
+  let driver: String?
+  /// What the driver was told: `type`, `o` and `device`, as mount(8) takes them.
+  let options: [String: String]?
 
   func label(_ key: String) -> String? { labels?[key] }
 }
@@ -80,6 +84,16 @@ struct EngineIdentified: Decodable { let id: String }
 struct EngineInfo: Decodable {
   let dockerRootDir: String
   let securityOptions: [String]?
+
+  /// What the users and groups of its containers are more by on this machine, where it gives containers users of their
+  /// own (`userns-remap`): it keeps everything in a directory of that name.
+  var shift: (user: UInt32, group: UInt32) {
+    let numbers = FileSystem.name(of: dockerRootDir).split(separator: ".").map { UInt32($0) }
+    guard securityOptions?.contains("name=userns") == true, numbers.count == 2, let user = numbers[0],
+      let group = numbers[1]
+    else { return (0, 0) }
+    return (user, group)
+  }
 }
 
 /// The labels of what Goud makes in an engine.
@@ -88,6 +102,8 @@ enum EngineLabel {
   static let node = "chain.goud.node"
   /// Of a container that goud runs in for a while, and whose environment it is.
   static let helper = "chain.goud.helper"
+  /// The file that tells it what to do: while its run lives, it is there.
+  static let helperFile = "chain.goud.helper-file"
   /// A digest of what the container was made with.
   static let settings = "chain.goud.settings"
   static let composeVolume = "com.docker.compose.volume"

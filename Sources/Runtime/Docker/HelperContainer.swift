@@ -21,6 +21,8 @@ public struct HelperContainer {
     let environment: [String: String]
     let user: UInt32
     let group: UInt32
+    /// Further groups of the caller.
+    let groups: [UInt32]
     let restores: Bool
   }
 
@@ -63,10 +65,9 @@ public struct HelperContainer {
         .engineImageMissing, "the engine has no image \(configuration.dockerImage)", hint: "scripts/build-image")
     }
     try removeFormer()
-    let file = "\(volumes.home.run)/helper-\(UUID().uuidString).json"
-    try AtomicFile.write(Array(try JSONEncoder().encode(try handover())), to: file)
-    defer { unlink(file) }
-    let (_, answer) = try engine.call(.POST, "/containers/create", try body(file))
+    let file = try HelperFile(in: volumes.home.run, Array(try JSONEncoder().encode(try handover())))
+    defer { file.remove() }
+    let (_, answer) = try engine.call(.POST, "/containers/create", try body(file.path))
     let id = try EngineClient.decode(answer, "/containers/create", as: EngineIdentified.self).id
     defer { _ = try? engine.call(.DELETE, "/containers/\(id)?force=1", accepting: [404, 409]) }
     try engine.call(.POST, "/containers/\(id)/start", accepting: [304])
@@ -90,32 +91,41 @@ public struct HelperContainer {
     let info = try engine.get("/info", EngineInfo.self)
     let isRootless = info?.securityOptions?.contains { $0.contains("rootless") } ?? false
     return Handover(
-      environment: environment, user: isRootless ? 0 : geteuid(), group: isRootless ? 0 : getegid(), restores: restores)
+      environment: environment, user: isRootless ? 0 : geteuid(), group: isRootless ? 0 : getegid(),
+      groups: isRootless ? [] : groups(), restores: restores)
   }
 
-  /// Those whose run was killed, and which have ended since.
+  private func groups() -> [UInt32] {
+    var groups = [gid_t](repeating: 0, count: 1 << 16)
+    let count = getgroups(Int32(groups.count), &groups)
+    return Array(groups.prefix(max(0, Int(count))))
+  }
+
+  /// Those whose run was killed, and which have ended since, with what they were told.
   private func removeFormer() throws {
+    try HelperFile.removeFormer(in: volumes.home.run)
     for one in try volumes.containers()
     where one.labels?[EngineLabel.helper] == volumes.environment && ["exited", "created", "dead"].contains(one.state) {
+      guard let file = one.labels?[EngineLabel.helperFile], try FileSystem.status(file) == nil else { continue }
       try engine.call(.DELETE, "/containers/\(one.id)", accepting: [404, 409])
     }
   }
 
   private func body(_ file: String) throws -> [String: Any] {
-    var groups = [gid_t](repeating: 0, count: 256)
-    let count = max(0, Int(getgroups(Int32(groups.count), &groups)))
     return [
       "Image": configuration.dockerImage, "Entrypoint": [try Detached.program()], "Cmd": arguments, "User": "0:0",
       "WorkingDir": FileManager.default.currentDirectoryPath,
       "Env": ["\(Self.variable)=\(file)", "PATH=\(path)"]
         + (getenv("LD_LIBRARY_PATH").map { ["LD_LIBRARY_PATH=\(String(cString: $0))"] } ?? []),
-      "Labels": [EngineLabel.helper: volumes.environment],
+      "Labels": [EngineLabel.helper: volumes.environment, EngineLabel.helperFile: file],
       "HostConfig": [
         "Mounts": try mounts(), "NetworkMode": "host", "PidMode": "host",
+        // An engine that gives containers users of their own lets none of those into the host's namespaces.
+        "UsernsMode": "host",
         "CapDrop": ["ALL"],
         "CapAdd": ["SETUID", "SETGID", "SETPCAP", "DAC_READ_SEARCH"]
           + (restores ? ["DAC_OVERRIDE", "CHOWN", "FOWNER"] : []),
-        "GroupAdd": groups.prefix(count).map { "\($0)" }, "SecurityOpt": ["no-new-privileges"],
+        "GroupAdd": groups().map { "\($0)" }, "SecurityOpt": ["no-new-privileges"],
         "LogConfig": ["Type": "json-file"],
       ] as [String: Any],
     ]
@@ -129,6 +139,14 @@ public struct HelperContainer {
     if restores {
       guard let root = try engine.get("/info", EngineInfo.self)?.dockerRootDir else { return [] }
       mounts = [["Type": "bind", "Source": "\(root)/volumes", "Target": "\(root)/volumes"]]
+      let location = try VolumeLocation()
+      for volume in try volumes.ofNodes() where volume.isMountedOnUse {
+        // What is restored is built beside it.
+        guard let path = try? location.path(of: volume), path != volume.mountpoint else { continue }
+        let beside = FileSystem.parent(of: path)
+        let place = ["/", "/etc", "/usr", "/var"].contains(beside) ? path : beside
+        mounts.append(["Type": "bind", "Source": place, "Target": place])
+      }
     } else {
       mounts = try volumes.ofNodes().map {
         ["Type": "volume", "Source": $0.name, "Target": $0.mountpoint, "ReadOnly": true]
@@ -203,10 +221,12 @@ public struct HelperContainer {
   public static func enter() throws {
     guard let file = getenv(variable).map({ String(cString: $0) }) else { return }
     let handover = try JSONDecoder().decode(Handover.self, from: try Data(contentsOf: URL(fileURLWithPath: file)))
-    unlink(file)
     for (key, value) in handover.environment { setenv(key, value, 1) }
-    guard goud_become(handover.user, handover.group, handover.restores ? 1 : 0) == 0 else {
+    let groups = handover.groups
+    guard goud_become(handover.user, handover.group, groups, Int32(groups.count), handover.restores ? 1 : 0) == 0 else {
       throw GoudError.system("become the user of", file)
     }
+    // As its owner: root without its powers may not. It is locked by whoever made it, and stays, empty.
+    guard truncate(file, 0) == 0 else { throw GoudError.system("empty", file) }
   }
 }
