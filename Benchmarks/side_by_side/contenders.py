@@ -6,12 +6,15 @@ $OUT, $TO and $SPARE are empty and exist when `prepare` or `backup` begins.
 """
 import dataclasses
 
+from . import volumes
+
 
 @dataclasses.dataclass
 class Contender:
     name: str
     backup: str
     prepare: str = ""  # not measured: what a user does once
+    look: str = ""  # a consistent view of the volume, and nothing else
     again: str = ""  # the same backup, nothing changed
     restore: str = ""
     restore_name: str = ""  # what the restore does, where the name does not say it
@@ -75,6 +78,7 @@ OTHERS = [
     Contender("cp -r", backup="cp -r $VOLUME $OUT/copy"),
 ]
 
+LOOK = "$GOUD volume inspect $VOLUME > /dev/null"
 CREATE = "$GOUD backup create --volume $VOLUME -d $OUT --compression {format}"
 ARCHIVE = "$OUT/$(ls $OUT | grep -E '[.]tar([.](gz|zst))?$')"
 RESTORE = f"$GOUD restore {ARCHIVE} --to $TO/node1_data --yes"
@@ -84,8 +88,15 @@ BY_HAND = f"tar -xf {ARCHIVE} -C $TO; cd $TO/*/; sha256sum -c --quiet CHECKSUMS.
 def ours():
     for format in ("gzip", "zstd", "none"):
         create = CREATE.format(format=format)
-        yield Contender(f"goud, {format}", create, restore=RESTORE, restore_name="fully verified", by_hand=BY_HAND)
+        yield Contender(f"goud, {format}", create, look=LOOK, restore=RESTORE, restore_name="fully verified", by_hand=BY_HAND)
         yield Contender(f"goud, {format}, --no-verify", f"{create} --no-verify")
+
+
+def of(kind, chosen):
+    """Those that are measured on volumes of this kind."""
+    if kind not in volumes.FULL_SIZES:
+        return chosen
+    return [c for c in chosen if any(text in c.name for text in volumes.SHORT) and "--no-verify" not in c.name]
 
 
 def all_of(goud, only):

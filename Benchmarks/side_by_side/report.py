@@ -15,7 +15,7 @@ PREAMBLE = """# Benchmarks
 Written by `./run bench archive` on {date}. {rounds} all contenders in each; medians of the times, largest
 peaks. Before each backup begins, the volume is in the page cache and earlier writes are on disk. goud's times include
 making the archive durable (fsync) and, unless `--no-verify` is given, reading all of it again; the others do neither.
-*Peak* is the resident memory of the largest process. *Again* is the same backup with nothing changed. *By
+*Snapshot* is `goud volume inspect`: a consistent view, opened. *Peak* is the resident memory of the largest process. *Again* is the same backup with nothing changed. *By
 hand* is the restore of the same archive with `tar -xf` and `sha256sum -c` alone.
 
 `db_bench` repeats its values after 1 MiB. A compressor that looks back further than that (zstd from level 2 on) finds a
@@ -38,19 +38,20 @@ def render(options, sections, latencies):
 def section(volume, results):
     baseline = next((r for r in results if r.contender.name == "guide's pipeline, pigz" and r.backups), None)
     rows = [row(result, baseline) for result in results]
-    heading = f"## {volume.kind.capitalize()} tables\n\n{volume.values:,} values of 1 KiB by `db_bench"
-    heading += f" {volumes.KINDS[volume.kind]}`; {volume.size / 1e6:,.0f} MB on disk."
+    heading = f"## {volumes.HEADINGS[volume.kind]}\n\n{volume.values:,} values of 1 KiB by `db_bench"
+    heading += f" {volumes.KINDS[volume.kind]}`; {volume.size / 1e6:,.0f} MB on disk"
+    heading += f", {volume.tables:,} tables." if volume.tables else "."
     return f"{heading}\n\n" + table(
-        ["contender", "backup", "× guide", "peak", "size", "again", "restore", "peak", "restore does", "by hand"], rows)
+        ["contender", "snapshot", "backup", "× guide", "peak", "size", "again", "restore", "peak", "restore does", "by hand"], rows)
 
 
 def row(result, baseline):
     if result.fault:
-        return [result.contender.name, f"failed: {printable(result.fault)}"] + [""] * 8
+        return [result.contender.name, f"failed: {printable(result.fault)}"] + [""] * 9
     backup = rounds.median_seconds(result.backups)
     times = f"{rounds.median_seconds(baseline.backups) / backup:.1f}" if baseline else ""
     return [
-        result.contender.name, seconds(backup), times, mebibytes(rounds.peak(result.backups)),
+        result.contender.name, seconds(rounds.median_seconds(result.looks)), seconds(backup), times, mebibytes(rounds.peak(result.backups)),
         f"{result.size / 1e6:,.0f} MB", seconds(rounds.median_seconds(result.agains)),
         seconds(rounds.median_seconds(result.restores)), mebibytes(rounds.peak(result.restores)),
         result.contender.restore_name, seconds(rounds.median_seconds(result.by_hands)),

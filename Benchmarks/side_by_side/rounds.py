@@ -12,6 +12,7 @@ class Result:
     """Of one contender and one volume; the costs of all rounds."""
 
     contender: object
+    looks: list = dataclasses.field(default_factory=list)
     backups: list = dataclasses.field(default_factory=list)
     agains: list = dataclasses.field(default_factory=list)
     restores: list = dataclasses.field(default_factory=list)
@@ -56,25 +57,27 @@ def one(result, volume, scratch, goud):
         if contender.prepare:
             measure.run(contender.prepare, environment)
         measure.settle(volume.path)
+        if contender.look:
+            result.looks.append(measure.run(contender.look, environment))
         result.backups.append(measure.run(contender.backup, environment))
         result.size = measure.size(places["OUT"])
         if contender.again:
             result.agains.append(measure.run(contender.again, environment))
         if contender.restore:
-            result.restores.append(restore(contender, contender.restore, environment))
+            result.restores.append(restore(contender, contender.restore, environment, volume.kind))
         if contender.by_hand:
             measure.remove(places["TO"])
             places["TO"].mkdir()
-            result.by_hands.append(restore(contender, contender.by_hand, environment))
+            result.by_hands.append(restore(contender, contender.by_hand, environment, volume.kind))
     finally:
         for place in places.values():
             measure.remove(place)
 
 
-def restore(contender, command, environment):
+def restore(contender, command, environment, kind):
     """A restore that brings back other tables than were backed up is a failure, however fast it was."""
     os.sync()
     cost = measure.run(command, environment)
-    if volumes.tables(environment["TO"]) != volumes.tables(environment[contender.source]):
-        raise measure.Failed("restored tables differ from the volume's")
+    if volumes.content(kind, environment["TO"]) != volumes.content(kind, environment[contender.source]):
+        raise measure.Failed("what was restored differs from the volume")
     return cost
