@@ -15,9 +15,8 @@ final class VolumeWriter: ArchiveVisitor {
   private let destination: (String) throws -> String?
   private var roots: [String: VolumeRoot?] = [:]
   private var directories: [(entry: FileEntry, root: VolumeRoot)] = []
-  private var files: [(path: String, root: VolumeRoot)] = []
   private var openers: [(directory: String, root: VolumeRoot)] = []
-  private var open: (entry: FileEntry, file: Descriptor)?
+  private var open: (entry: FileEntry, file: Descriptor, root: VolumeRoot)?
   private var written: Int64 = 0
   private(set) var losses = Losses()
 
@@ -48,28 +47,28 @@ final class VolumeWriter: ArchiveVisitor {
   func endFile() throws {
     guard let open else { return }
     try open.file.apply(open.entry, &losses)
-    // Blocks that are allocated by now need no journal commit of their own when the file is synced.
-    goud_start_writeback(open.file.fd, 0, 0)
+    try open.root.sync.add(open.file, size: written)
     self.open = nil
   }
 
   /// Waits until all is on the device, names what opens the databases, and sets the directories' attributes.
   func finish(_ cancellation: Cancellation) throws {
-    for (path, root) in files {
-      try cancellation.check()
-      try root.inParent(of: path) { try Descriptor.open($1, O_RDONLY | O_NOFOLLOW, in: $0).synchronize() }
-    }
+    try cancellation.check()
     if !openers.isEmpty {
-      for (entry, root) in directories { try root.open(directory: entry.path).synchronize() }
+      for (entry, root) in directories { try root.sync.add(directory: try root.open(directory: entry.path)) }
+      try finishFiles()
       for (path, root) in openers { try nameOpener(in: try root.open(directory: path)) }
     }
     // What lies deeper first: the mode of a directory may forbid what is left to do below it.
     for (entry, root) in directories.sorted(by: { $0.entry.path.utf8.count > $1.entry.path.utf8.count }) {
       let directory = try root.open(directory: entry.path)
       try directory.apply(entry, &losses)
-      try directory.synchronize()
+      try root.sync.add(directory: directory)
     }
+    try finishFiles()
   }
+
+  private func finishFiles() throws { for root in roots.values { try root?.sync.finish() } }
 
   private func root(of volume: String) throws -> VolumeRoot? {
     if let known = roots[volume] { return known }
@@ -92,8 +91,7 @@ final class VolumeWriter: ArchiveVisitor {
     if size > 0, goud_reserve(file.fd, size) != 0, [ENOSPC, EDQUOT, EFBIG].contains(errno) {
       throw GoudError.system("write", file.path)
     }
-    files.append((path, root))
-    open = (entry, file)
+    open = (entry, file, root)
     written = 0
   }
 
@@ -108,8 +106,12 @@ final class VolumeWriter: ArchiveVisitor {
 /// followed at any depth.
 struct VolumeRoot {
   private let directory: Descriptor
+  let sync: DeviceSync
 
-  init(_ directory: Descriptor) { self.directory = directory }
+  init(_ directory: Descriptor) {
+    self.directory = directory
+    sync = DeviceSync(directory)
+  }
 
   func makeDirectory(_ path: String) throws {
     try inParent(of: path) { parent, name in

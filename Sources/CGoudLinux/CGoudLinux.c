@@ -10,8 +10,11 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 int goud_renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned int flags) {
@@ -108,4 +111,26 @@ int goud_start_detached(const char *program, char *const arguments[], char *cons
   posix_spawn_file_actions_destroy(&actions);
   *pid = child;
   return status;
+}
+
+int goud_is_mount_root(const char *path) {
+  enum { mount_root = 0x2000 }; /* STATX_ATTR_MOUNT_ROOT, which older headers lack */
+  struct statx status;
+  if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &status) != 0) return -1;
+  if ((status.stx_attributes_mask & mount_root) == 0) return -1;
+  return (status.stx_attributes & mount_root) != 0;
+}
+
+int goud_syncfs(int fd) { return syncfs(fd); }
+
+int goud_syncs_whole_file_system(int fd) {
+  enum { ext4 = 0xef53, xfs = 0x58465342, f2fs = 0xf2f52010, tmpfs = 0x01021994 };
+  static const unsigned int btrfs = 0x9123683e;
+  struct utsname system;
+  struct statfs status;
+  int major = 0, minor = 0;
+  if (uname(&system) != 0 || sscanf(system.release, "%d.%d", &major, &minor) != 2) return 0;
+  if (major < 5 || (major == 5 && minor < 8) || fstatfs(fd, &status) != 0) return 0;
+  unsigned int type = (unsigned int)status.f_type;
+  return type == ext4 || type == xfs || type == (unsigned int)f2fs || type == tmpfs || type == btrfs;
 }

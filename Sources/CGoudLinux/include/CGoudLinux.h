@@ -67,3 +67,15 @@ int goud_become(unsigned int user, unsigned int group, const unsigned int *group
 
 /* Whether the process may give files to other users (CAP_CHOWN). */
 int goud_may_chown(void);
+
+/* Whether `path`, without following a link at its end, is the root of a mount: 1 or 0; -1 when the kernel does not say
+   (before 5.8). */
+int goud_is_mount_root(const char *path);
+
+/* syncfs(2): waits until everything that was written to the file system of `fd` is on its device. Returns 0, or -1 with
+   errno set, also for writes of before that failed, if `fd` was opened before them. */
+int goud_syncfs(int fd);
+
+/* Whether goud_syncfs does for every file of that file system what fsync(2) would, and reports the same errors: a local
+   file system known for it, on Linux 5.8 or newer. */
+int goud_syncs_whole_file_system(int fd);
