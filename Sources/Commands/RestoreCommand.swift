@@ -78,10 +78,15 @@ struct RestoreCommand: ParsableCommand {
     let places =
       try file.map { [try VolumePlace(try path(of: $0, configuration))] }
       ?? PendingRestore.places(in: configuration.volumesDirectory)
-    let summaries =
-      try dryRun
-      ? places.flatMap { try PendingRestore.find(at: $0) }.map { "\($0.outcome.rawValue): \($0.backup)" }
-      : PendingRestore.settle(places).map(\.summary)
+    if dryRun {
+      return try show(places.flatMap { try PendingRestore.find(at: $0) }.map { "\($0.outcome.rawValue): \($0.backup)" })
+    }
+    let settlement = PendingRestore.settle(places)
+    if settlement.failures.isEmpty || !settlement.settled.isEmpty { try show(settlement.settled.map(\.summary)) }
+    try settlement.check()
+  }
+
+  private func show(_ summaries: [String]) throws {
     switch output.format {
     case .json: Output.write(try Output.json(summaries))
     case .table where summaries.isEmpty: Output.note("nothing was left unfinished")

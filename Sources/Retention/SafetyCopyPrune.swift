@@ -55,7 +55,7 @@ struct SafetyCopyPrune {
       return false
     }
     guard try PendingRestore.find(at: copy.place).isEmpty else { return false }
-    try Discard.directory(copy.path, of: copy.place)
+    try Discard.directory(copy.path, of: copy.place, copy.site)
     try Discard.leftovers(of: copy.place)
     withExtendedLifetime(locks) {}
     return true

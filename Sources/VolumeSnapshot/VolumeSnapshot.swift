@@ -145,6 +145,7 @@ struct VolumeReader {
 
   private func look(_ path: String) throws -> Found {
     guard let status = try FileSystem.status("\(root)/\(path)") else { return .gone }
+    if RestoreName.isWork(inRoot: path) && !path.containsSlash { return .skip("a restore's work, or a safety copy") }
     switch status.st_mode & S_IFMT {
     case S_IFDIR: return path == "lost+found" ? .skip("the file system's own") : .directory
     case S_IFREG: return try regular(path)

@@ -37,6 +37,8 @@ struct VolumeTree {
       var names: [String] = []
       try directory.visit { entry in
         if try entry.isDirectory(in: directory) {
+          // A restore's work, or a safety copy: no part of this volume.
+          if way.isEmpty, let name = entry.text, RestoreName.isWork(inRoot: name) { return }
           pending.append(way + [entry])
         } else if let name = entry.text, DatabaseFileName(name) != .foreign {
           names.append(name)

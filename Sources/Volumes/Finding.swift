@@ -32,6 +32,8 @@ public struct Finding: Sendable, Codable, Equatable {
     case secrets
     /// What interrupted runs left, and safety copies.
     case leftovers
+    /// Whether a restore into this place could work.
+    case restore
     case lastBackup = "last-backup"
     /// What the last backup of the environment came to.
     case backupRuns = "backup-runs"

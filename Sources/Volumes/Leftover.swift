@@ -7,14 +7,15 @@ import GoudCore
 /// Something that a run of Goud left beside a volume or among the backups.
 public struct Leftover: Sendable, Codable, Equatable {
   public enum Kind: String, Sendable, Codable {
-    /// Of a restore that runs or was interrupted: `.NAME.restore-…`, `.NAME.swapping-…`, or the marker in the volume.
+    /// Of a restore that runs or was interrupted: `.NAME.restore-…`, `.NAME.swapping-…`, `.goud-restore-…` in a mount
+    /// point, or the marker in the volume.
     case staging
-    /// `.NAME.replaced-…`: what a restore replaced, kept on purpose.
+    /// `.NAME.replaced-…`, or `.goud-replaced-…` in a mount point: what a restore replaced, kept on purpose.
     case safetyCopy = "safety-copy"
     /// What was being written or deleted by a run that is gone.
     case temporary
 
-    init(_ neighbour: VolumeNeighbour) {
+    init(_ neighbour: RestoreName) {
       switch neighbour {
       case .restore, .swapping: self = .staging
       case .replaced: self = .safetyCopy
@@ -39,8 +40,8 @@ public struct Leftover: Sendable, Codable, Equatable {
     let parent = FileSystem.parent(of: volume.path)
     let own = ".\(FileSystem.name(of: volume.path))"
     let temporaries = try AtomicFile.leftovers(in: parent).filter { $0.hasPrefix(own) || $0.hasPrefix(".\(own)") }
-    let neighbours = try volume.neighbours().filter { !temporaries.contains($0.name) }
-    var found = neighbours.map { (Kind($0.kind), "\(parent)/\($0.name)") }
+    let neighbours = try volume.neighbours().filter { !temporaries.contains(FileSystem.name(of: $0.path)) }
+    var found = neighbours.map { (Kind($0.kind), $0.path) }
     found += temporaries.map { (.temporary, "\(parent)/\($0)") }
     let marker = "\(volume.path)/\(Volume.restoreMarker)"
     if try FileSystem.status(marker) != nil { found.append((.staging, marker)) }

@@ -28,7 +28,8 @@ public struct MountTable {
       let fields = line.split(separator: " ")
       guard fields.count > 6, let dash = fields[6...].firstIndex(of: "-"), dash + 1 < fields.count else { return nil }
       return Mount(
-        place: Self.unescaped(fields[4]), fileSystem: String(fields[dash + 1]), number: String(fields[2]))
+        place: String(decoding: MountPoints.unescaped(fields[4].utf8), as: UTF8.self),
+        fileSystem: String(fields[dash + 1]), number: String(fields[2]))
     }
   }
 
@@ -42,21 +43,5 @@ public struct MountTable {
     }
     let longest = mounts.filter { holds($0.place) }.map(\.place.utf8.count).max()
     return mounts.last { holds($0.place) && $0.place.utf8.count == longest }
-  }
-
-  /// The kernel writes blanks and backslashes as `\040`.
-  private static func unescaped(_ text: Substring) -> String {
-    var bytes: [UInt8] = []
-    var rest = text.utf8[...]
-    while let byte = rest.popFirst() {
-      let digits = rest.prefix(3)
-      if byte == UInt8(ascii: "\\"), digits.count == 3, let code = UInt8(String(Substring(digits)), radix: 8) {
-        bytes.append(code)
-        rest = rest.dropFirst(3)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }

@@ -28,7 +28,7 @@ public struct VolumeCheck: Sendable {
   /// At least one finding for each check, `ok` included, in the order of `Finding.Check`.
   public func findings(_ facts: VolumeFacts) -> [Finding] {
     [use(facts), driver(facts), backupRoom(facts)] + databases(facts) + secrets(facts) + leftovers(facts) + [
-      lastBackup(facts)
+      restore(facts), lastBackup(facts),
     ]
   }
 
@@ -143,6 +143,29 @@ public struct VolumeCheck: Sendable {
       "", .lastBackup, .warning,
       "\(FileSystem.name(of: backup.path)) is later than now, and counts for nothing",
       hint: "if this machine's clock is right, remove that archive or keep it elsewhere; else set the clock")
+  }
+
+  /// What a restore would refuse, said before one is needed.
+  private func restore(_ facts: VolumeFacts) -> Finding {
+    let place = facts.restorePlace
+    if let mount = place.mountsInside.first {
+      return Finding(
+        facts.volume, .restore, .warning, "a restore would be refused: \(mount) is mounted inside the volume",
+        hint: "mount it outside the volume")
+    }
+    guard place.isWritable else {
+      return Finding(
+        facts.volume, .restore, .warning, "a restore would be refused: nothing can be made in \(place.directory)",
+        hint: "let the user who restores write there, or restore as root")
+    }
+    guard facts.bytes <= facts.fileSystem.available else {
+      return Finding(
+        facts.volume, .restore, .warning,
+        "a restore keeps the old data, and both do not fit: \(facts.fileSystem.available) free for \(facts.bytes)",
+        hint: "expand the file system, or free room on it (goud backup prune)")
+    }
+    let way = place.isMountPoint ? "its content is exchanged inside the mount" : "it is exchanged with the new data"
+    return Finding(facts.volume, .restore, .ok, "both versions fit; \(way)")
   }
 
   private func lastBackup(_ facts: VolumeFacts) -> Finding {

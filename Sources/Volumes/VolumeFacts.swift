@@ -27,6 +27,7 @@ public struct VolumeFacts: Sendable {
   public var secrets: [VolumeInventory.Secret]
   public var leftovers: [Leftover]
   public var restoreRunning: Bool
+  public var restorePlace = RestorePlace()
   public var lastBackup: LastBackup?
   public var now: Date
 }

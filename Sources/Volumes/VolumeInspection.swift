@@ -67,7 +67,7 @@ public struct VolumeInspector: Sendable {
       group: root.st_gid, mode: "0" + String(root.st_mode & 0o7777, radix: 8), bytes: inventory.bytes,
       allocatedBytes: inventory.allocated, files: inventory.shares, secrets: inventory.secrets, fileSystem: room,
       usedPercent: room.usedPercent, backing: try VolumeBacking(volume, configuration),
-      usedBy: volume.restoreHolder() ?? DirectoryLock.holder(of: volume.path),
+      usedBy: try volume.restoreHolder() ?? DirectoryLock.holder(of: volume.path),
       databases: looks.map(\.0),
       standing: looks.contains { $0.0.chain != nil } ? Self.standing(volume) : nil,
       leftovers: try Leftover.find(beside: volume, cancellation: cancellation),
@@ -85,7 +85,8 @@ public struct VolumeInspector: Sendable {
       backupDirectory: configuration.backupDirectory,
       backupRoom: try FileSystem.room(at: Self.nearest(configuration.backupDirectory)), backing: seen.backing,
       databases: seen.databases.map { VolumeFacts.Database(path: $0.path, tables: $0.tables ?? 0, fault: $0.fault) },
-      secrets: seen.secrets, leftovers: seen.leftovers, restoreRunning: volume.restoreHolder() != nil,
+      secrets: seen.secrets, leftovers: seen.leftovers, restoreRunning: try volume.restoreHolder() != nil,
+      restorePlace: try RestorePlace(of: volume),
       lastBackup: seen.lastBackup, now: now)
   }
 

@@ -7,7 +7,8 @@ import VolumeSnapshot
 
 /// The files of a volume by kind. Sizes are apparent sizes (what `ls -l` shows and a backup has to carry); a file with
 /// several names counts once; links are not followed. What vanishes
-/// meanwhile is left out, and so is the file system's own `lost+found`.
+/// meanwhile is left out, and so are the file system's own `lost+found` and what restores keep in the root of a mount
+/// point.
 public struct VolumeInventory: Sendable {
   public enum Kind: String, Sendable, Codable, CaseIterable {
     case tables, blobs, logs, manifest, options
@@ -62,6 +63,7 @@ public struct VolumeInventory: Sendable {
       for name in try Self.names(in: "\(root)/\(directory)") {
         let path = directory.isEmpty ? name : "\(directory)/\(name)"
         guard let status = try FileSystem.status("\(root)/\(path)") else { continue }
+        if directory.isEmpty && RestoreName.isWork(inRoot: name) { continue }
         if status.isDirectory && path != "lost+found" { pending.append(path) }
         guard status.isRegular, status.st_nlink == 1 || seen.insert(status.identity).inserted else { continue }
         add(path, Kind(name), status)

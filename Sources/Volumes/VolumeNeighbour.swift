@@ -1,30 +1,20 @@
 import Chain
 import GoudCore
 
-/// What Goud puts beside a volume's directory, hidden: `.NAME.<kind>-…`. `Recovery` makes these names; here they are
-/// only recognised.
-enum VolumeNeighbour: String, CaseIterable {
-  /// What a restore builds.
-  case restore
-  /// The old data, for a moment, where the file system cannot exchange two directories.
-  case swapping
-  /// A safety copy.
-  case replaced
-  /// On its way to being deleted.
-  case discarded
-}
-
 extension Volume {
   /// In the volume itself: a restore has swapped it in and has not confirmed it yet.
   static let restoreMarker = RestoreGate.markerName
 
-  private var prefix: String { ".\(FileSystem.name(of: path))" }
+  private var ownName: String { FileSystem.name(of: path) }
   private var directory: String { FileSystem.parent(of: path) }
 
-  /// The names beside the volume that are its own, each with what it is.
-  func neighbours() throws -> [(kind: VolumeNeighbour, name: String)] {
-    try FileSystem.names(in: directory).compactMap { name in
-      VolumeNeighbour.allCases.first { name.hasPrefix("\(prefix).\($0.rawValue)-") }.map { ($0, name) }
+  /// What restores have put beside the volume, or in its root, each with what it is; absolute paths.
+  func neighbours() throws -> [(kind: RestoreName, path: String)] {
+    try RestoreName.Site.allCases.flatMap { site in
+      let holder = site == .beside ? directory : path
+      return try FileSystem.names(in: holder).compactMap { name in
+        RestoreName.allCases.first { $0.tail(of: name, site, of: ownName) != nil }.map { ($0, "\(holder)/\(name)") }
+      }
     }
   }
 
@@ -35,5 +25,10 @@ extension Volume {
   }
 
   /// The restore or rollback that has the volume for itself now.
-  func restoreHolder() -> LockHolder? { LockHolder.find(kind: "FLOCK", path: "\(directory)/\(prefix).goud-lock") }
+  func restoreHolder() throws -> LockHolder? {
+    if let holder = LockHolder.find(kind: "FLOCK", path: "\(directory)/.\(ownName).goud-lock") { return holder }
+    // In a mount point whose parent takes no file there is the lock on the volume alone, which backups take as well.
+    guard try neighbours().contains(where: { $0.kind == .restore && $0.path.hasPrefix("\(path)/") }) else { return nil }
+    return DirectoryLock.holder(of: path)
+  }
 }

@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  @Test func aVolumeThatIsAMountPointIsRefused() async throws {
+  @Test func aVolumeThatIsAMountPointIsFilledAndOneThatHoldsOneIsRefused() async throws {
     try await Fixture.with { fixture in
       let archive = try await archive(fixture)
       try await Mounts.bind("\(fixture.root)/elsewhere", at: "\(fixture.root)/bound") { bound in
@@ -41,7 +41,17 @@ import Testing
             continue
           }
           let result = try await fixture.goud("restore", archive, "--to", place, "--yes")
-          #expect(result.status == 13 && result.errors.contains("mount point"), "\(result.errors)")
+          #expect(result.status == 0, "\(result.errors)")
+          #expect(try fixture.lastOperation(place) == 300)
+          // What a restore keeps there is neither stored nor counted.
+          try #require(try await fixture.goud("restore", archive, "--to", place, "--yes").status == 0)
+          try #require(try FileSystem.names(in: place).contains { $0.hasPrefix(".goud-replaced-") })
+          let again = try await fixture.goud("backup", "create", "--volume", "node1_data=\(place)")
+          try #require(again.status == 0, "\(again.errors)")
+          let check = try await fixture.goud("volume", "check", "node1_data=\(place)")
+          #expect(check.output.contains("safety copy of a restore: \(place)/.goud-replaced-"), "\(check.output)")
+          let back = try await fixture.goud("restore", "--rollback", place, "--yes")
+          #expect(back.status == 0, "\(back.errors)")
           // Below it is well.
           #expect(try await fixture.goud("restore", archive, "--to", "\(place)/below", "--yes").status == 0)
         }

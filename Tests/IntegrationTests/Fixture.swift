@@ -105,8 +105,9 @@ struct Fixture: Sendable {
   private struct Created: Decodable { let archive: String }
 
   /// The operation a volume's database ends at, after comparing all of it with what was written.
-  func lastOperation(_ volume: String, families: Int = 1) throws -> UInt64 {
-    try WriterModel(seed: 1, slots: 2000, valueBytes: 256, families: families).check(directory: "\(volume)/rocksdb")
+  func lastOperation(_ volume: String, families: Int = 1, database: String = "rocksdb") throws -> UInt64 {
+    try WriterModel(seed: 1, slots: 2000, valueBytes: 256, families: families)
+      .check(directory: database == "." ? volume : "\(volume)/\(database)")
   }
 
   /// Everything below a directory: path, kind, mode, owner, content. Two equal lists are two equal trees, but for the

@@ -119,6 +119,72 @@ import Testing
     }
   }
 
+  /// One volume is a mount point, and its database the root itself or a directory; the other one is a directory. Killed at
+  /// every step, both are the old ones or the new ones after the next run, and nothing of both was to be opened before.
+  @Test(arguments: [(rollback: false, database: "rocksdb"), (true, "rocksdb"), (false, "."), (true, ".")])
+  func aSwapInsideAMountKilledAnywhereIsSettledByTheNextRun(rollback: Bool, database: String) async throws {
+    try await Fixture.with { fixture in
+      let nodes = ["node1_data", "node2_data"]
+      func directory(_ name: String) -> String {
+        "\(fixture.volumes)/\(name)" + (database == "." ? "" : "/\(database)")
+      }
+      try await Mounts.bind("\(fixture.root)/disk", at: "\(fixture.volumes)/node1_data") { mount in
+        for name in nodes {
+          try await writeDatabase(directory(name), operations: 300)
+          try Data("300".utf8).write(to: URL(fileURLWithPath: "\(fixture.volumes)/\(name)/side"))
+        }
+        let archive = try await fixture.backUp()
+        for name in nodes {
+          try await writeDatabase(directory(name), operations: 500)
+          try Data("500".utf8).write(to: URL(fileURLWithPath: "\(fixture.volumes)/\(name)/side"))
+        }
+        if rollback {
+          let first = try await fixture.goud("restore", archive, "--yes", "--replace-foreign")
+          try #require(first.status == 0, "\(first.errors)")
+        }
+        let arguments = ["restore", rollback ? "--rollback" : archive, "--yes"]
+        let pristine = "\(fixture.root)/pristine"
+        try await copy(fixture.volumes, to: pristine)
+        let names = try await steps(fixture, arguments)
+        try #require(names.contains("restore.moved-in") && names.contains("restore.exchange-noted"), "\(names)")
+        for step in 1...names.count {
+          let label = "\(step) \(names[step - 1])"
+          try await refill(pristine, fixture.volumes, mount)
+          let killed = try await fixture.goud(arguments, environment: ["GOUD_KILL_AT": "\(step)"])
+          #expect(killed.status == 137, "\(label)")
+          for name in nodes {
+            let volume = "\(fixture.volumes)/\(name)"
+            guard let last = try? fixture.lastOperation(volume, database: database) else { continue }
+            #expect(try String(contentsOfFile: "\(volume)/side", encoding: .utf8) == "\(last)", "a mix: \(label)")
+          }
+          let next = try await fixture.goud("restore", "--settle")
+          #expect(next.status == 0, "\(label): \(next.errors)")
+          let present = try nodes.map { name in
+            let last = try fixture.lastOperation("\(fixture.volumes)/\(name)", database: database)
+            #expect(
+              try String(contentsOfFile: "\(fixture.volumes)/\(name)/side", encoding: .utf8) == "\(last)", "\(label)")
+            return last
+          }
+          #expect(Set(present).count == 1 && [300, 500].contains(present[0]), "\(label): \(present)")
+          let left = try (FileSystem.names(in: fixture.volumes) + FileSystem.names(in: mount)).filter {
+            $0.contains("restore-") || $0.contains("swapping-") || $0.contains("discarded-")
+              || $0 == ".goud-restore.json"
+          }
+          #expect(left.isEmpty, "\(label) left \(left)")
+        }
+      }
+    }
+  }
+
+  /// Puts the volumes back as they were, without unmounting the one that is a mount point.
+  private func refill(_ pristine: String, _ volumes: String, _ mount: String) async throws {
+    let script = """
+      find "$2" -mindepth 1 -maxdepth 1 ! -path "$3" -exec rm -rf {} + && find "$3" -mindepth 1 -delete &&
+      cp -a "$1/." "$2"
+      """
+    try #require(try await Programs.run("sh", ["-c", script, "refill", pristine, volumes, mount]).status == 0)
+  }
+
   private func copy(_ source: String, to target: String) async throws {
     _ = try await Programs.run("rm", ["-rf", target])
     try #require(try await Programs.run("cp", ["-a", source, target]).status == 0)

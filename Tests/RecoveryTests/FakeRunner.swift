@@ -18,8 +18,14 @@ final class FakeRunner: NodeRunner {
   let sick: Set<String>
   /// Nodes that cannot be stopped.
   let stubborn: Set<String>
+  /// What somebody else does while a node is waited for.
+  let meanwhile: @Sendable () throws -> Void
 
-  init(_ fixture: ChainFixture, running nodes: [String], sick: Set<String> = [], stubborn: Set<String> = []) throws {
+  init(
+    _ fixture: ChainFixture, running nodes: [String], sick: Set<String> = [], stubborn: Set<String> = [],
+    meanwhile: @escaping @Sendable () throws -> Void = {}
+  ) throws {
+    self.meanwhile = meanwhile
     volumes = fixture.volumes
     self.sick = sick
     self.stubborn = stubborn
@@ -46,6 +52,7 @@ final class FakeRunner: NodeRunner {
 
   func confirm(_ node: String, head: BlockReference?, timeout: Duration) async throws {
     log.withLock { $0.append("confirm \(node) at \(head.map { "\($0.height)" } ?? "nothing")") }
+    try meanwhile()
     guard !sick.contains(node) else { throw GoudError(.nodeNotReady, "\(node) says that it is not well") }
     guard let ledger = running.withLock({ $0[node] }) else { throw GoudError(.nodeNotReady, "\(node) does not run") }
     if let head, try ledger.reference(at: head.height) != head {

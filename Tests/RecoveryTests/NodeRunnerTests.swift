@@ -84,6 +84,27 @@ import Testing
     }
   }
 
+  /// Other volumes' safety copies may be newer by then, and nobody else gets at the volumes before it is decided.
+  @Test func whatGoesBackIsWhatThisRunReplacedUnderItsLocks() async throws {
+    try await withTemporaryDirectory { root in
+      let (fixture, archive, blocks) = try network(root)
+      let place = try VolumePlace(fixture.path("node3_data"))
+      let other = "\(fixture.volumes)/.node9_data.replaced-20991231-000000"
+      let runner = try FakeRunner(fixture, running: ["node3"], sick: ["node3"]) {
+        try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: true)
+        #expect(throws: GoudError.self) { try VolumeLocks().take(place) }
+        #expect(DirectoryLock.holder(of: place.path) != nil)
+      }
+      var restore = try fixture.restore(archive) { $0.volume = "node3_data" }
+      restore.runner = runner
+      let error = await failure(of: restore)
+      #expect(error?.message.contains("the old data is back") == true, "\(error?.message ?? "")")
+      #expect(runner.head("node3") == blocks[4].reference)
+      #expect(try FileSystem.status(other)?.isDirectory == true)
+      #expect(DirectoryLock.holder(of: place.path) == nil)
+    }
+  }
+
   /// It may have acknowledged something while it ran on the data that goes.
   @Test func aSingleNodeThatGoesBackRejoins() async throws {
     try await withTemporaryDirectory { root in

@@ -190,7 +190,7 @@ import Testing
       #expect(try PendingRestore.find(at: place).map(\.outcome) == [.rolledBack])
       // One is swapped: forward.
       try Renames().exchange(
-        stage.swap.places[1].staging(stage.swap.id), with: fixture.path("node2_data"), aside: "\(root)/x")
+        stage.swap.exchanges[1].staging, with: fixture.path("node2_data"), aside: "\(root)/x")
       #expect(try PendingRestore.find(at: place).map(\.outcome) == [.finished])
       let settled = try PendingRestore.settle(at: place, locks: VolumeLocks()) { _ in }
       #expect(settled.count == 1)
@@ -209,9 +209,10 @@ import Testing
       for name in names { try fixture.make(fixture.path(name), "old") }
       let stage = try staged(fixture, names)
       let swap = stage.swap
-      try Renames().exchange(swap.places[0].staging(swap.id), with: swap.places[0].path, aside: "\(root)/x")
+      let place = swap.exchanges[0].place
+      try Renames().exchange(swap.exchanges[0].staging, with: place.path, aside: "\(root)/x")
       let error = failure {
-        _ = try PendingRestore.settle(at: swap.places[0], locks: VolumeLocks()) { _ in
+        _ = try PendingRestore.settle(at: place, locks: VolumeLocks()) { _ in
           throw GoudError(.databaseCorrupt, "no")
         }
       }

@@ -104,10 +104,10 @@ import Testing
     try inTemporaryDirectory { root in
       let fixture = try RestoreFixture(root)
       let place = try VolumePlace(fixture.path("node1_data"))
-      mkdir(place.safetyCopy("20991231-000000"), 0o755)
+      mkdir(place.path(.replaced, "20991231-000000", .beside), 0o755)
       let stamp = try SafetyCopy.newStamp(for: [place], now: Date())
       #expect(stamp == "20991231-000000-2")
-      mkdir(place.safetyCopy(stamp), 0o755)
+      mkdir(place.path(.replaced, stamp, .beside), 0o755)
       #expect(try SafetyCopy.all(of: place).map(\.stamp) == [stamp, "20991231-000000"])
     }
   }

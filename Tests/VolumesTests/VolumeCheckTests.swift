@@ -34,6 +34,32 @@ import Testing
     #expect(level(.driver) { $0.backing = backing("vol-1") } == .ok)
   }
 
+  @Test func aRestoreThatWouldBeRefusedIsAWarningToday() {
+    #expect(level(.restore) == .ok)
+    #expect(level(.restore) { $0.restorePlace.isMountPoint = true } == .ok)
+    #expect(level(.restore) { $0.restorePlace.mountsInside = ["/srv/node1_data/deeper"] } == .warning)
+    #expect(level(.restore) { $0.restorePlace.isWritable = false } == .warning)
+    #expect(level(.restore) { $0.bytes = ByteCount(900) } == .ok)
+    #expect(level(.restore) { $0.bytes = ByteCount(901) } == .warning)
+  }
+
+  @Test func whatIsMountedInAVolumeIsSeen() async throws {
+    try await withTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root)
+      let volume = try fixture.volume("node1_data")
+      let plain = try RestorePlace(of: volume)
+      #expect(!plain.isMountPoint && plain.isWritable && plain.mountsInside.isEmpty)
+      try await Mounts.bind("\(root)/other", at: "\(volume.path)/deeper \\ down") { deeper in
+        let (place, facts) = (try RestorePlace(of: volume), try fixture.inspector.facts(volume))
+        #expect(place.mountsInside == [deeper] && facts.restorePlace == place)
+      }
+      try await Mounts.bind(volume.path, at: "\(root)/bound", readOnly: true) { bound in
+        let place = try RestorePlace(of: Volume(name: "bound", path: bound))
+        #expect(place.isMountPoint && place.directory == bound && !place.isWritable)
+      }
+    }
+  }
+
   @Test func aHealthyVolumePassesEveryCheck() {
     let findings = VolumeCheck(CheckThresholds()).findings(facts())
     #expect(findings.allSatisfy { $0.level == .ok && $0.hint == nil && $0.volume == "node1_data" })

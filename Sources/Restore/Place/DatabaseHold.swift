@@ -18,7 +18,9 @@ final class DatabaseHold {
 
   /// - Throws: `volume.database-open`, naming the process, when a database of the volume is open.
   init(_ volume: String) throws {
-    locks = try Self.databases(volume).map { try Self.lock($0.directory, volume: volume) }
+    let databases = try Self.databases(volume)
+    let root = try UntrustedDirectory(root: volume)
+    locks = try databases.compactMap { try root.directory($0.path).map { try Self.lock($0, volume: volume) } }
   }
 
   /// Looks without taking anything, and without leaving anything on disk.
@@ -35,26 +37,35 @@ final class DatabaseHold {
     try DatabaseLocation.find(in: volume) + DatabaseLocation.remains(in: volume)
   }
 
-  private static func lock(_ database: String, volume: String) throws -> Descriptor {
-    let path = "\(database)/LOCK"
-    let file =
-      try FileSystem.status(path) == nil
-      ? create(path, in: database) : Descriptor.open(path, O_RDWR | O_NOFOLLOW)
+  private static func lock(_ database: UntrustedDirectory, volume: String) throws -> Descriptor {
+    let file = try existing(database) ?? create(database)
     guard goud_record_lock(file.fd) == 0 else {
-      guard errno == EAGAIN || errno == EACCES else { throw GoudError.system("lock", path) }
-      throw open(volume, lock: path, pid: goud_record_lock_holder(file.fd))
+      guard errno == EAGAIN || errno == EACCES else { throw GoudError.system("lock", file.path) }
+      throw open(volume, lock: file.path, pid: goud_record_lock_holder(file.fd))
     }
     return file
   }
 
-  /// As RocksDB makes it, and so that the database's owner can open it; the directory's times stay.
-  private static func create(_ path: String, in database: String) throws -> Descriptor {
-    let directory = try Descriptor.open(database, O_RDONLY | O_DIRECTORY)
+  private static func existing(_ database: UntrustedDirectory) throws -> Descriptor? {
+    try database.file("LOCK", O_RDWR)
+  }
+
+  /// As RocksDB makes it, and so that the database's owner can open it; the directory's times stay. What was made is given
+  /// away, not what has its name.
+  private static func create(_ database: UntrustedDirectory) throws -> Descriptor {
+    let directory = database.descriptor
     let status = try directory.status()
-    let file = try Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o644)
-    guard fchmod(file.fd, 0o644) == 0 else { throw GoudError.system("chmod", path) }
+    let file: Descriptor
+    do {
+      file = try Descriptor.open("LOCK", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644, in: directory)
+    } catch let error as GoudError where error.systemErrno == EEXIST {
+      // A node that has just started.
+      if let file = try existing(database) { return file }
+      throw error
+    }
+    guard fchmod(file.fd, 0o644) == 0 else { throw GoudError.system("chmod", file.path) }
     if FileSystem.mayChangeOwners, fchown(file.fd, status.st_uid, status.st_gid) != 0 {
-      throw GoudError.system("chown", path)
+      throw GoudError.system("chown", file.path)
     }
     try directory.setModified(status.st_mtim)
     return file

@@ -28,7 +28,8 @@ extension PresentVolume {
     let databases = try DatabaseHold.databases(place.path)
     if !databases.isEmpty {
       self = .volume(identities: try Self.identities(databases))
-    } else if try FileSystem.names(in: place.path).isEmpty {
+    } else if try FileSystem.names(in: place.path).allSatisfy({ $0 == "lost+found" || RestoreName.isWork(inRoot: $0) })
+    {
       self = .emptyDirectory
     } else if remains {
       self = .volume(identities: [:])

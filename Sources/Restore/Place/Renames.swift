@@ -20,12 +20,34 @@ struct Renames: Sendable {
   /// Gives a directory another name in its own directory.
   /// - Throws: `io.failed` (EEXIST) when the name is taken.
   func move(_ from: String, to: String) throws {
-    if goud_renameat2(AT_FDCWD, from, AT_FDCWD, to, GOUD_RENAME_NOREPLACE) != 0 {
-      guard Self.unsupported.contains(errno) else { throw failure("rename", from, to) }
-      guard try FileSystem.status(to) == nil else { throw GoudError.system("rename to", to, errno: EEXIST) }
-      guard rename(from, to) == 0 else { throw failure("rename", from, to) }
+    let directory = try Descriptor.open(FileSystem.parent(of: to), O_RDONLY | O_DIRECTORY)
+    try rename(FileSystem.name(of: from), in: directory, to: FileSystem.name(of: to), in: directory)
+    try directory.synchronize()
+  }
+
+  /// The same from one open directory into another.
+  func move(_ from: String, in source: Descriptor, to: String, in target: Descriptor) throws {
+    try rename(from, in: source, to: to, in: target)
+    try target.synchronize()
+    try source.synchronize()
+  }
+
+  /// Moves one of many names, which is not on the device before both directories are synchronized.
+  func relocate(_ name: String, from source: Descriptor, to target: Descriptor) throws {
+    try rename(name, in: source, to: name, in: target)
+  }
+
+  private func rename(_ from: String, in source: Descriptor, to: String, in target: Descriptor) throws {
+    if goud_renameat2(source.fd, from, target.fd, to, GOUD_RENAME_NOREPLACE) == 0 { return }
+    let path = "\(target.path)/\(to)"
+    guard Self.unsupported.contains(errno) else { throw failure("rename", "\(source.path)/\(from)", path) }
+    var status = stat()
+    guard fstatat(target.fd, to, &status, AT_SYMLINK_NOFOLLOW) != 0 else {
+      throw GoudError.system("rename to", path, errno: EEXIST)
     }
-    try FileSystem.synchronize(directory: FileSystem.parent(of: to))
+    guard renameat(source.fd, from, target.fd, to) == 0 else {
+      throw failure("rename", "\(source.path)/\(from)", path)
+    }
   }
 
   /// Exchanges two directories: in one step where the file system can; otherwise by way of `aside`, so that for a
@@ -46,11 +68,13 @@ struct Renames: Sendable {
   /// - Returns: false when the file system cannot.
   private func exchangeAtOnce(_ staging: String, _ place: String) throws -> Bool {
     guard canExchange else { return false }
-    if goud_renameat2(AT_FDCWD, staging, AT_FDCWD, place, GOUD_RENAME_EXCHANGE) != 0 {
+    let directory = try Descriptor.open(FileSystem.parent(of: place), O_RDONLY | O_DIRECTORY)
+    let names = (FileSystem.name(of: staging), FileSystem.name(of: place))
+    if goud_renameat2(directory.fd, names.0, directory.fd, names.1, GOUD_RENAME_EXCHANGE) != 0 {
       if Self.unsupported.contains(errno) { return false }
       throw failure("exchange", staging, place)
     }
-    try FileSystem.synchronize(directory: FileSystem.parent(of: place))
+    try directory.synchronize()
     return true
   }
 

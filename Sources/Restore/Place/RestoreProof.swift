@@ -12,7 +12,7 @@ public struct RestoreProof: Sendable {
 
   /// Whether the volume opens where it is now.
   var quick: @Sendable (VolumePlace) throws -> Void = {
-    _ = try VolumeProof.check($0.path, depth: .quick, scratch: $0.directory)
+    _ = try VolumeProof.check($0.path, depth: .quick, scratch: $0.holder(try $0.site()))
   }
 
   public init() {}

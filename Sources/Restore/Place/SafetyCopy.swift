@@ -3,31 +3,40 @@ import Foundation
 import GoudCore
 import Volumes
 
-/// What a restore or a rollback replaced, kept beside the volume as `.NAME.replaced-<yyyyMMdd-HHmmss>`. All volumes
-/// that one run replaced carry the same stamp.
+/// What a restore or a rollback replaced, kept beside the volume as `.NAME.replaced-<yyyyMMdd-HHmmss>`, or in the root of
+/// one that is a mount point as `.goud-replaced-<yyyyMMdd-HHmmss>`. All volumes that one run replaced carry the same stamp.
 public struct SafetyCopy: Sendable, Hashable {
   public let place: VolumePlace
+  package let site: RestoreName.Site
   /// `20261123-121123`, UTC; with `-2`, `-3` … for further runs in the same second.
   public let stamp: String
   /// When it was replaced.
   public let moment: Date
 
-  public var path: String { place.safetyCopy(stamp) }
+  public var path: String { place.path(.replaced, stamp, site) }
 
-  init?(place: VolumePlace, stamp: String) {
-    guard let moment = BackupStamp.date(String(stamp.prefix(15))) else { return nil }
-    let rest = stamp.dropFirst(15)
-    guard rest.isEmpty || rest.first == "-" && (Int(rest.dropFirst()).map { $0 > 1 } ?? false) else { return nil }
+  init?(place: VolumePlace, stamp: String, site: RestoreName.Site = .beside) {
+    guard Self.isStamp(stamp), let moment = BackupStamp.date(String(stamp.prefix(15))) else { return nil }
     self.place = place
+    self.site = site
     self.stamp = stamp
     self.moment = moment
   }
 
+  /// Whether a text is exactly what stands at the end of a safety copy's name.
+  static func isStamp(_ text: String) -> Bool {
+    guard BackupStamp.date(String(text.prefix(15))) != nil else { return false }
+    let rest = text.dropFirst(15)
+    return rest.isEmpty || (Int(rest.dropFirst()).map { $0 > 1 && rest == "-\($0)" } ?? false)
+  }
+
   /// The safety copies of a volume, newest first.
   public static func all(of place: VolumePlace) throws -> [SafetyCopy] {
-    try place.siblings(.replaced).compactMap { SafetyCopy(place: place, stamp: $0) }
-      .filter { try FileSystem.status($0.path)?.isDirectory == true }
-      .sorted { $0.isNewer(than: $1) }
+    try RestoreName.Site.allCases.flatMap { site in
+      try place.tails(.replaced, site).compactMap { SafetyCopy(place: place, stamp: $0, site: site) }
+    }
+    .filter { try FileSystem.status($0.path)?.isDirectory == true }
+    .sorted { $0.isNewer(than: $1) }
   }
 
   /// The volumes in a directory that have safety copies, whether the volume itself is there or not.
@@ -45,11 +54,13 @@ public struct SafetyCopy: Sendable, Hashable {
       let volume = name[name.index(after: name.startIndex)..<range.lowerBound]
       return volume.isEmpty ? nil : String(volume)
     }
-    let linked = try names.filter { name in
+    // Volumes themselves as well: a mount point keeps its copies in its root.
+    let present = try names.filter { name in
       let path = "\(directory)/\(name)"
-      return try !name.hasPrefix(".") && FileSystem.status(path)?.isLink == true && FileSystem.realPath(path) != nil
+      guard !name.hasPrefix("."), let status = try FileSystem.status(path) else { return false }
+      return status.isDirectory || status.isLink && FileSystem.realPath(path) != nil
     }
-    return Set(beside + linked).sorted()
+    return Set(beside + present).sorted()
   }
 
   func isNewer(than other: SafetyCopy) -> Bool {

@@ -1,25 +1,14 @@
-import GoudCore
-
 /// How far the swap of one volume has come, read from the file system alone.
 enum SwapState: Equatable {
-  /// The marker lies in the staging directory; the volume is the old one.
+  /// The new data is whole where it was built; the volume is the old one.
   case staged
-  /// The same, and the old data has been moved aside (only where the file system cannot exchange).
+  /// Between the two: the old data has been moved aside, or a part of it (in one step where the file system can exchange
+  /// two directories).
   case aside
-  /// The marker lies in the volume: it is the new one, not confirmed.
+  /// The volume is the new one, not confirmed.
   case swapped
   /// There is no marker of this restore: confirmed, discarded, or never begun.
   case settled
-
-  init(of place: VolumePlace, id: String) throws {
-    if try RestoreMarker.read(in: place.path)?.id == id {
-      self = .swapped
-    } else if try RestoreMarker.read(in: place.staging(id))?.id == id {
-      self = try FileSystem.status(place.aside(id)) == nil ? .staged : .aside
-    } else {
-      self = .settled
-    }
-  }
 }
 
 /// What an unfinished restore comes to.

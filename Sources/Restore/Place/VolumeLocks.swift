@@ -19,7 +19,15 @@ package final class VolumeLocks {
   /// Takes the lock of a volume at once, or fails; does nothing for one that is already held here.
   /// - Throws: `volume.locked`, naming the process that holds it.
   package func take(_ place: VolumePlace) throws {
-    if files[place] == nil { files[place] = try LockFile(place) }
+    if files[place] == nil {
+      do {
+        files[place] = try LockFile(place)
+      } catch let error as GoudError where error.code == .ioPermission {
+        // A mount point may lie in a directory where nothing can be written. It stays the same directory, so the lock on
+        // itself is enough.
+        guard try FileSystem.isMountRoot(place.path) else { throw error }
+      }
+    }
     try take(directory: place.path)
   }
 

@@ -1,26 +1,20 @@
+import CGoudLinux
 import GoudCore
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
-/// Where a volume is or will be, and the names that Goud uses beside it.
-///
-/// For `/srv/volumes/node1_data`, all in `/srv/volumes`, hidden so that nobody takes them for volumes:
-///
-/// | name | what it is |
-/// |---|---|
-/// | `.node1_data.restore-<id>` | staging: the new data until the swap, the replaced data for a moment after it |
-/// | `.node1_data.swapping-<id>` | the old data for a moment, where the file system cannot exchange |
-/// | `.node1_data.replaced-<yyyyMMdd-HHmmss>` | a safety copy |
-/// | `.node1_data.discarded-<id>` | on its way to being deleted |
-/// | `.node1_data.goud-lock` | the lock of a run |
-public struct VolumePlace: Sendable, Hashable {
+/// Where a volume is or will be, and the names that Goud uses for it (`RestoreName`): beside it or, where it is a mount
+/// point, in its root.
+public struct VolumePlace: Sendable {
   /// Absolute, links followed; it need not exist.
   public let path: String
   /// The directory that holds it; it need not exist either.
   public let directory: String
   public let name: String
+  /// The directory in which the user, or the catalog, finds it by name: another one than `directory` when it is a link.
+  let catalog: String
 
   /// - Parameter path: relative ones start at the working directory.
   /// - Throws: `usage.invalid` for a path without a name of its own; `restore.not-a-volume` for a link to nowhere.
@@ -32,6 +26,7 @@ public struct VolumePlace: Sendable, Hashable {
     self.path = resolved
     name = last
     directory = FileSystem.parent(of: resolved)
+    catalog = FileSystem.realPath(FileSystem.parent(of: path)) ?? directory
   }
 
   /// The nearest ancestor that exists with its links followed, then the rest as it is written.
@@ -49,25 +44,44 @@ public struct VolumePlace: Sendable, Hashable {
     return parent == "/" ? "/\(FileSystem.name(of: trimmed))" : "\(parent)/\(FileSystem.name(of: trimmed))"
   }
 
-  func staging(_ id: String) -> String { sibling(.restore, id) }
-  func aside(_ id: String) -> String { sibling(.swapping, id) }
-  func discarded(_ id: String) -> String { sibling(.discarded, id) }
-  func safetyCopy(_ stamp: String) -> String { sibling(.replaced, stamp) }
-  var lockFile: String { "\(base)/.\(name).goud-lock" }
-
-  enum Sibling: String, CaseIterable {
-    case restore, swapping, replaced, discarded
+  /// Volumes that lie elsewhere and are known here by a link (Docker's), by name.
+  static func linked(in directory: String) throws -> [VolumePlace] {
+    try FileSystem.names(in: directory).sorted().compactMap { name in
+      let path = "\(directory)/\(name)"
+      guard !name.hasPrefix("."), try FileSystem.status(path)?.isLink == true,
+        FileSystem.realPath(path) != nil
+      else { return nil }
+      return try VolumePlace(path)
+    }
   }
 
-  func sibling(_ kind: Sibling, _ tail: String) -> String { "\(base)/.\(name).\(kind.rawValue)-\(tail)" }
+  /// Where a restore of it works: inside a mount point, since nothing can take its place; otherwise beside.
+  func site() throws -> RestoreName.Site { try FileSystem.isMountRoot(path) ? .inside : .beside }
 
-  /// What stands beside the volume, by kind: the part of the name after the dash, sorted.
-  func siblings(_ kind: Sibling) throws -> [String] {
-    guard try FileSystem.status(directory) != nil else { return [] }
-    let prefix = ".\(name).\(kind.rawValue)-"
-    return try FileSystem.names(in: directory).filter { $0.hasPrefix(prefix) && $0 != prefix }
-      .map { String($0.dropFirst(prefix.count)) }.sorted()
+  /// The directory that such names stand in.
+  func holder(_ site: RestoreName.Site) -> String { site == .beside ? directory : path }
+
+  func path(_ kind: RestoreName, _ tail: String, _ site: RestoreName.Site) -> String {
+    let holder = holder(site)
+    return "\(holder == "/" ? "" : holder)/\(kind.prefix(site, of: name))\(tail)"
   }
 
-  private var base: String { directory == "/" ? "" : directory }
+  var lockFile: String { "\(directory == "/" ? "" : directory)/.\(name).goud-lock" }
+
+  /// The tails of the names of one kind that are there, sorted.
+  func tails(_ kind: RestoreName, _ site: RestoreName.Site) throws -> [String] {
+    guard try FileSystem.status(holder(site))?.isDirectory == true else { return [] }
+    do {
+      return try FileSystem.names(in: holder(site)).compactMap { kind.tail(of: $0, site, of: name) }.sorted()
+    } catch let error as GoudError where error.code == .ioPermission && site == .inside {
+      // Nobody who may not even look inside has worked there; a mount point may hold what another user's run left.
+      guard try !FileSystem.isMountRoot(path) else { throw error }
+      return []
+    }
+  }
+}
+
+extension VolumePlace: Hashable {
+  public static func == (left: VolumePlace, right: VolumePlace) -> Bool { left.path == right.path }
+  public func hash(into hasher: inout Hasher) { hasher.combine(path) }
 }

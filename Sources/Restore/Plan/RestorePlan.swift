@@ -8,6 +8,8 @@ public struct RestorePlan: Sendable {
     /// The volume's name in the backup.
     public let volume: String
     public let place: VolumePlace
+    /// Where its new data is built: beside it, or inside a mount point.
+    let site: RestoreName.Site
     public let present: PresentVolume
     /// 0 when the backup does not say.
     public let files: Int

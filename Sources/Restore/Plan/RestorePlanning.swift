@@ -18,7 +18,8 @@ extension RestorePlan {
     let pending = try places.flatMap { try PendingRestore.find(at: $0) }
     let steps = try zip(chosen, places).map { volume, place in
       let step = Step(
-        volume: volume.name, place: place, present: try PresentVolume(at: place, remains: request.replaceRemains),
+        volume: volume.name, place: place, site: try place.site(),
+        present: try PresentVolume(at: place, remains: request.replaceRemains),
         files: volume.files,
         bytes: ByteCount(volume.bytes), unproven: volume.unproven,
         identities: Dictionary(
@@ -73,7 +74,7 @@ extension RestorePlan.Need {
   fileprivate static func measured(_ steps: [RestorePlan.Step], refusing: Bool) throws -> [RestorePlan.Need] {
     var needs: [UInt64: RestorePlan.Need] = [:]
     for step in steps {
-      let directory = try step.place.nearestDirectory()
+      let directory = try step.place.workDirectory(step.site)
       guard let device = try FileSystem.status(directory)?.st_dev else { continue }
       let bytes = step.bytes + ByteCount(step.files * 4096 + 1 << 20)
       let before = needs[UInt64(device)]
@@ -92,6 +93,9 @@ extension RestorePlan.Need {
 }
 
 extension VolumePlace {
+  /// The directory that a restore works in, or the nearest one above it that is there.
+  func workDirectory(_ site: RestoreName.Site) throws -> String { try site == .inside ? path : nearestDirectory() }
+
   /// The directory, or the nearest one above it that is there.
   func nearestDirectory() throws -> String {
     var path = directory

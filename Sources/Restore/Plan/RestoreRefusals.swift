@@ -52,8 +52,8 @@ extension RestorePlan.Step {
     }
     try refuseNewerSchema()
     try refuseForeign(identities, chain: chain?.id, request)
-    try MountTable.refuseMounts(at: place)
-    let directory = try place.nearestDirectory()
+    try place.refuseMounts(site)
+    let directory = try place.workDirectory(site)
     guard faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 else {
       throw GoudError.system("create a directory in", directory)
     }

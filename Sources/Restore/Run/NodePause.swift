@@ -59,15 +59,18 @@ struct NodePause {
   }
 
   /// Stops them again, puts back what the restore replaced, and starts them.
-  func goBack(to target: Rollback.Target) throws {
+  /// - Parameters:
+  ///   - copies: what that restore has made safety copies of, and nothing else.
+  ///   - locks: that restore's, so that nobody else comes between.
+  func goBack(to copies: [SafetyCopy], _ locks: VolumeLocks) throws {
     for node in nodes {
       let runner = runner
       try Awaiting.result(of: { try await runner.stop(node) })
     }
     defer { resume() }
-    var rollback = Rollback(target)
+    var rollback = Rollback(.copies(copies))
     // What was there is what is wanted, whole or not.
     rollback.allowUnproven = true
-    _ = try rollback.run()
+    _ = try rollback.run(locks)
   }
 }

@@ -57,16 +57,18 @@ public struct Restore: Sendable {
   ///   `database.corrupt`; `chain.…`; `io.no-room`; `run.interrupted`, `run.terminated`; `restore.unproven`. The volumes
   ///   are then the old ones; only an interruption while nodes come up leaves the new ones in place.
   public func run(confirm: (RestorePlan) throws -> Void = { _ in }) throws -> RestoreReport {
-    let (plan, outcome, settled) = try replace(confirm: confirm)
-    if let pause = pause(plan) { try bringUp(pause, plan, outcome) }
+    let locks = VolumeLocks()
+    let (plan, outcome, settled) = try replace(locks, confirm: confirm)
+    // Nobody else is at the volumes before the nodes have said that they are well.
+    if let pause = pause(plan) { try bringUp(pause, plan, outcome, locks) }
+    withExtendedLifetime(locks) {}
     return RestoreReport(plan, outcome, settled: settled)
   }
 
-  /// Everything up to the swap; no lock is held any more when it returns.
+  /// Everything up to the swap; nodes may open the databases again when it returns.
   private func replace(
-    confirm: (RestorePlan) throws -> Void
+    _ locks: VolumeLocks, confirm: (RestorePlan) throws -> Void
   ) throws -> (RestorePlan, RestoreOutcome, settled: [PendingRestore]) {
-    let locks = VolumeLocks()
     var settled = try settle(locks)
     try confirm(try plan(locks))
     try createDirectories()
@@ -76,7 +78,7 @@ public struct Restore: Sendable {
     let plan = try RestorePlan.make(request, source: source, running: try running())
     let holds = try hold(plan) { $0.node == nil }
     let outcome = try execute(plan, locks)
-    withExtendedLifetime((locks, holds)) {}
+    withExtendedLifetime(holds) {}
     return (plan, outcome, settled)
   }
 
@@ -90,21 +92,26 @@ public struct Restore: Sendable {
     return NodePause(runner: runner, nodes: nodes, cancellation: cancellation, progress: progress)
   }
 
-  private func bringUp(_ pause: NodePause, _ plan: RestorePlan, _ outcome: RestoreOutcome) throws {
+  private func bringUp(
+    _ pause: NodePause, _ plan: RestorePlan, _ outcome: RestoreOutcome, _ locks: VolumeLocks
+  ) throws {
     do {
       let heads = outcome.chains.heads.map { (NodeName.of($0.key), $0.value.head) }
       try pause.confirm(Dictionary(heads) { first, _ in first }, timeout: confirmationTimeout)
     } catch {
       try cancellation.check()
       let reason = (error as? GoudError)?.message ?? "\(error)"
-      guard case .directory(let directory) = request.target, outcome.kept.count == plan.steps.count else {
+      let copies = try plan.steps.compactMap { step in
+        try SafetyCopy.all(of: step.place).first { $0.path == outcome.kept[step.place] }
+      }
+      guard copies.count == plan.steps.count else {
         throw GoudError(
           .restoreUnproven,
           "a node did not come up on what was restored: \(reason); there is no old data to go back to",
           hint: "look at its log, and restore another backup", cause: error)
       }
       do {
-        try pause.goBack(to: .newest(directory: directory))
+        try pause.goBack(to: copies, locks)
       } catch let second {
         throw GoudError(
           .restoreUnproven,
@@ -128,7 +135,7 @@ public struct Restore: Sendable {
   }
 
   private func createDirectories() throws {
-    for directory in Set(try places().map(\.directory)) where try FileSystem.status(directory) == nil {
+    for directory in Set(try places().map(\.directory)).sorted() where try FileSystem.status(directory) == nil {
       do {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
       } catch {
@@ -190,7 +197,7 @@ public struct Restore: Sendable {
     for step in plan.steps {
       do {
         let path = stage.path(of: step)
-        let identities = try proof.full(path, scratch: step.place.directory, cancellation, progress)
+        let identities = try proof.full(path, scratch: FileSystem.parent(of: path), cancellation, progress)
         try chains.prove(step, at: path, identities: identities)
       } catch let error as GoudError {
         let known = error.code == .databaseUnsupported || error.code == .databaseCorrupt && !step.unproven.isEmpty

@@ -16,55 +16,48 @@ final class RestoreStage {
     let places = plan.steps.map(\.place)
     let stamp = try SafetyCopy.newStamp(for: places, now: now)
     self.plan = plan
+    let id = RestoreMarker.newIdentifier()
     marker = RestoreMarker(
-      id: RestoreMarker.newIdentifier(), backup: plan.backup, sha256: sha256, started: now, volume: "",
-      volumes: places.map(\.path), state: .building, safetyCopy: stamp)
-    swap = Swap(id: marker.id, places: places, safetyCopy: stamp, renames: renames)
+      id: id, backup: plan.backup, sha256: sha256, started: now, volume: "", volumes: places.map(\.path),
+      state: .building, safetyCopy: stamp)
+    swap = Swap(exchanges: plan.steps.map { $0.place.newExchange(id, $0.site, renames) }, safetyCopy: stamp)
   }
 
   /// Volume name → its staging directory.
   var directories: [String: String] {
-    Dictionary(uniqueKeysWithValues: plan.steps.map { ($0.volume, path(of: $0)) })
+    Dictionary(uniqueKeysWithValues: zip(plan.steps, swap.exchanges).map { ($0.volume, $1.staging) })
   }
 
-  func path(of step: RestorePlan.Step) -> String { step.place.staging(marker.id) }
+  func path(of step: RestorePlan.Step) -> String {
+    step.place.newExchange(marker.id, step.site, Renames()).staging
+  }
 
   /// Creates the directories, each with its marker, mode 0700 until the build says otherwise.
-  func begin() throws {
-    for step in plan.steps {
-      let path = path(of: step)
-      guard mkdir(path, 0o700) == 0 else { throw GoudError.system("create", path) }
-      try FileSystem.synchronize(directory: step.place.directory)
-      KillPoint.reached("restore.staged")
-      try marked(step.place).write(in: path)
-      KillPoint.reached("restore.marked")
-    }
-  }
+  func begin() throws { for exchange in swap.exchanges { try exchange.begin(marked(exchange.place)) } }
 
   /// Says durably that every volume is built, on the device, and proven.
   func finish() throws {
-    for step in plan.steps where try RestoreMarker.read(in: path(of: step)) != marked(step.place) {
-      throw GoudError(
-        .archiveUnsafe, "the backup brought a file named \(RestoreMarker.fileName), which is goud's own",
-        hint: "do not trust this archive", context: ["volume": step.volume])
+    for exchange in swap.exchanges {
+      let own = try FileSystem.names(in: exchange.staging).first {
+        RestoreName.isWork(inRoot: $0) || $0 == RestoreMarker.fileName && exchange is InsideExchange
+      }
+      guard try own == nil && exchange.marker() == marked(exchange.place) else {
+        throw GoudError(
+          .archiveUnsafe, "the backup brought a file named \(own ?? RestoreMarker.fileName), which is goud's own",
+          hint: "do not trust this archive", context: ["volume": exchange.place.name])
+      }
     }
     marker.state = .proven
-    for step in plan.steps {
-      guard let modified = try FileSystem.status(path(of: step))?.st_mtim else { continue }
+    for exchange in swap.exchanges {
+      guard let modified = try FileSystem.status(exchange.staging)?.st_mtim else { continue }
       marker.rootModified = [Int64(modified.tv_sec), Int64(modified.tv_nsec)]
-      try marked(step.place).write(in: path(of: step))
+      try exchange.write(marked(exchange.place))
       KillPoint.reached("restore.proven")
     }
   }
 
   /// Deletes what was built, unless it was swapped in.
-  func discard() throws {
-    for step in plan.steps where try FileSystem.status(path(of: step)) != nil {
-      let swapped = try RestoreMarker.read(in: step.place.path)?.id == marker.id
-      let moved = try FileSystem.status(step.place.aside(marker.id)) != nil
-      if !swapped && !moved { try Discard.directory(path(of: step), of: step.place) }
-    }
-  }
+  func discard() throws { for exchange in swap.exchanges { try exchange.abandon() } }
 
   private func marked(_ place: VolumePlace) -> RestoreMarker {
     var own = marker

@@ -12,6 +12,8 @@ public struct Rollback: Sendable {
     /// Every volume of this directory that the newest run replaced.
     case newest(directory: String)
     case volume(path: String)
+    /// These and no others: what one run has replaced.
+    case copies([SafetyCopy])
   }
 
   public var target: Target
@@ -31,7 +33,7 @@ public struct Rollback: Sendable {
     let copies = try choose()
     for copy in copies {
       try locks.refuseHeld(copy.place)
-      try MountTable.refuseMounts(at: copy.place)
+      try copy.place.refuseMounts(copy.site)
       if try PresentVolume(at: copy.place).isVolume { try DatabaseHold.refuseOpen(copy.place.path) }
     }
     return copies
@@ -41,7 +43,11 @@ public struct Rollback: Sendable {
   /// - Returns: what was done. On disk: the safety copies in place, what they replaced as safety copies of one new stamp.
   /// - Throws: what `plan` throws; `restore.unproven` when a safety copy does not open. The volumes are then as before.
   public func run(confirm: ([SafetyCopy]) throws -> Void = { _ in }) throws -> RestoreReport {
-    let locks = VolumeLocks()
+    try run(VolumeLocks(), confirm: confirm)
+  }
+
+  /// - Parameter locks: those of the run that this rollback is a part of.
+  func run(_ locks: VolumeLocks, confirm: ([SafetyCopy]) throws -> Void = { _ in }) throws -> RestoreReport {
     var settled = try settle(locks)
     let planned = try plan(locks)
     try planned.forEach(prove)
@@ -62,15 +68,25 @@ public struct Rollback: Sendable {
     switch target {
     case .volume(let path): [try VolumePlace(path)]
     case .newest(let directory): try SafetyCopy.places(in: directory)
+    case .copies(let copies): copies.map(\.place)
     }
   }
 
   private func choose() throws -> [SafetyCopy] {
+    if case .copies(let copies) = target {
+      for copy in copies where try FileSystem.status(copy.path)?.isDirectory != true {
+        throw GoudError(
+          .restoreNothingToRollBack, "the safety copy \(copy.path) is gone", hint: "restore a backup instead",
+          context: ["path": copy.path])
+      }
+      return copies
+    }
     let newest = try places().compactMap { try SafetyCopy.all(of: $0).first }
     guard let last = newest.max(by: { $1.isNewer(than: $0) }) else {
       let place =
         switch target {
         case .volume(let path), .newest(let path): path
+        case .copies: ""
         }
       throw GoudError(
         .restoreNothingToRollBack, "there is no safety copy beside \(place)",
@@ -88,7 +104,7 @@ public struct Rollback: Sendable {
   private func prove(_ copy: SafetyCopy) throws {
     guard !allowUnproven else { return }
     do {
-      try proof.quick(try VolumePlace(copy.path))
+      try Discard.keepingTime(of: copy.place, copy.site) { try proof.quick(try VolumePlace(copy.path)) }
     } catch let error as GoudError {
       throw GoudError(
         .restoreUnproven, "the safety copy \(copy.path) does not open: \(error.message)",
@@ -103,28 +119,25 @@ public struct Rollback: Sendable {
       id: RestoreMarker.newIdentifier(), backup: "safety copy \(copies[0].stamp)", rollbackOf: copies[0].stamp,
       started: now, volume: "", volumes: places.map(\.path), state: .proven,
       safetyCopy: try SafetyCopy.newStamp(for: places, now: now))
+    let swap = Swap(
+      exchanges: copies.map { $0.place.newExchange(marker.id, $0.site, renames) }, safetyCopy: marker.safetyCopy)
     do {
       try RolledBackChains.mark(copies)
-      for copy in copies { try stage(copy, marker) }
-      let swap = Swap(id: marker.id, places: places, safetyCopy: marker.safetyCopy, renames: renames)
+      for (copy, exchange) in zip(copies, swap.exchanges) { try exchange.begin(own(marker, copy), with: copy) }
       return try swap.run { if !allowUnproven { try proof.quick($0) } }
     } catch {
-      for place in places where try SwapState(of: place, id: marker.id) == .staged {
-        try? PendingRestore.discard(marker, at: place)
-      }
+      // What cannot be put back now is found by its marker and put back by the next run; the first error counts.
+      try? swap.discard()
       throw error
     }
   }
 
-  private func stage(_ copy: SafetyCopy, _ marker: RestoreMarker) throws {
+  private func own(_ marker: RestoreMarker, _ copy: SafetyCopy) throws -> RestoreMarker {
     var own = marker
     own.volume = copy.place.path
-    let modified = try Descriptor.open(copy.path, O_RDONLY | O_DIRECTORY).status().st_mtim
+    let modified = try Descriptor.open(copy.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).status().st_mtim
     own.rootModified = [Int64(modified.tv_sec), Int64(modified.tv_nsec)]
-    try own.write(in: copy.path)
-    KillPoint.reached("rollback.marked")
-    try renames.move(copy.path, to: copy.place.staging(marker.id))
-    KillPoint.reached("rollback.staged")
+    return own
   }
 }
 
