@@ -99,26 +99,12 @@ struct LoggedVolume {
     var recycled: [UInt8] = []
     while offset < whole.count {
       let next = offset + 7 + Int(whole[offset + 4]) + Int(whole[offset + 5]) << 8
-      recycled += Self.recyclablePiece(whole[(offset + 7)..<next], number: number)
+      recycled += PieceWriter.piece(5, number: number, Array(whole[(offset + 7)..<next]))
       offset = next
     }
-    recycled += Self.recyclablePiece(whole[7...20], number: number - 1).dropFirst(cutting)
+    recycled += PieceWriter.piece(5, number: number - 1, Array(whole[7...20])).dropFirst(cutting)
     try Data(recycled).write(to: URL(fileURLWithPath: log))
   }
-
-  private static func recyclablePiece(_ content: ArraySlice<UInt8>, number: UInt32) -> [UInt8] {
-    let covered = [5] + bytes(number) + content
-    var checksum = ~UInt32(0)
-    for byte in covered {
-      checksum ^= UInt32(byte)
-      for _ in 0..<8 { checksum = checksum >> 1 ^ (checksum & 1 == 1 ? 0x82f6_3b78 : 0) }
-    }
-    checksum = ~checksum
-    let masked = (checksum >> 15 | checksum << 17) &+ 0xa282_ead8
-    return bytes(masked) + [UInt8(content.count & 0xff), UInt8(content.count >> 8)] + covered
-  }
-
-  private static func bytes(_ word: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
 
   /// Where the last record begins in a log of records that are one piece each.
   static func lastRecord(_ log: [UInt8]) -> Int {
