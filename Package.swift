@@ -100,6 +100,12 @@ let coreTargets: [Target] = [
     ],
     path: "Tests/TortureWriter",
     swiftSettings: strict),
+  // An application with databases of every kind, orders of keys of its own among them.
+  .executableTarget(
+    name: "goud-foreign",
+    path: "Tests/ForeignWriter",
+    cxxSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+    linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
   // Tests mirror Sources; the last two run the real binary.
   .target(
     name: "TestSupport",
@@ -112,7 +118,7 @@ let coreTargets: [Target] = [
   .testTarget(name: "GoudCoreTests", dependencies: ["GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "VolumeSnapshotTests",
-    dependencies: ["GoudCore", "VolumeSnapshot", "RocksDB", "TestSupport", "WriterOracle", "goud-writer"],
+    dependencies: ["GoudCore", "VolumeSnapshot", "RocksDB", "TestSupport", "WriterOracle", "goud-foreign", "goud-writer"],
     swiftSettings: strict),
   .testTarget(name: "BlobStoreTests", dependencies: ["BlobStore", "GoudCore"], swiftSettings: strict),
   .testTarget(name: "ArchiveTests", dependencies: ["Archive", "GoudCore", "TestSupport"], swiftSettings: strict),

@@ -79,10 +79,24 @@ public struct BackupMetadata: Codable, Sendable {
     /// The RocksDB that wrote it (from `OPTIONS`), and the one that proved it.
     public var writtenBy: String?
     public var provenBy: String?
+    /// Column families whose keys lie in an order that only their application knows. It is all that is not proven of
+    /// them; nil when there are none.
+    public var unprovenOrders: [UnprovenOrder]?
+
+    public struct UnprovenOrder: Codable, Sendable, Equatable {
+      public var family: String
+      /// What the application calls the order (RocksDB's `Comparator::Name()`).
+      public var order: String
+
+      public init(family: String, order: String) {
+        self.family = family
+        self.order = order
+      }
+    }
 
     public init(
       path: String, identity: String, sequence: UInt64, columnFamilies: [String], estimatedKeys: Int64,
-      optionsFile: String?, writtenBy: String?, provenBy: String?
+      optionsFile: String?, writtenBy: String?, provenBy: String?, unprovenOrders: [UnprovenOrder]? = nil
     ) {
       self.path = path
       self.identity = identity
@@ -92,6 +106,7 @@ public struct BackupMetadata: Codable, Sendable {
       self.optionsFile = optionsFile
       self.writtenBy = writtenBy
       self.provenBy = provenBy
+      self.unprovenOrders = unprovenOrders
     }
   }
 

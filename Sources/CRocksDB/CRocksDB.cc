@@ -1,9 +1,8 @@
-#include "CRocksDB.h"
+#include "Shared.h"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/metadata.h>
-#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/table.h>
 #include <rocksdb/version.h>
 #include <rocksdb/wal_filter.h>
@@ -18,20 +17,11 @@
 
 namespace {
 
+using goud::bounded_options;
+using goud::convert;
 using rocksdb::Status;
 
-goud_status convert(const Status &status) {
-  if (status.ok()) return {0, 0, nullptr};
-  return {static_cast<int>(status.code()), static_cast<int>(status.subcode()), strdup(status.ToString().c_str())};
-}
-
 goud_status no_memory() { return {GOUD_IO_ERROR, 0, strdup("out of memory")}; }
-
-class SilentLogger : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char *, va_list) override {}
-};
 
 // A batch of `count` writes that recovery counts and throws away: deletions of the empty key in a column family that
 // cannot exist. The form is that of a log record (RocksDB: db/write_batch.cc).
@@ -76,30 +66,22 @@ class LogReader : public rocksdb::WalFilter {
   std::vector<uint64_t> logs;
 };
 
-rocksdb::Options bounded_options(int comparator) {
-  rocksdb::Options options;
-  rocksdb::BlockBasedTableOptions table;
-  rocksdb::LRUCacheOptions cache;
-  cache.capacity = 8 << 20;
-  cache.num_shard_bits = 2;
-  table.block_cache = rocksdb::NewLRUCache(cache);
-  table.cache_index_and_filter_blocks = true;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.comparator = comparator ? rocksdb::ReverseBytewiseComparator() : rocksdb::BytewiseComparator();
-  options.info_log = std::make_shared<SilentLogger>();
-  return options;
-}
-
 char **copy_names(const std::vector<std::string> &names) {
   auto **result = static_cast<char **>(calloc(names.size() + 1, sizeof(char *)));
   for (size_t i = 0; result && i < names.size(); i++) result[i] = strdup(names[i].c_str());
   return result;
 }
 
+goud_bytes copy_bytes(const std::string &text) {
+  auto *bytes = static_cast<char *>(malloc(text.size() + 1));
+  if (bytes) memcpy(bytes, text.c_str(), text.size() + 1);
+  return {bytes, bytes ? text.size() : 0};
+}
+
 void describe(rocksdb::DB *db, rocksdb::ColumnFamilyHandle *handle, goud_family *family) {
   rocksdb::ColumnFamilyMetaData meta;
   db->GetColumnFamilyMetaData(handle, &meta);
-  family->name = strdup(handle->GetName().c_str());
+  family->name = copy_bytes(handle->GetName());
   family->level_count = meta.levels.size();
   family->level_files = static_cast<uint64_t *>(calloc(meta.levels.size() + 1, sizeof(uint64_t)));
   family->level_bytes = static_cast<uint64_t *>(calloc(meta.levels.size() + 1, sizeof(uint64_t)));
@@ -112,16 +94,56 @@ void describe(rocksdb::DB *db, rocksdb::ColumnFamilyHandle *handle, goud_family 
   db->GetIntProperty(handle, rocksdb::DB::Properties::kEstimateNumKeys, &family->estimated_keys);
 }
 
-Status read_values(rocksdb::DB *db, rocksdb::ColumnFamilyHandle *handle) {
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
-  options.readahead_size = 1 << 20;
-  std::unique_ptr<rocksdb::Iterator> iterator(db->NewIterator(options, handle));
-  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) iterator->value();
-  return iterator->status();
+// Options of a column family; an order of keys that is a stand-in is put into `orders` and must outlive the database.
+rocksdb::ColumnFamilyOptions family_options(const goud_opening &opening, const rocksdb::Options &base,
+                                            std::vector<std::unique_ptr<rocksdb::Comparator>> &orders) {
+  rocksdb::ColumnFamilyOptions options(base);
+  options.num_levels = std::max(options.num_levels, opening.levels);
+  options.comparator = goud::shipped_order(opening.order);
+  if (!options.comparator) {
+    orders.push_back(goud::stand_in_order(opening.order, opening.backwards, 0));
+    options.comparator = orders.back().get();
+  }
+#if ROCKSDB_MAJOR >= 9
+  options.persist_user_defined_timestamps = opening.keeps_timestamps;
+#endif
+  return options;
 }
 
+class SilentLogger : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char *, va_list) override {}
+};
+
 }  // namespace
+
+namespace goud {
+
+goud_status convert(const Status &status) {
+  if (status.ok()) return {0, 0, nullptr};
+  return {static_cast<int>(status.code()), static_cast<int>(status.subcode()), strdup(status.ToString().c_str())};
+}
+
+rocksdb::Options bounded_options(bool mapped) {
+  rocksdb::Options options;
+  rocksdb::BlockBasedTableOptions table;
+  rocksdb::LRUCacheOptions cache;
+  cache.capacity = 8 << 20;
+  cache.num_shard_bits = 2;
+  table.block_cache = rocksdb::NewLRUCache(cache);
+  table.cache_index_and_filter_blocks = true;
+  rocksdb::PlainTableOptions plain;
+  plain.full_scan_mode = true;  // needs no prefix extractor of the application's own, and builds no index
+  std::shared_ptr<rocksdb::TableFactory> blocks(rocksdb::NewBlockBasedTableFactory(table));
+  options.table_factory.reset(rocksdb::NewAdaptiveTableFactory(
+      blocks, blocks, std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewPlainTableFactory(plain)), nullptr));
+  options.info_log = std::make_shared<SilentLogger>();
+  options.allow_mmap_reads = mapped;
+  return options;
+}
+
+}  // namespace goud
 
 extern "C" {
 
@@ -139,23 +161,25 @@ uint32_t goud_rocksdb_newest_table_format(void) {
   return newest;
 }
 
-goud_status goud_list_families(const char *path, char ***names, size_t *count) {
+goud_status goud_list_families(const char *path, goud_bytes **names, size_t *count) {
   std::vector<std::string> found;
-  Status status = rocksdb::DB::ListColumnFamilies(bounded_options(0), path, &found);
+  Status status = rocksdb::DB::ListColumnFamilies(bounded_options(), path, &found);
   if (!status.ok()) return convert(status);
-  *names = copy_names(found);
+  *names = static_cast<goud_bytes *>(calloc(found.size() + 1, sizeof(goud_bytes)));
+  if (!*names) return no_memory();
   *count = found.size();
-  return *names ? convert(status) : no_memory();
+  std::transform(found.begin(), found.end(), *names, copy_bytes);
+  return convert(status);
 }
 
-void goud_names_free(char **names, size_t count) {
-  for (size_t i = 0; names && i < count; i++) free(names[i]);
+void goud_bytes_free(goud_bytes *names, size_t count) {
+  for (size_t i = 0; names && i < count; i++) free(names[i].bytes);
   free(names);
 }
 
-goud_status goud_view_open(const char *path, const char *const *families, const int *comparators, size_t count, int open_tables, int read_blobs, goud_view **view) {
+goud_status goud_view_open(const char *path, const goud_opening *families, size_t count, int open_tables, int mapped, goud_view **view) {
   LogReader reader;
-  rocksdb::Options base = bounded_options(0);
+  rocksdb::Options base = bounded_options(mapped);
   base.max_open_files = open_tables;
   base.wal_filter = &reader;
   // Only looks at logs that the MANIFEST names. Without it a library built with assertions aborts when it names any: it
@@ -164,11 +188,10 @@ goud_status goud_view_open(const char *path, const char *const *families, const 
   // The MANIFEST says by number which of its writer's table directories (at most four) a table lies in; in a view all
   // of them are one. A library built with assertions aborts on a number it has no directory for.
   base.db_paths.assign(4, rocksdb::DbPath(path, UINT64_MAX));
+  std::vector<std::unique_ptr<rocksdb::Comparator>> orders;
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (size_t i = 0; i < count; i++) {
-    rocksdb::Options own = bounded_options(comparators[i]);
-    own.table_factory = base.table_factory;
-    descriptors.emplace_back(families[i], own);
+    descriptors.emplace_back(std::string(families[i].name, families[i].name_count), family_options(families[i], base, orders));
   }
   std::vector<rocksdb::ColumnFamilyHandle *> handles;
   rocksdb::DB *raw = nullptr;
@@ -199,13 +222,8 @@ goud_status goud_view_open(const char *path, const char *const *families, const 
     result->family_count = handles.size();
     for (size_t i = 0; i < handles.size(); i++) {
       describe(db.get(), handles[i], &result->families[i]);
-      if (status.ok() && read_blobs && result->families[i].blob_files > 0) status = read_values(db.get(), handles[i]);
     }
-    if (status.ok()) {
-      *view = result;
-    } else {
-      goud_view_free(result);
-    }
+    *view = result;
   }
   for (auto *handle : handles) db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
   return convert(status);
@@ -213,26 +231,17 @@ goud_status goud_view_open(const char *path, const char *const *families, const 
 
 void goud_view_free(goud_view *view) {
   if (!view) return;
-  goud_names_free(view->live_files, view->live_count);
+  for (size_t i = 0; view->live_files && i < view->live_count; i++) free(view->live_files[i]);
+  free(view->live_files);
   for (size_t i = 0; i < view->family_count; i++) {
     free(view->families[i].level_files);
     free(view->families[i].level_bytes);
-    free(view->families[i].name);
+    free(view->families[i].name.bytes);
   }
   free(view->families);
   free(view->logs_read);
   free(view->identity);
   free(view);
-}
-
-goud_status goud_table_verify(const char *path, int comparator) {
-  rocksdb::SstFileReader reader(bounded_options(comparator));
-  Status status = reader.Open(path);
-  if (!status.ok()) return convert(status);
-  rocksdb::ReadOptions options;
-  options.readahead_size = 1 << 20;
-  options.fill_cache = false;
-  return convert(reader.VerifyChecksum(options));
 }
 
 }  // extern "C"

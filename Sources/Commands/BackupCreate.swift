@@ -169,9 +169,19 @@ struct BackupCreate: ParsableCommand {
       lines += (volume.others ?? []).map { "  \(volume.name): stored as files: \($0.path): \($0.what)" }
       lines += volume.skipped.map { "  \(volume.name): skipped \($0)" }
       lines += volume.unproven.map { "  \(volume.name): NOT PROVEN: \($0)" }
+      lines += volume.databases.flatMap(\.notes).map { "  \(volume.name): \($0)" }
     }
     lines += (result.metadata.leftOut ?? []).map { "  \($0.volume): LEFT OUT: \($0.reason)" }
     return lines.map(Output.printable).joined(separator: "\n")
+  }
+}
+
+extension BackupMetadata.Database {
+  /// What is left to say of it although it is proven.
+  var notes: [String] {
+    (unprovenOrders ?? []).map {
+      "\(path): proven but for the order of keys in \($0.family), which only its application knows (\($0.order))"
+    }
   }
 }
 

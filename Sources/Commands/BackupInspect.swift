@@ -61,7 +61,7 @@ struct BackupInspect: ParsableCommand {
       ["  keys", "about \(database.estimatedKeys) (RocksDB's estimate)"],
       ["  options", database.optionsFile ?? "none"],
       ["  RocksDB", "written by \(database.writtenBy ?? "unknown"), proven by \(database.provenBy ?? "none")"],
-    ]
+    ] + database.notes.map { ["  order of keys", $0] }
   }
 }
 

@@ -72,6 +72,7 @@ struct BackupVerify: ParsableCommand {
     lines += (result.notLedgers ?? []).map { "  \($0): not a ledger, so no chain to prove" }
     for volume in report.metadata?.volumes ?? [] {
       lines += volume.unproven.map { "  \(volume.name): NOT PROVEN when it was made: \($0)" }
+      lines += volume.databases.flatMap(\.notes).map { "  \(volume.name): \($0)" }
     }
     return lines.map(Output.printable).joined(separator: "\n")
   }

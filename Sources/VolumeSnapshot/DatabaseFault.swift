@@ -10,14 +10,8 @@ struct DatabaseFault {
   init(_ failure: RocksDBError, capture: DatabaseCapture, view: String, options: OptionsFile?) {
     let directory = FileSystem.parent(of: capture.manifest.file.path)
     let words = Self.inUsersTerms(failure.message, view: view, names: capture.tables.files.values.map(\.name))
-    if let newer = Self.newerFormat(capture.tables.files.values.map(\.file)) {
-      let writer = options?.version.map { "written by RocksDB \($0), " } ?? ""
-      error = GoudError(
-        .databaseUnsupported,
-        "\(directory) holds tables that cannot be read here: \(writer)\(newer); linked is RocksDB "
-          + "\(RocksDBLibrary.version), which reads up to table format \(RocksDBLibrary.newestTableFormat)",
-        hint: "use a goud built against a newer RocksDB, or pass --unproven to store what cannot be proven here",
-        cause: failure)
+    if let unreadable = Self.tooNew(capture, of: capture.tables.files.values, options: options, cause: failure) {
+      error = unreadable
     } else if failure.kind == .invalidArgument || failure.kind == .notSupported {
       error = GoudError(
         .databaseUnsupported, "\(directory) cannot be opened by RocksDB \(RocksDBLibrary.version): \(words)",
@@ -65,16 +59,28 @@ struct DatabaseFault {
     return names.contains { $0.hasSuffix(".ldb") } ? words : words.replacingOccurrences(of: ".ldb", with: ".sst")
   }
 
-  /// The first table of a kind that the linked library does not read.
-  private static func newerFormat(_ tables: [Descriptor]) -> TableFormat? {
+  /// A live table that the linked library cannot read: opening looks into few of them.
+  static func unreadable(_ capture: DatabaseCapture, live names: Set<String>, options: OptionsFile?) -> GoudError? {
+    let live = Set(names.map(DatabaseFileName.init))
+    return tooNew(
+      capture, of: capture.tables.files.filter { live.contains($0.key) }.values, options: options, cause: nil)
+  }
+
+  private static func tooNew(
+    _ capture: DatabaseCapture, of tables: some Sequence<HeldTables.File>, options: OptionsFile?, cause: RocksDBError?
+  ) -> GoudError? {
     for table in tables {
-      guard case .table = DatabaseFileName(FileSystem.name(of: table.path)), let format = try? TableFormat(of: table)
+      guard case .table = DatabaseFileName(table.name), let format = try? TableFormat(of: table.file),
+        !format.isReadable
       else { continue }
-      switch format {
-      case .blockBased(let version) where version > RocksDBLibrary.newestTableFormat: return format
-      case .plain, .cuckoo: return format
-      default: continue
-      }
+      let writer = options?.version.map { "written by RocksDB \($0), " } ?? ""
+      return GoudError(
+        .databaseUnsupported,
+        "\(FileSystem.parent(of: capture.manifest.file.path)) holds tables that cannot be read here: \(writer)"
+          + "\(format); linked is RocksDB \(RocksDBLibrary.version), which reads up to table format "
+          + "\(RocksDBLibrary.newestTableFormat)",
+        hint: "use a goud built against a newer RocksDB, or pass --unproven to store what cannot be proven here",
+        cause: cause)
     }
     return nil
   }

@@ -17,6 +17,9 @@ public struct DatabaseSnapshot: Sendable {
     public let status: stat
     /// Where RocksDB can open it while the snapshot lives; set for tables.
     let tablePath: String?
+    /// Whether there is anything to prove in it: not in what was read from end to end already, and not in an unproven
+    /// capture, where files that are still being written cannot be told from those that are live.
+    private(set) var needsProof = false
   }
 
   public let location: DatabaseLocation
@@ -27,6 +30,8 @@ public struct DatabaseSnapshot: Sendable {
   public let view: DatabaseView?
   /// Why the view could not be proven; empty for a proven one.
   public let unproven: [String]
+  /// The one thing that is not proven of a database whose application orders the keys; empty for any other.
+  public let unprovenOrders: [UnprovenOrder]
   public let options: OptionsFile?
   public let optionsName: String?
   /// Content of `IDENTITY`; empty when there is none.
@@ -51,8 +56,8 @@ public struct SnapshotOptions: Sendable {
   public var patience: Duration = .seconds(60)
   /// Take the capture even when the linked RocksDB cannot open it; says why in `unproven`.
   public var allowUnproven = false
-  /// Read every value that lies in a blob file while proving. Default true; costs one pass over them.
-  public var readBlobs = true
+  /// Read every key whose order RocksDB does not know. Default true; costs one pass over the tables with such keys.
+  public var proveOrders = true
   /// Copy tables and blob files into `scratch` rather than hold them, for a database that deletes bit by bit what it no
   /// longer needs; takes as much room there. Default false.
   public var copiesTables = false
@@ -89,15 +94,15 @@ extension DatabaseSnapshot {
       attempts += capture.attempts
       let view = try SnapshotView(of: capture, in: options.scratch)
       let file = capture.options.map { OptionsFile(text: String(decoding: $0.bytes, as: UTF8.self)) }
-      let proof = try prove(capture, view, options: file, readBlobs: options.readBlobs)
-      if let opened = proof.view {
+      var proof = try prove(capture, view, options: file)
+      if let opened = proof.opening?.view {
         try layout.refuseMissingLogs(location, newest: capture.logs.last?.number, oldestLive: opened.oldestLiveLog)
       }
-      let live = try capture.tables.live(in: proof.view, of: location)
+      let live = try capture.tables.live(in: proof.opening?.view, of: location)
       // What is deleted bit by bit while it is held is obsolete by now, and says nothing of the database.
       if try live.contains(where: { try $0.isCut }) {
         if ContinuousClock.now < deadline { continue }
-        if proof.view != nil { throw HeldTables.cut(location.directory) }
+        if proof.opening != nil { throw HeldTables.cut(location.directory) }
       }
       if let fault = proof.fault {
         // Whatever the fault: an OPTIONS newer than the MANIFEST shows as one that cannot be opened here. Files that go
@@ -112,35 +117,37 @@ extension DatabaseSnapshot {
         if let rival = capture.tables.rivals.values.first?.first { throw HeldTables.ambiguous(location, rival) }
         guard options.allowUnproven else { throw fault }
       }
+      if options.proveOrders { try proof.opening?.proveOrders(capture, cancellation: options.cancellation) }
       return DatabaseSnapshot(
-        location, capture, live, view, proof.view, proof.fault.map { [$0.message] } ?? [], file, attempts)
+        location, capture, live, view, proof.opening, proof.fault.map { [$0.message] } ?? [], file, attempts)
     }
   }
 
   /// Opens the view and looks through its logs for what opening passes over.
   private static func prove(
-    _ capture: DatabaseCapture, _ view: SnapshotView, options: OptionsFile?, readBlobs: Bool
-  ) throws -> (view: DatabaseView?, fault: GoudError?) {
+    _ capture: DatabaseCapture, _ view: SnapshotView, options: OptionsFile?
+  ) throws -> (opening: ViewOpening?, fault: GoudError?) {
     do {
-      let opened = try open(view, options: options, readBlobs: readBlobs)
-      return (opened, capture.logs.fault(in: opened))
+      let opening = try ViewOpening(view, of: capture)
+      if let fault = DatabaseFault.unreadable(capture, live: opening.view.liveFiles, options: options) {
+        return (nil, fault)
+      }
+      return (opening, capture.logs.fault(in: opening.view))
     } catch let error as RocksDBError {
       return (nil, DatabaseFault(error, capture: capture, view: view.path, options: options).error)
     }
   }
 
-  private static func open(_ view: SnapshotView, options: OptionsFile?, readBlobs: Bool) throws -> DatabaseView {
-    try DatabaseView(directory: view.path, orders: try options?.keyOrders() ?? [:], readBlobs: readBlobs)
-  }
-
   private init(
     _ location: DatabaseLocation, _ capture: DatabaseCapture, _ live: [HeldTables.File], _ opened: SnapshotView,
-    _ view: DatabaseView?, _ unproven: [String], _ options: OptionsFile?, _ attempts: Int
+    _ opening: ViewOpening?, _ unproven: [String], _ options: OptionsFile?, _ attempts: Int
   ) {
     self.location = location
     self.opened = opened
+    let view = opening?.view
     self.view = view
     self.unproven = unproven
+    unprovenOrders = opening?.unprovenOrders ?? []
     self.options = options
     optionsName = capture.options?.name
     identity = String(decoding: capture.identity?.bytes ?? [], as: UTF8.self).split(whereSeparator: \.isWhitespace)
@@ -148,7 +155,9 @@ extension DatabaseSnapshot {
     moment = capture.moment
     self.attempts = attempts
     files =
-      live.sorted { $0.name < $1.name }.map(File.init(held:))
+      live.sorted { $0.name < $1.name }.map { file in
+        File(held: file, needsProof: opening.map { !$0.provenTables.contains(file.name) } ?? false)
+      }
       + capture.logs.map(File.init(log:))
       + [File(manifest: capture.manifest, copy: opened.manifestCopy, size: capture.manifestSize)]
       + [capture.options, capture.identity, capture.current].compactMap { $0 }
@@ -157,7 +166,8 @@ extension DatabaseSnapshot {
 }
 
 extension DatabaseSnapshot.File {
-  fileprivate init(held: DatabaseCapture.HeldFile) {
+  fileprivate init(held: DatabaseCapture.HeldFile, needsProof: Bool) {
+    self.needsProof = needsProof
     name = held.name
     directory = FileSystem.parent(of: held.path)
     size = Int64(held.status.st_size)
@@ -195,27 +205,5 @@ extension DatabaseSnapshot.File {
     content = MemorySource(small.bytes)
     status = small.status
     tablePath = nil
-  }
-
-  /// Checks every block of a table against its checksum; does nothing for other files.
-  /// - Throws: `database.corrupt`, naming the table; `snapshot.cut` when it was cut since it was captured.
-  public func prove() throws {
-    guard let tablePath else { return }
-    do {
-      try DatabaseView.verifyTable(tablePath)
-    } catch let error as RocksDBError {
-      try refuseCut()
-      throw GoudError(
-        .databaseCorrupt, "table \(directory)/\(name) is damaged: \(error.message)",
-        hint: "the volume itself is damaged: restore it from an earlier backup, or rebuild it from a peer",
-        context: ["file": "\(directory)/\(name)"])
-    }
-  }
-
-  /// Whatever seems to be wrong with a file whose end is gone, it is no fault of the database.
-  /// - Throws: `snapshot.cut`.
-  private func refuseCut() throws {
-    var byte: UInt8 = 0
-    if size > 0 { _ = try withUnsafeMutableBytes(of: &byte) { try content.read(into: $0, at: size - 1) } }
   }
 }

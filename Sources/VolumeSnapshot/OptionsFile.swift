@@ -1,4 +1,3 @@
-import GoudCore
 import RocksDB
 
 /// What RocksDB noted of its options in `OPTIONS-…` (an INI file; RocksDB: `options/options_parser.cc`).
@@ -9,7 +8,7 @@ public struct OptionsFile: Sendable {
   public let version: String?
   /// `[DBOptions]`.
   public let database: [String: String]
-  /// `[CFOptions "name"]` by column family.
+  /// `[CFOptions "name"]` by column family, under its name as it is shown (`[UInt8].shownAsName`).
   public let families: [String: [String: String]]
 
   public init(text: String) {
@@ -27,7 +26,7 @@ public struct OptionsFile: Sendable {
     database = sections["DBOptions"] ?? [:]
     var families: [String: [String: String]] = [:]
     for (name, values) in sections where name.hasPrefix("CFOptions \"") && name.hasSuffix("\"") {
-      families[String(name.dropFirst("CFOptions \"".count).dropLast())] = values
+      families[Self.unescaped(name.dropFirst("CFOptions \"".count).dropLast())] = values
     }
     self.families = families
   }
@@ -35,15 +34,17 @@ public struct OptionsFile: Sendable {
   /// The write-ahead logs' own directory as the node's process names it; nil: beside the tables.
   public var logDirectory: String? { database["wal_dir"].flatMap { $0.isEmpty ? nil : $0 } }
 
-  /// How each column family orders its keys.
-  /// - Throws: `RocksDBError` of kind `notSupported` for a comparator that only the application has.
-  func keyOrders() throws -> [String: KeyOrder] {
-    try families.compactMapValues { values in
-      guard let name = values["comparator"], !name.isEmpty, name != "nullptr" else { return nil }
-      guard let order = KeyOrder(comparator: name) else {
-        throw RocksDBError(kind: .notSupported, message: "the comparator \(name) belongs to the application")
+  /// RocksDB puts a backslash before some characters of a name (`options/options_helper.cc`).
+  private static func unescaped(_ text: Substring) -> String {
+    var name = ""
+    var rest = text[...]
+    while let first = rest.popFirst() {
+      guard first == "\\", let next = rest.popFirst() else {
+        name.append(first)
+        continue
       }
-      return order
+      name.append(next == "n" ? "\n" : next == "r" ? "\r" : next)
     }
+    return Array(name.utf8).shownAsName
   }
 }

@@ -14,11 +14,13 @@ final class SnapshotView: Sendable {
   let path: String
   private let scratch: Scratch
   private let manifest: Descriptor
+  private let manifestName: String
 
   init(of capture: DatabaseCapture, in parent: String) throws {
     scratch = try Scratch(in: parent)
     path = scratch.path
     manifest = try scratch.anonymousFile()
+    manifestName = capture.manifest.name
     let copied = try capture.manifest.file.copy(from: 0, to: capture.manifestSize, into: manifest)
     guard copied == capture.manifestSize else {
       throw GoudError(.volumeFileChanged, "\(capture.manifest.file.path) shrank while it was read")
@@ -31,6 +33,19 @@ final class SnapshotView: Sendable {
 
   /// The `MANIFEST` up to the noted size.
   var manifestCopy: Descriptor { manifest }
+
+  /// A file without a name, for as long as it is held.
+  func anonymousFile() throws -> Descriptor { try scratch.anonymousFile() }
+
+  /// Shows `other` in the place of the `MANIFEST` while `body` runs.
+  func showing<Result>(_ other: Descriptor, _ body: () throws -> Result) throws -> Result {
+    unlink("\(path)/\(manifestName)")
+    try link(manifestName, to: other)
+    let result = Swift.Result { try body() }
+    unlink("\(path)/\(manifestName)")
+    try link(manifestName, to: manifest)
+    return try withExtendedLifetime(other) { try result.get() }
+  }
 
   private func link(_ name: String, to file: Descriptor) throws {
     guard symlink("/proc/self/fd/\(file.fd)", "\(path)/\(name)") == 0 else {

@@ -1,7 +1,8 @@
 import GoudCore
+import RocksDB
 
 /// What the last bytes of a table say about its format (RocksDB: `table/format.cc`): for saying *why* a table cannot
-/// be read, never for reading it.
+/// be read, and how to open it, never for reading it.
 enum TableFormat: Equatable, CustomStringConvertible {
   /// Block-based, with its `format_version`; 0 for LevelDB's.
   case blockBased(UInt32)
@@ -10,8 +11,11 @@ enum TableFormat: Equatable, CustomStringConvertible {
   case unknown
 
   init(of table: Descriptor) throws {
+    try self.init(of: table, size: Int64(try table.status().st_size))
+  }
+
+  init(of table: any ByteSource, size: Int64) throws {
     var footer = [UInt8](repeating: 0, count: 12)
-    let size = Int64(try table.status().st_size)
     guard size >= 12, try footer.withUnsafeMutableBytes({ try table.read(into: $0, at: size - 12) }) == 12 else {
       self = .unknown
       return
@@ -24,6 +28,11 @@ enum TableFormat: Equatable, CustomStringConvertible {
     case 0x926789d0_c5f17873: self = .cuckoo
     default: self = .unknown
     }
+  }
+
+  /// Whether the linked library can read it; also true for what is no table at all, which is damage.
+  var isReadable: Bool {
+    if case .blockBased(let version) = self { version <= RocksDBLibrary.newestTableFormat } else { true }
   }
 
   var description: String {

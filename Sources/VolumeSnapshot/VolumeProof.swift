@@ -17,7 +17,7 @@ public struct VolumeProof: Sendable {
   public enum Depth: Sendable {
     /// `MANIFEST`, live files and their sizes, every log record.
     case quick
-    /// And every block of every table.
+    /// And every block of every table, and every value of every blob file.
     case full
   }
 
@@ -35,7 +35,7 @@ public struct VolumeProof: Sendable {
     guard !contents.databases.isEmpty else { throw contents.noDatabase }
     var options = SnapshotOptions(scratch: scratch)
     options.cancellation = cancellation
-    options.readBlobs = depth == .full
+    options.proveOrders = depth == .full
     let snapshots = try contents.databases.map {
       let layout = try DatabaseLayout.find($0, in: contents.tree, isStored: true)
       return try DatabaseSnapshot.take($0, layout: layout, options: options)
@@ -50,8 +50,8 @@ public struct VolumeProof: Sendable {
   private static func prove(
     _ snapshots: [DatabaseSnapshot], threads: Int, _ cancellation: Cancellation, _ progress: any ProgressSink
   ) throws {
-    let tables = snapshots.flatMap(\.files).filter(\.isTable)
-    progress.begin("check \(tables.count) tables", total: ByteCount(tables.reduce(0) { $0 + $1.size }))
+    let tables = snapshots.flatMap(\.files).filter(\.needsProof)
+    progress.begin("check \(tables.count) tables and blob files", total: ByteCount(tables.reduce(0) { $0 + $1.size }))
     let pipeline = OrderedPipeline<DatabaseSnapshot.File, Int64>(name: "prove", width: threads, depth: threads * 2) {
       try cancellation.check()
       try $0.prove()
@@ -68,8 +68,4 @@ public struct VolumeProof: Sendable {
     try pipeline.finish()
     progress.end()
   }
-}
-
-extension DatabaseSnapshot.File {
-  var isTable: Bool { tablePath != nil }
 }

@@ -15,7 +15,7 @@ public struct VolumeSnapshot: Sendable {
   public struct Item: Sendable {
     public let entry: FileEntry
     public let content: (any ByteSource)?
-    /// Checks every block of a table against its checksum; nil for other files.
+    /// Checks every block of a table, and every value of a blob file, against its checksum; nil for other files.
     public let prove: (@Sendable () throws -> Void)?
   }
 
@@ -194,7 +194,7 @@ extension DatabaseSnapshot.File {
   fileprivate func item(in directory: String) -> VolumeSnapshot.Item {
     let path = directory.isEmpty ? name : "\(directory)/\(name)"
     let entry = FileEntry(path, kind: .file(size: size), status: status)
-    guard tablePath != nil else { return VolumeSnapshot.Item(entry: entry, content: content, prove: nil) }
+    guard needsProof else { return VolumeSnapshot.Item(entry: entry, content: content, prove: nil) }
     return VolumeSnapshot.Item(entry: entry, content: content, prove: { @Sendable in try self.prove() })
   }
 }

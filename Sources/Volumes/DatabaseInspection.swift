@@ -56,7 +56,7 @@ public struct DatabaseInspection: Sendable, Codable {
       return (DatabaseInspection(location, nil, error), error)
     }
     var options = SnapshotOptions(scratch: scratch)
-    options.readBlobs = false
+    options.proveOrders = false
     options.cancellation = cancellation
     do {
       return look(at: try DatabaseSnapshot.look(location, of: volume, options))

@@ -288,6 +288,8 @@ extension DatabaseSnapshot {
       path: location.path, identity: identity, sequence: view?.sequence ?? 0,
       columnFamilies: view?.families.map(\.name) ?? options?.families.keys.sorted() ?? [],
       estimatedKeys: view?.families.map(\.estimatedKeys).reduce(0, +) ?? 0, optionsFile: optionsName,
-      writtenBy: options?.version, provenBy: view == nil ? nil : RocksDBLibrary.version)
+      writtenBy: options?.version, provenBy: view == nil ? nil : RocksDBLibrary.version,
+      unprovenOrders: unprovenOrders.isEmpty
+        ? nil : unprovenOrders.map { .init(family: $0.family, order: $0.order) })
   }
 }

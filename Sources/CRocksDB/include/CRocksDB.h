@@ -25,6 +25,22 @@ uint32_t goud_rocksdb_version(void);
 /* The newest block-based table format (footer format_version) that the library linked can read. */
 uint32_t goud_rocksdb_newest_table_format(void);
 
+/* A name as RocksDB has it: any bytes, also zeros; not terminated. */
+typedef struct {
+  char *bytes;
+  size_t count;
+} goud_bytes;
+
+/* How to open a column family. */
+typedef struct {
+  const char *name;
+  size_t name_count;
+  const char *order;    /* the name of the order of its keys, as the MANIFEST has it */
+  int backwards;        /* for an order that the library does not ship: 0: that of bytes, 1: the reverse */
+  int levels;           /* how many levels it may have; at least 7 are accepted */
+  int keeps_timestamps; /* 0: its tables leave out the keys' timestamps (RocksDB 8 and newer) */
+} goud_opening;
+
 typedef struct {
   uint32_t level_count;
   uint64_t *level_files;
@@ -32,7 +48,7 @@ typedef struct {
   uint64_t blob_files;
   uint64_t blob_bytes;
   uint64_t estimated_keys;
-  char *name;
+  goud_bytes name;
 } goud_family;
 
 typedef struct {
@@ -48,19 +64,26 @@ typedef struct {
   char *identity;           /* content of IDENTITY, or "" */
 } goud_view;
 
+/* Whether the library ships an order of keys of that name. */
+int goud_ships_order(const char *name);
+
 /* Opens the database at `path` read-only, reads every record of its logs (checksums are checked, nothing is put into
-   memory tables), and describes it. `comparators[i]` belongs to `families[i]`: 0 bytewise, 1 reverse bytewise.
-   At most `open_tables` tables are held open. With `read_blobs`, the values of column families that keep some in blob
-   files are all read, which checks every blob in use against its checksum. On success *view is set (goud_view_free). */
-goud_status goud_view_open(const char *path, const char *const *families, const int *comparators, size_t count, int open_tables, int read_blobs, goud_view **view);
+   memory tables), and describes it. At most `open_tables` tables are held open. `mapped`: through the page tables, as
+   cuckoo tables must be. On success *view is set (goud_view_free). */
+goud_status goud_view_open(const char *path, const goud_opening *families, size_t count, int open_tables, int mapped, goud_view **view);
 void goud_view_free(goud_view *view);
 
-/* The column families that the MANIFEST of `path` names. *names: `*count` strings (goud_names_free). */
-goud_status goud_list_families(const char *path, char ***names, size_t *count);
-void goud_names_free(char **names, size_t count);
+/* The column families that the MANIFEST of `path` names. *names: `*count` of them (goud_bytes_free). */
+goud_status goud_list_families(const char *path, goud_bytes **names, size_t *count);
+void goud_bytes_free(goud_bytes *names, size_t count);
 
-/* Checks every block of one table against its checksum. */
-goud_status goud_table_verify(const char *path, int comparator);
+/* How the keys of a table follow each other, by their bytes. */
+enum { GOUD_KEYS_FORWARDS = 1, GOUD_KEYS_BACKWARDS = 2 };
+
+/* Checks every block of one table against its checksum; a table of a format without checksums (plain, cuckoo) is read
+   from end to end. With `read_keys`, every key is read, too, and *seen (may be NULL) says how they follow each other.
+   `mapped`: the table is a cuckoo table. */
+goud_status goud_table_verify(const char *path, int mapped, int read_keys, int *seen);
 
 #ifdef __cplusplus
 }

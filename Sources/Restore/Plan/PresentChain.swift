@@ -18,7 +18,7 @@ public enum PresentChain: Sendable {
     for location in (try? DatabaseLocation.find(in: path)) ?? [] {
       do {
         var options = SnapshotOptions(scratch: ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp")
-        options.readBlobs = false
+        options.proveOrders = false
         options.patience = .seconds(5)
         options.cancellation = cancellation
         let layout = try DatabaseLayout.find(location, volume: path)

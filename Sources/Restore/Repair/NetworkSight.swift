@@ -59,7 +59,7 @@ struct NetworkSight {
   ) throws -> (LedgerGlance, DatabaseSnapshot)? {
     for location in try DatabaseLocation.find(in: volume.path) {
       var options = SnapshotOptions(scratch: ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp")
-      options.readBlobs = false
+      options.proveOrders = false
       options.cancellation = cancellation
       let snapshot = try DatabaseSnapshot.take(
         location, layout: try DatabaseLayout.find(location, volume: volume.path), options: options)
