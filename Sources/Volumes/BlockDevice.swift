@@ -16,8 +16,7 @@ public struct BlockDevice: Sendable, Codable, Hashable {
 
   /// The one that a path is on; nil where there is none.
   public init?(at path: String) throws {
-    guard let mount = try MountTable.read().mount(of: path) else { return nil }
-    self.init(number: mount.number)
+    self.init(number: try MountTable.mount(of: path).number)
   }
 
   /// - Parameter number: `major:minor`.

@@ -17,6 +17,20 @@ public struct MountTable {
   /// Later ones lie over earlier ones.
   let mounts: [Mount]
 
+  /// The mount that a path is on. Below a root of its own (chroot) a process is not told of the mount that its root lies
+  /// on; then only the device is known.
+  static func mount(of path: String) throws -> Mount { try read().mount(orDeviceOf: path) }
+
+  func mount(orDeviceOf path: String) throws -> Mount {
+    if let mount = mount(of: path) { return mount }
+    guard let status = try FileSystem.status(path) else { throw GoudError(.ioFailed, "\(path) is not there") }
+    // Linux's `makedev` (sys/sysmacros.h).
+    let device = UInt64(status.st_dev)
+    let major = (device >> 8 & 0xfff) | (device >> 32 & ~0xfff)
+    let minor = (device & 0xff) | (device >> 12 & 0xfff_ff00)
+    return Mount(place: "/", fileSystem: "unknown", number: "\(major):\(minor)")
+  }
+
   public static func read() throws -> MountTable {
     let bytes = try Descriptor.open("/proc/self/mountinfo", O_RDONLY).readAll(limit: 16 << 20)
     return MountTable(String(decoding: bytes, as: UTF8.self))

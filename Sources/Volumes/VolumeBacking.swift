@@ -15,16 +15,14 @@ public struct VolumeBacking: Sendable, Codable, CustomStringConvertible {
   public let providerId: String?
   /// Google's zone, Amazon's region (`VOLUME_ZONE`); nil: what its tool is set to.
   public let zone: String?
-  /// `ext4`, `xfs`, `overlay`, …
+  /// `ext4`, `xfs`, `overlay`, …; `unknown` when the kernel does not say.
   public let fileSystem: String
   public let mountPoint: String
   /// nil where there is none.
   public let device: BlockDevice?
 
   public init(_ volume: Volume, _ configuration: GoudConfiguration) throws {
-    guard let mount = try MountTable.read().mount(of: volume.path) else {
-      throw GoudError(.ioFailed, "the kernel does not say what \(volume.path) is on")
-    }
+    let mount = try MountTable.mount(of: volume.path)
     let node = volume.name.hasSuffix("_data") ? String(volume.name.dropLast(5)) : volume.name
     self.init(
       driver: VolumeDriver(rawValue: configuration.volumeDriver)!, providerId: configuration.volumeID(node),

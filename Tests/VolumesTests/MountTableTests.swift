@@ -32,4 +32,12 @@ import Testing
     #expect(try MountTable.read().mount(of: "/proc")?.fileSystem == "proc")
     #expect(try BlockDevice(at: "/proc") == nil)
   }
+
+  /// What a process sees whose root is a directory of some mount (chroot).
+  @Test func aPathOnNoMountThatIsToldIsKnownByItsDevice() throws {
+    let known = try #require(try MountTable.read().mounts.last { $0.place == "/proc" })
+    let seen = try MountTable("").mount(orDeviceOf: "/proc")
+    #expect(seen.number == known.number && seen.place == "/" && seen.fileSystem == "unknown")
+    #expect(throws: GoudError.self) { try MountTable("").mount(orDeviceOf: "/no/such/place") }
+  }
 }
