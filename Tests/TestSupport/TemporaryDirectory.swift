@@ -28,9 +28,9 @@ private func makeTemporaryDirectory() throws -> String {
 }
 
 /// Waits until `condition` holds; fails the test after a minute.
-public func waitUntil(_ what: String, _ condition: () throws -> Bool) async throws {
+public func waitUntil(_ what: String, _ condition: () async throws -> Bool) async throws {
   let deadline = ContinuousClock.now + .seconds(60)
-  while try !condition() {
+  while try await !condition() {
     guard ContinuousClock.now < deadline else { throw TestFailure("waited a minute for \(what)") }
     try await Task.sleep(for: .milliseconds(2))
   }
