@@ -65,7 +65,10 @@ struct Retention: Sendable {
     }
     guard !backup.taken.isAhead(of: clock.now) else { return stays("from the future") }
     let age = Int(clock.age(of: backup.taken) / 86400)
-    guard age >= days else { return stays("\(age) of \(days) days old") }
+    guard age >= days else {
+      let claimed = Int(clock.now.timeIntervalSince(backup.taken) / 86400)
+      return stays("\(age) of \(days) days old", stuck: clock.doubt != nil && claimed >= days)
+    }
     if let doubt = clock.doubt { return stays("\(age) days old, but \(doubt)", stuck: true) }
     guard case .told(let contents) = backup.contents, !contents.volumes.isEmpty else {
       let why = if case .untold(let why) = backup.contents { why } else { "it names no volume" }
