@@ -11,7 +11,8 @@ public enum ArchiveExtractor {
   public static func extract(
     path: String, options: ArchiveReadOptions, into destination: @escaping (String) throws -> String?
   ) throws -> ArchiveReport {
-    let writer = VolumeWriter(destination: destination)
+    let allowance = Allowance(privileges: options.restorePrivileges, isBare: options.contentOnly)
+    let writer = VolumeWriter(allowance: allowance, destination: destination)
     var report = try ArchiveReader(path: path, options: options).read(writer)
     try writer.finish(options.cancellation)
     report.warnings = writer.losses.report
@@ -22,8 +23,13 @@ public enum ArchiveExtractor {
 /// What of the archive could not be put on the files, by kind.
 struct Losses {
   private var counts: [String: Int] = [:]
+  /// Kinds; an archive may name as many attributes as it likes.
+  private static let most = 100
 
-  mutating func add(_ what: String) { counts[what, default: 0] += 1 }
+  mutating func add(_ what: String) {
+    let known = counts[what] != nil || counts.count < Self.most
+    counts[known ? what : "further extended attributes", default: 0] += 1
+  }
 
   var report: [String] {
     counts.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value) \($0.value == 1 ? "entry" : "entries"))" }

@@ -13,7 +13,12 @@ public struct ArchiveReadOptions: Sendable {
   public var fromDevice = false
   /// The most that a volume of an archive without metadata (the nested layout) may unpack to.
   public var unpackLimit: Int64 = .max
-  public var threads = max(1, ProcessInfo.processInfo.activeProcessorCount)
+  /// Default: one for each processor, eight at most, for the sake of memory.
+  public var threads = BlockPool.threads
+  /// Also restore what gives powers: set-id bits of files, and attributes other than `user.*` and POSIX ACLs.
+  public var restorePrivileges = false
+  /// Restore content alone, without owners, modes, times and attributes: for a copy that is thrown away.
+  public var contentOnly = false
   public var cancellation = Cancellation()
   public var progress: any ProgressSink = NoProgress()
   /// Where the archive's bytes are; nil: in a file at its path.
@@ -54,7 +59,8 @@ protocol ArchiveVisitor: AnyObject {
   func metadata(_ metadata: BackupMetadata) throws
   /// An entry of a volume begins; for a file, `data` follows until `endFile`.
   func entry(_ entry: FileEntry, of volume: String) throws
-  func data(_ bytes: UnsafeRawBufferPointer) throws
+  /// - Parameter offset: where in the file the bytes are; what is passed over is a hole.
+  func data(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws
   func endFile() throws
 }
 
@@ -75,7 +81,7 @@ public struct ArchiveReader {
         throw Enough()
       }
       func entry(_ entry: FileEntry, of volume: String) throws { throw Enough() }
-      func data(_ bytes: UnsafeRawBufferPointer) throws {}
+      func data(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws {}
       func endFile() throws {}
     }
     var options = ArchiveReadOptions()

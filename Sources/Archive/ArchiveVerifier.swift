@@ -10,7 +10,7 @@ public enum ArchiveVerifier {
   private final class Nothing: ArchiveVisitor {
     func metadata(_ metadata: BackupMetadata) {}
     func entry(_ entry: FileEntry, of volume: String) {}
-    func data(_ bytes: UnsafeRawBufferPointer) {}
+    func data(_ bytes: UnsafeRawBufferPointer, at offset: Int64) {}
     func endFile() {}
   }
 }

@@ -6,9 +6,11 @@ import GoudCore
 /// Field names are the format (docs/archive-format.md); readers ignore fields they do not know and refuse a
 /// `formatVersion` above their own.
 public struct BackupMetadata: Codable, Sendable {
-  public static let currentFormatVersion = 1
+  /// The highest that this reads. Version 2 has files with holes and second names of files; an archive that needs neither
+  /// is written as version 1, which older readers take.
+  public static let currentFormatVersion = 2
 
-  public var formatVersion = Self.currentFormatVersion
+  public var formatVersion = 1
   /// The archive's own name without extension: `goud-chain-backup-<environment>-<yyyyMMdd-HHmmss>`.
   public var name: String
   public var environment: String
@@ -22,12 +24,23 @@ public struct BackupMetadata: Codable, Sendable {
 
   public struct Volume: Codable, Sendable {
     public var name: String
-    /// Regular files, and the sum of their sizes. Restores refuse an archive that holds more.
+    /// Regular files, and the sum of their sizes without their holes. Restores refuse an archive that holds more.
     public var files: Int
     public var bytes: Int64
+    /// Further names of files (hard links), each file counted once in `files`; nil when there are none.
+    public var secondNames: Int?
+    /// Sum of the sizes with holes; nil when no file has any.
+    public var apparentBytes: Int64?
     public var databases: [Database]
     /// Sockets, device nodes and links out of the volume: named here, not stored.
     public var skipped: [String]
+    /// Files that were written whenever they were looked at: stored, and perhaps not as they were at one moment. nil when
+    /// there are none.
+    public var restless: [String]?
+    /// Files that could not be stored, and why; nil when there are none.
+    public var omitted: [String]?
+    /// File systems that are mounted inside the volume and whose content is stored with it; nil when there are none.
+    public var mounts: [String]?
     /// What could not be proven when the backup was made (`--unproven`); empty for a proven backup.
     public var unproven: [String]
     /// Facts about the chain; nil when the volume is not a chain node's.
@@ -60,6 +73,26 @@ public struct BackupMetadata: Codable, Sendable {
     public init(path: String, what: String) {
       self.path = path
       self.what = what
+    }
+  }
+
+  /// What the volumes hold; the largest number there is when they claim more.
+  public var bytes: ByteCount { volumes.map { ByteCount($0.bytes) }.sum }
+
+  /// Which version of the format an archive of these volumes needs.
+  public var neededVersion: Int {
+    volumes.contains { $0.secondNames != nil || $0.apparentBytes != nil }
+      || volumes.reduce(0) { $0 + $1.files } > Self.mostFilesOfVersion1 ? 2 : 1
+  }
+
+  /// Readers of version 1 refuse names that add up to more than 64 MiB, 64 bytes on top of each: these never do.
+  private static let mostFilesOfVersion1 = 10_000
+
+  /// What of the volumes is not stored, or not as it was at one moment; empty when all is.
+  public var shortcomings: [String] {
+    volumes.flatMap { volume in
+      (volume.restless ?? []).map { "\(volume.name): \($0) was written whenever it was looked at" }
+        + (volume.omitted ?? []).map { "\(volume.name): \($0)" }
     }
   }
 

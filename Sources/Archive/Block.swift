@@ -29,6 +29,10 @@ final class BlockPool: @unchecked Sendable {
   private let lock = NSLock()
   private var free: [Block] = []
 
+  /// How many threads compress or unpack: one for each processor, and eight at most. Each has blocks of its own on their
+  /// way, and memory is to stay below 200 MiB on a machine of any size.
+  static let threads = max(1, min(8, ProcessInfo.processInfo.activeProcessorCount))
+
   func take() -> Block {
     let block = lock.withLock { free.popLast() } ?? Block()
     block.count = 0

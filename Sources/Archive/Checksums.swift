@@ -1,7 +1,20 @@
 import GoudCore
 
 /// The form of `sha256sum`, read and written by bytes: a name may hold anything but a slash and a zero.
+///
+/// A file with holes has a line that `sha256sum -c` takes for a comment: `#holes `, and the rest as usual. Its digest is
+/// that of `HoleDigest`: nobody has to read a hole of a hundred gigabytes to check what is beside it.
 enum Checksums {
+  struct Line {
+    let name: String
+    let sha256: String
+    let hasHoles: Bool
+  }
+
+  private static let holes = Array("#holes ".utf8)
+
+  static func line(ofHoles sha256: String, _ name: String) -> [UInt8] { holes + line(sha256, name) }
+
   /// One line, with coreutils' escapes for names that hold a newline, a carriage return or a backslash.
   static func line(_ sha256: String, _ name: String) -> [UInt8] {
     var escaped: [UInt8] = []
@@ -17,19 +30,17 @@ enum Checksums {
     return Array("\(mark)\(sha256)  ".utf8) + escaped + [UInt8(ascii: "\n")]
   }
 
-  /// Names and digests of a whole file in this form, text or binary marker alike.
-  /// - Throws: `archive.corrupt` for a line that is none, and for a name that comes twice.
-  static func parse(_ bytes: [UInt8]) throws -> [(name: String, sha256: String)] {
-    var seen: Set<[UInt8]> = []
-    return try bytes.split(separator: UInt8(ascii: "\n")).map { line in
-      guard let (name, digest) = parse(line: line) else {
-        throw GoudError(.archiveCorrupt, "CHECKSUMS.sha256 has a line that is none")
-      }
-      guard seen.insert(name.nameBytes).inserted else {
-        throw GoudError(.archiveCorrupt, "CHECKSUMS.sha256 names \(name) twice")
-      }
-      return (name, digest)
+  /// A line of `CHECKSUMS.sha256`, text or binary marker alike.
+  /// - Parameter bytes: without the newline.
+  /// - Returns: nil for an empty line.
+  /// - Throws: `archive.corrupt` for a line that is none.
+  static func read(_ bytes: ArraySlice<UInt8>) throws -> Line? {
+    if bytes.isEmpty { return nil }
+    let hasHoles = bytes.starts(with: holes)
+    guard let (name, digest) = parse(line: hasHoles ? bytes.dropFirst(holes.count) : bytes) else {
+      throw GoudError(.archiveCorrupt, "CHECKSUMS.sha256 has a line that is none")
     }
+    return Line(name: name, sha256: digest, hasHoles: hasHoles)
   }
 
   /// - Parameter line: without its newline.
@@ -68,4 +79,16 @@ enum Checksums {
 extension String {
   /// 64 lower-case hexadecimal digits.
   var isDigest: Bool { utf8.count == 64 && utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) } }
+}
+
+/// The digest of a file with holes: SHA-256 over 32 bytes, the SHA-256 of its bytes without the holes, and then numbers
+/// of 64 bits, big-endian: where each extent begins and ends, the file's size, and the number of extents.
+enum HoleDigest {
+  static func hex(data: String, _ extents: [Range<Int64>], size: Int64) -> String {
+    var bytes = Hex.bytes(data) ?? []
+    for number in extents.flatMap({ [$0.lowerBound, $0.upperBound] }) + [size, Int64(extents.count)] {
+      withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+    return Digest.hex(of: bytes)
+  }
 }

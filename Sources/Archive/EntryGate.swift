@@ -5,7 +5,8 @@ import GoudCore
 #endif
 
 /// Decides what an entry of an archive is before anything is done with it: names that lead elsewhere, doubles, devices,
-/// links out of the volume, and more data than the metadata declares are refused. Pure: no I/O.
+/// links out of the volume, second names of anything but an earlier file of the same volume, and more data than the
+/// metadata declares are refused. Pure: no I/O.
 struct EntryGate {
   /// What an entry turned out to be.
   enum Admitted: Equatable {
@@ -30,23 +31,27 @@ struct EntryGate {
     var group: UInt32 = 0
     var modified: (seconds: Int64, nanoseconds: Int32) = (0, 0)
     var attributes: [String: [UInt8]] = [:]
+    var extents: [Range<Int64>]?
 
     enum Kind {
       case directory
       case file(size: Int64)
       case link(target: String)
-      case hardLink
+      /// A further name of the entry with this whole path.
+      case hardLink(target: String)
       case other
     }
   }
 
+  /// More than any file system holds, and little enough to be reckoned with: 2^60.
+  static let mostBytes: Int64 = 1 << 60
   /// `metadata.json`, and each small file of the nested layout.
   static let metadataLimit: Int64 = 16 << 20
 
   private var root: String?
   private var volumes: [String: BackupMetadata.Volume] = [:]
-  private var tallies: [String: (files: Int, bytes: Int64)] = [:]
-  private var names: EntryNames
+  private var tallies: [String: (files: Int, bytes: Int64, links: Int)] = [:]
+  private(set) var names: EntryNames
   /// Whether this is the nested layout.
   private(set) var isOld = false
   private var first = true
@@ -74,7 +79,12 @@ struct EntryGate {
           + "\(BackupMetadata.currentFormatVersion)", hint: "use a newer goud")
     }
     guard metadata.name == root else { throw unsafe("metadata.json", "names another archive") }
+    var bytes = ByteCount.zero
     for volume in metadata.volumes {
+      bytes += ByteCount(volume.bytes)
+      guard (0...EntryNames.limit).contains(volume.files), (0...EntryNames.limit).contains(volume.secondNames ?? 0),
+        volume.bytes >= 0, bytes.bytes < Self.mostBytes
+      else { throw unsafe("metadata.json", "declares sizes that no volume has") }
       guard EntryNames.isPlain(volume.name), volumes.updateValue(volume, forKey: volume.name) == nil else {
         throw unsafe("metadata.json", "names a volume badly")
       }
@@ -96,7 +106,10 @@ struct EntryGate {
       return .nothing
     }
     defer { first = false }
-    if components.count == 2, case .file(let size) = raw.kind { return try topFile(raw, components[1], size) }
+    if components.count == 2, case .file(let size) = raw.kind {
+      guard raw.extents == nil else { throw unsafe(raw.path, "has holes") }
+      return try topFile(raw, components[1], size)
+    }
     guard !isOld, !first, let volume = volumes[components[1]] else { throw unsafe(raw.path, "belongs to no volume") }
     return try admit(raw, Array(components.dropFirst(2)), to: volume)
   }
@@ -104,7 +117,9 @@ struct EntryGate {
   /// After the last entry: every volume of the metadata came, with what it declares.
   func finish() throws {
     for (name, volume) in volumes.sorted(by: { $0.key < $1.key }) {
-      guard let tally = tallies[name], tally.files == volume.files, tally.bytes == volume.bytes else {
+      guard let tally = tallies[name], tally.files == volume.files, tally.bytes == volume.bytes,
+        tally.links == volume.secondNames ?? 0
+      else {
         throw GoudError(
           .archiveCorrupt,
           "the archive lacks files of \(name): metadata.json declares \(volume.files) with \(volume.bytes) bytes")
@@ -142,14 +157,19 @@ struct EntryGate {
   }
 
   private mutating func admit(_ raw: Raw, _ path: [String], to volume: BackupMetadata.Volume) throws -> Admitted {
-    let entry = try entry(raw, path)
-    var tally = tallies[volume.name] ?? (0, 0)
-    if case .file(let size) = entry.kind {
-      guard tally.files < volume.files, size <= volume.bytes - tally.bytes else {
+    let entry = try entry(raw, path, of: volume.name)
+    var tally = tallies[volume.name] ?? (0, 0, 0)
+    switch entry.kind {
+    case .file:
+      guard tally.files < volume.files, entry.storedBytes <= volume.bytes - tally.bytes else {
         throw unsafe(raw.path, "is more than metadata.json declares")
       }
       tally.files += 1
-      tally.bytes += size
+      tally.bytes += entry.storedBytes
+    case .secondName:
+      guard tally.links < volume.secondNames ?? 0 else { throw unsafe(raw.path, "is more than metadata.json declares") }
+      tally.links += 1
+    case .directory, .link: break
     }
     tallies[volume.name] = tally
     return .volume(volume.name, entry)
@@ -157,7 +177,7 @@ struct EntryGate {
 
   private mutating func admitInner(_ raw: Raw, _ path: [String], _ volume: String, _ limit: Int64) throws -> Admitted {
     try admitOnce(raw, path)
-    let entry = try entry(raw, path)
+    let entry = try entry(raw, path, of: nil)
     // An inode, however little is in it, takes a block.
     let size = if case .file(let size) = entry.kind { max(size, 4096) } else { Int64(4096) }
     guard size <= limit - unpacked else {
@@ -169,7 +189,8 @@ struct EntryGate {
     return .volume(volume, entry)
   }
 
-  private func entry(_ raw: Raw, _ path: [String]) throws -> FileEntry {
+  /// - Parameter volume: nil in the nested layout, whose scripts knew neither holes nor second names.
+  private func entry(_ raw: Raw, _ path: [String], of volume: String?) throws -> FileEntry {
     let name = path.joined(separator: "/")
     let kind: FileEntry.Kind
     switch raw.kind {
@@ -182,19 +203,43 @@ struct EntryGate {
         throw unsafe(raw.path, "links out of the volume")
       }
       kind = .link(target: target)
-    case .hardLink: throw unsafe(raw.path, "is a hard link")
+    case .hardLink(let target): kind = .secondName(of: try first(target, of: raw, in: volume))
     case .other: throw unsafe(raw.path, "is neither file, directory nor link")
     }
+    guard raw.extents == nil || volume != nil else { throw unsafe(raw.path, "has holes") }
     return FileEntry(
       path: name, kind: kind, mode: raw.mode & 0o7777, owner: raw.owner, group: raw.group, modified: raw.modified,
-      attributes: raw.attributes)
+      attributes: raw.attributes, extents: raw.extents)
+  }
+
+  /// The number of the regular file that came under a whole path; nil when none did.
+  private func file(_ path: String) -> Int? {
+    guard let components = EntryNames.components(of: path),
+      case .file(let number) = names.kind(of: components.dropFirst().joined(separator: "/"))
+    else { return nil }
+    return number
+  }
+
+  /// Where the file is whose second name an entry is, in the same volume: a regular file that came before.
+  private func first(_ target: String, of raw: Raw, in volume: String?) throws -> String {
+    guard let volume else { throw unsafe(raw.path, "is a hard link") }
+    guard let components = EntryNames.components(of: target), components.count > 2,
+      components[0].nameBytes == root?.nameBytes, components[1].nameBytes == volume.nameBytes, file(target) != nil
+    else { throw unsafe(raw.path, "is a second name of what is no earlier file of its volume") }
+    return components.dropFirst(2).joined(separator: "/")
   }
 
   // MARK: Names
 
   private mutating func admitOnce(_ raw: Raw, _ components: [String]) throws {
-    let isDirectory = if case .directory = raw.kind { true } else { false }
-    switch names.add(components.joined(separator: "/"), isDirectory: isDirectory) {
+    let kind: EntryNames.Kind =
+      switch raw.kind {
+      case .directory: .directory
+      case .file: .file(names.files)
+      case .hardLink(let target): file(target).map { .secondName($0) } ?? .other
+      case .link, .other: .other
+      }
+    switch names.add(components.joined(separator: "/"), kind) {
     case .added: return
     case .twice: throw unsafe(raw.path, "is there twice")
     case .belowFile: throw unsafe(raw.path, "lies below a file")

@@ -8,13 +8,15 @@ final class ReadPass {
   private var gate = EntryGate()
   private var metadata: BackupMetadata?
   private var oldMetadata: [String] = []
-  /// SHA-256 of every file, by the bytes of its path below the archive's directory.
-  private var digests: [[UInt8]: String] = [:]
-  /// What the nested layout's volumes take on disk so far.
+  /// Of every file that `CHECKSUMS.sha256` must cover.
+  private var digests = FileDigests()
+  /// What the comparison found; told when the archive's own checksum has been compared.
+  private var comparison: ChecksumComparison?
+  /// The nested layout's: what its volumes take on disk so far, its files' digests, its lists.
   private var unpacked: Int64 = 0
-  private var checksums: [UInt8]?
-  /// The nested layout's `<volume>.tar.gz.sha256`.
+  private var oldDigests: [[UInt8]: String] = [:]
   private var oldChecksums: [String: String] = [:]
+  private var oldList: [Checksums.Line] = []
   private var tallies: [String: ArchiveReport.Tally] = [:]
 
   var isOld: Bool { gate.isOld }
@@ -26,17 +28,18 @@ final class ReadPass {
 
   func run(_ tar: TarReader) throws {
     while let raw = try tar.next() {
+      let file = gate.names.files
       switch try gate.admit(raw) {
       case .nothing: continue
-      case .metadata: try readMetadata(tar)
-      case .checksums: checksums = try small(tar, name: nil)
+      case .metadata: try readMetadata(tar, file)
+      case .checksums: try readChecksums(tar)
       case .oldMetadata:
         let text = String(decoding: try small(tar, name: "metadata.txt"), as: UTF8.self)
         oldMetadata = text.split(whereSeparator: \.isNewline).map(String.init)
       case .oldChecksum(let volume):
         oldChecksums[volume] = try oldChecksum(of: volume, tar)
       case .oldVolume(let volume): try readOldVolume(volume, tar)
-      case .volume(let volume, let entry): try read(entry, of: volume, from: tar, below: volume)
+      case .volume(let volume, let entry): try read(entry, of: volume, from: tar, number: file)
       }
     }
     guard metadata != nil || (gate.isOld && !tallies.isEmpty) else {
@@ -50,31 +53,37 @@ final class ReadPass {
   /// Compares every digest with its line, both ways.
   /// - Returns: false when there is nothing to compare with.
   func compareChecksums() throws -> Bool {
-    let lines = try checksums.map(Checksums.parse(_:)) ?? []
-    for (name, sha256) in lines {
-      // The old scripts name files by whatever path they lay at.
-      let name = gate.isOld ? FileSystem.name(of: name) : name
-      guard let digest = digests[name.nameBytes] else {
-        throw GoudError(.archiveCorrupt, "the archive lacks \(name), which CHECKSUMS.sha256 names")
-      }
-      guard digest == sha256 else { throw mismatch(name) }
-    }
-    return gate.isOld ? try oldVolumesAreCovered(lines.map(\.name)) : try filesAreCovered(lines.map(\.name))
+    if gate.isOld { return try oldVolumesAreCovered() }
+    return try comparison?.result(digests) ?? false
   }
 
-  private func filesAreCovered(_ names: [String]) throws -> Bool {
-    guard checksums != nil else { return false }
-    let covered = Set(names.map(\.nameBytes))
-    guard let name = digests.keys.first(where: { !covered.contains($0) }) else { return true }
-    throw GoudError(.archiveCorrupt, "CHECKSUMS.sha256 does not cover \(String(decoding: name, as: UTF8.self))")
+  private func readChecksums(_ tar: TarReader) throws {
+    if gate.isOld {
+      oldList = try small(tar, name: nil).split(separator: UInt8(ascii: "\n")).compactMap(Checksums.read)
+      return
+    }
+    var found = ChecksumComparison()
+    var offset: Int64 = 0
+    while let piece = try tar.data(at: offset) {
+      offset += Int64(piece.count)
+      found.read(piece, digests, gate.names)
+    }
+    found.finish(digests, gate.names)
+    comparison = found
   }
 
-  /// The old scripts list what they thought of: each volume must be covered, here or by its own `.sha256`.
-  private func oldVolumesAreCovered(_ names: [String]) throws -> Bool {
-    for (volume, expected) in oldChecksums where digests["\(volume).tar.gz".nameBytes] != expected {
-      throw mismatch("\(volume).tar.gz")
+  /// The old scripts list what they thought of, by whatever path it lay at: each volume must be covered, there or by its
+  /// own `.sha256`.
+  private func oldVolumesAreCovered() throws -> Bool {
+    for line in oldList {
+      let name = FileSystem.name(of: line.name)
+      guard let digest = oldDigests[name.nameBytes] else { throw ChecksumComparison.lacking(name) }
+      guard digest == line.sha256 else { throw ChecksumComparison.mismatch(name) }
     }
-    let covered = Set(names.map { FileSystem.name(of: $0).nameBytes })
+    for (volume, expected) in oldChecksums where oldDigests["\(volume).tar.gz".nameBytes] != expected {
+      throw ChecksumComparison.mismatch("\(volume).tar.gz")
+    }
+    let covered = Set(oldList.map { FileSystem.name(of: $0.name).nameBytes })
     return tallies.keys.allSatisfy { oldChecksums[$0] != nil || covered.contains("\($0).tar.gz".nameBytes) }
   }
 
@@ -92,10 +101,11 @@ final class ReadPass {
 
   // MARK: Entries
 
-  private func readMetadata(_ tar: TarReader) throws {
+  private func readMetadata(_ tar: TarReader, _ number: Int) throws {
     let decoder = JSONDecoder()
     decoder.dateDecodingStrategy = .iso8601
-    let bytes = try small(tar, name: "metadata.json")
+    let bytes = try small(tar, name: nil)
+    digests.set(Digest.hex(of: bytes), hasHoles: false, at: number)
     let found: BackupMetadata
     do {
       found = try decoder.decode(BackupMetadata.self, from: Data(bytes))
@@ -108,31 +118,46 @@ final class ReadPass {
     try visitor.metadata(found)
   }
 
-  /// - Parameter name: for the digests; nil: not covered by them.
+  /// - Parameter name: of a file of the nested layout that a list may cover; nil: not covered by any.
   private func small(_ tar: TarReader, name: String?) throws -> [UInt8] {
     var bytes: [UInt8] = []
     while let piece = try tar.data(at: Int64(bytes.count)) { bytes += piece }
-    if let name { digests[name.nameBytes] = Digest.hex(of: bytes) }
+    if let name { oldDigests[name.nameBytes] = Digest.hex(of: bytes) }
     return bytes
   }
 
-  private func read(_ entry: FileEntry, of volume: String, from tar: TarReader, below prefix: String?) throws {
+  /// - Parameter number: the file's, for its digest; nil in the nested layout.
+  private func read(_ entry: FileEntry, of volume: String, from tar: TarReader, number: Int?) throws {
     try visitor.entry(entry, of: volume)
     guard case .file(let size) = entry.kind else { return }
     var digest = Digest()
-    var offset: Int64 = 0
-    while let bytes = try tar.data(at: offset) {
-      try Pace.process.work {
-        digest.update(bytes)
-        try visitor.data(bytes)
+    var whole = true
+    for extent in entry.data {
+      var offset = extent.lowerBound
+      while offset < extent.upperBound, let bytes = try tar.data(at: offset) {
+        guard bytes.count <= extent.upperBound - offset else {
+          whole = false
+          break
+        }
+        try Pace.process.work {
+          digest.update(bytes)
+          try visitor.data(bytes, at: offset)
+        }
+        offset += Int64(bytes.count)
       }
-      offset += Int64(bytes.count)
+      whole = whole && offset == extent.upperBound
     }
-    guard offset == size else { throw GoudError(.archiveCorrupt, "\(entry.path) of \(volume) is cut short") }
+    guard try whole && tar.data() == nil else {
+      throw GoudError(.archiveCorrupt, "\(entry.path) of \(volume) is cut short")
+    }
     try visitor.endFile()
-    if let prefix { digests["\(prefix)/\(entry.path)".nameBytes] = digest.hex() }
+    if let number {
+      let data = digest.hex()
+      let sha256 = entry.extents.map { HoleDigest.hex(data: data, $0, size: size) } ?? data
+      digests.set(sha256, hasHoles: entry.extents != nil, at: number)
+    }
     tallies[volume, default: .init()].files += 1
-    tallies[volume, default: .init()].bytes += size
+    tallies[volume, default: .init()].bytes += entry.storedBytes
   }
 
   /// A `<volume>.tar.gz` inside the archive: unpacked as it comes, hashed on the way.
@@ -145,10 +170,10 @@ final class ReadPass {
     var gate = EntryGate(innerVolume: volume, limit: reader.options.unpackLimit - unpacked)
     while let raw = try entries.next() {
       guard case .volume(_, let entry) = try gate.admit(raw) else { continue }
-      try read(entry, of: volume, from: entries, below: nil)
+      try read(entry, of: volume, from: entries, number: nil)
     }
     unpacked += gate.unpacked
-    digests["\(volume).tar.gz".nameBytes] = outer.sha256()
+    oldDigests["\(volume).tar.gz".nameBytes] = outer.sha256()
   }
 
   private func oldChecksum(of volume: String, _ tar: TarReader) throws -> String {
@@ -159,12 +184,6 @@ final class ReadPass {
       throw GoudError(.archiveCorrupt, "\(name) states no checksum")
     }
     return sha256
-  }
-
-  private func mismatch(_ name: String) -> GoudError {
-    GoudError(
-      .archiveChecksumMismatch, "\(name) does not have the content that its checksum states",
-      hint: "use another backup, or fetch this one again", context: ["file": name])
   }
 }
 

@@ -14,6 +14,9 @@ final class TarReader {
   /// How much the source gave, and where the last byte of it that is not zero ends.
   private var given: Int64 = 0
   private var contentEnd: Int64 = 0
+  /// How much the source may have given before a header must be read: libarchive keeps in memory what it says of holes.
+  private var headerLimit: Int64?
+  private static let longestHeader: Int64 = 4 << 20
   /// In a locale of UTF-8, libarchive would compose accents (Unicode NFC), and two files of a volume become one. In
   /// that of C it finds that it cannot translate a name, and hands it out byte for byte, with a warning.
   private let locale = ThreadLocale("C")
@@ -39,7 +42,9 @@ final class TarReader {
   /// The next entry; nil at the end of the archive.
   func next() throws -> EntryGate.Raw? {
     var header: OpaquePointer?
+    headerLimit = given + Self.longestHeader
     let result = locale.use { archive_read_next_header(archive, &header) }
+    headerLimit = nil
     if let failure { throw failure }
     if result == ARCHIVE_EOF {
       try end()
@@ -49,9 +54,8 @@ final class TarReader {
     return try locale.use { try raw(header) }
   }
 
-  /// The next bytes of the present entry, valid until the next call; nil at its end.
-  /// - Parameter offset: where they must begin; holes are refused.
-  func data(at offset: Int64) throws -> UnsafeRawBufferPointer? {
+  /// The next bytes of the present entry, valid until the next call, and where they begin; nil at its end.
+  func data() throws -> (at: Int64, bytes: UnsafeRawBufferPointer)? {
     while true {
       var bytes: UnsafeRawPointer?
       var count = 0
@@ -60,11 +64,16 @@ final class TarReader {
       if let failure { throw failure }
       if result == ARCHIVE_EOF { return nil }
       guard result == ARCHIVE_OK else { throw damaged }
-      guard position == offset else {
-        throw GoudError(.archiveUnsafe, "the archive holds a sparse file", hint: "repack it without --sparse")
-      }
-      if count > 0 { return UnsafeRawBufferPointer(start: bytes, count: count) }
+      if count > 0 { return (position, UnsafeRawBufferPointer(start: bytes, count: count)) }
     }
+  }
+
+  /// The next bytes of an entry without holes.
+  /// - Parameter offset: where they must begin.
+  func data(at offset: Int64) throws -> UnsafeRawBufferPointer? {
+    guard let piece = try data() else { return nil }
+    guard piece.at == offset else { throw GoudError(.archiveUnsafe, "the archive holds a sparse file") }
+    return piece.bytes
   }
 
   /// A tar ends with two blocks of zeros, and nothing but zeros may follow. Reads the source to its end.
@@ -101,7 +110,10 @@ final class TarReader {
     raw.mode = UInt32(archive_entry_perm(header))
     raw.owner = UInt32(truncatingIfNeeded: archive_entry_uid(header))
     raw.group = UInt32(truncatingIfNeeded: archive_entry_gid(header))
-    raw.modified = (Int64(archive_entry_mtime(header)), Int32(archive_entry_mtime_nsec(header)))
+    raw.modified = (
+      Int64(archive_entry_mtime(header)), Int32(clamping: min(max(0, archive_entry_mtime_nsec(header)), 999_999_999))
+    )
+    if case .file(let size) = raw.kind { raw.extents = try extents(header, size, name) }
     archive_entry_xattr_reset(header)
     var key: UnsafePointer<CChar>?
     var value: UnsafeRawPointer?
@@ -110,6 +122,26 @@ final class TarReader {
       raw.attributes[String(cString: key)] = [UInt8](UnsafeRawBufferPointer(start: value, count: size))
     }
     return raw
+  }
+
+  /// Where a file has bytes; nil: everywhere.
+  private func extents(_ header: OpaquePointer, _ size: Int64, _ name: String) throws -> [Range<Int64>]? {
+    guard archive_entry_sparse_reset(header) > 0 else { return nil }
+    var result: [Range<Int64>] = []
+    var offset: la_int64_t = 0
+    var length: la_int64_t = 0
+    while archive_entry_sparse_next(header, &offset, &length) == ARCHIVE_OK {
+      guard offset >= result.last?.upperBound ?? 0, length >= 0, offset <= size, length <= size - offset else {
+        throw GoudError(.archiveUnsafe, "the entry '\(name)' has holes that overlap")
+      }
+      if length == 0 { continue }
+      if let last = result.last, last.upperBound == offset {
+        result[result.count - 1] = last.lowerBound..<offset + length
+      } else {
+        result.append(offset..<offset + length)
+      }
+    }
+    return result
   }
 
   /// Whether the warning may be about names; the owner's counts, as it is translated though nobody asks for it.
@@ -126,14 +158,15 @@ final class TarReader {
   }
 
   private func kind(_ header: OpaquePointer, _ name: String) throws -> EntryGate.Raw.Kind {
-    if archive_entry_hardlink(header) != nil { return .hardLink }
+    if let target = archive_entry_hardlink(header) {
+      guard let text = String(validatingCString: target), archive_entry_size(header) == 0 else { return .other }
+      return .hardLink(target: text)
+    }
     switch mode_t(archive_entry_filetype(header)) {
     case Glibc.S_IFDIR: return .directory
     case Glibc.S_IFREG:
       let size = archive_entry_size(header)
-      guard size >= 0, archive_entry_sparse_count(header) == 0 else {
-        throw GoudError(.archiveUnsafe, "the entry '\(name)' is sparse", hint: "repack it without --sparse")
-      }
+      guard size >= 0 else { throw GoudError(.archiveUnsafe, "the entry '\(name)' has a negative size") }
       return .file(size: size)
     case Glibc.S_IFLNK:
       guard let target = archive_entry_symlink(header),
@@ -147,6 +180,9 @@ final class TarReader {
   private func pull(_ bytes: UnsafeMutablePointer<UnsafeRawPointer?>) -> Int {
     do {
       guard failure == nil, let piece = try source.next() else { return failure == nil ? 0 : -1 }
+      if let headerLimit, given > headerLimit {
+        throw GoudError(.archiveUnsafe, "an entry's description is longer than any that goud writes")
+      }
       note(piece)
       bytes.pointee = piece.baseAddress
       return piece.count

@@ -33,9 +33,11 @@ final class TarWriter {
 
   deinit { archive_write_free(archive) }
 
-  /// Begins an entry. For a file, `write` must then be given exactly its size.
-  /// - Parameter path: the whole path inside the archive.
-  func begin(_ entry: FileEntry, path: String) throws {
+  /// Begins an entry. For a file, `write` and `skip` must then be given exactly its size.
+  /// - Parameters:
+  ///   - path: the whole path inside the archive.
+  ///   - first: the whole path of the entry that this one is a second name of.
+  func begin(_ entry: FileEntry, path: String, first: String? = nil) throws {
     let header = archive_entry_new()
     defer { archive_entry_free(header) }
     // Not the `_utf8` calls: they compose accents (Unicode NFC), and two files of a volume become one.
@@ -49,6 +51,10 @@ final class TarWriter {
     case .file(let size):
       archive_entry_set_filetype(header, UInt32(Glibc.S_IFREG))
       archive_entry_set_size(header, size)
+      if let extents = entry.extents { describe(extents, in: header) }
+    case .secondName:
+      archive_entry_set_filetype(header, UInt32(Glibc.S_IFREG))
+      archive_entry_set_hardlink(header, first)
     case .link(let target):
       archive_entry_set_filetype(header, UInt32(Glibc.S_IFLNK))
       archive_entry_set_symlink(header, target)
@@ -66,6 +72,31 @@ final class TarWriter {
     let count = archive_write_data(archive, bytes.baseAddress, bytes.count)
     if let failure { throw failure }
     guard count == bytes.count else { throw problem("write") }
+  }
+
+  /// Passes over a hole.
+  func skip(_ count: Int64) throws {
+    var rest = count
+    while rest > 0 {
+      let piece = min(rest, Int64(Self.void.count))
+      try write(UnsafeRawBufferPointer(rebasing: Self.void[..<Int(piece)]))
+      rest -= piece
+    }
+  }
+
+  /// libarchive is given a hole's bytes like any others, and looks at none of them. Nobody could: they cannot be read.
+  nonisolated(unsafe) private static let void: UnsafeRawBufferPointer = {
+    let size = 1 << 30
+    let start = mmap(nil, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    precondition(start != MAP_FAILED, "no room for addresses")
+    return UnsafeRawBufferPointer(start: start, count: size)
+  }()
+
+  private func describe(_ extents: [Range<Int64>], in header: OpaquePointer?) {
+    if extents.isEmpty { archive_entry_sparse_add_entry(header, 0, 0) }
+    for extent in extents {
+      archive_entry_sparse_add_entry(header, extent.lowerBound, extent.upperBound - extent.lowerBound)
+    }
   }
 
   func end() throws {

@@ -6,39 +6,70 @@ import GoudCore
   import Glibc
 #endif
 
-/// Writes what the archive holds below open directories; no name is ever followed out of them.
+/// Writes what the archive holds below open directories; no name is ever followed out of them. What is left to do at the
+/// end is put aside on disk: memory does not grow with the number of files, or with what is attached to them.
 final class VolumeWriter: ArchiveVisitor {
   /// What makes a directory a database that can be opened; its name is given last.
   private static let opener = "CURRENT"
   private static let unopened = ".CURRENT.goud-unpacked"
 
   private let destination: (String) throws -> String?
+  private let allowance: Allowance
   private var roots: [String: VolumeRoot?] = [:]
-  private var directories: [(entry: FileEntry, root: VolumeRoot)] = []
-  private var openers: [(directory: String, root: VolumeRoot)] = []
+  /// The volumes in the order in which they came; what is put aside names them by number.
+  private var volumes: [VolumeRoot] = []
+  private var numbers: [String: Int] = [:]
+  private var later: Later?
   private var open: (entry: FileEntry, file: Descriptor, root: VolumeRoot)?
   private var written: Int64 = 0
+  private var position: Int64 = 0
   private(set) var losses = Losses()
 
-  init(destination: @escaping (String) throws -> String?) { self.destination = destination }
+  /// What is left to do when everything is unpacked.
+  private struct Later {
+    let directories: RecordSpool
+    let openers: RecordSpool
+
+    init(in directory: Descriptor) {
+      directories = RecordSpool(in: directory)
+      openers = RecordSpool(in: directory)
+    }
+  }
+
+  init(allowance: Allowance, destination: @escaping (String) throws -> String?) {
+    self.allowance = allowance
+    self.destination = destination
+  }
 
   func metadata(_ metadata: BackupMetadata) {}
 
   func entry(_ entry: FileEntry, of volume: String) throws {
-    guard let root = try root(of: volume) else { return }
+    guard let root = try root(of: volume), let later else { return }
+    let entry = allowance.allowed(entry, &losses)
+    let number = numbers[volume] ?? 0
     switch entry.kind {
     case .directory:
       if !entry.path.isEmpty { try root.makeDirectory(entry.path) }
-      directories.append((entry, root))
-    case .file(let size): try begin(entry, size, in: root)
+      var record = RecordWriter()
+      record.put(number)
+      entry.write(to: &record)
+      try later.directories.append(record.bytes)
+    case .file(let size): try begin(entry, size, in: root, number)
+    case .secondName(let first):
+      let path = try stored(entry.path, number)
+      try root.link(path, to: Self.storedPath(first), &losses)
     case .link(let target):
-      try root.inParent(of: entry.path) { try VolumeRoot.link($1, to: target, in: $0, entry, &losses) }
+      try root.inParent(of: entry.path) { try VolumeRoot.link($1, to: target, in: $0, entry, allowance, &losses) }
     }
   }
 
-  func data(_ bytes: UnsafeRawBufferPointer) throws {
+  func data(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws {
     guard let open else { return }
+    if offset != position, lseek(open.file.fd, off_t(offset), SEEK_SET) < 0 {
+      throw GoudError.system("seek in", open.file.path)
+    }
     try open.file.write(bytes)
+    position = offset + Int64(bytes.count)
     written += Int64(bytes.count)
     // Begin to write back early, so that the final fsync finds little left.
     if written % (32 << 20) < Int64(bytes.count) { goud_start_writeback(open.file.fd, 0, 0) }
@@ -46,23 +77,35 @@ final class VolumeWriter: ArchiveVisitor {
 
   func endFile() throws {
     guard let open else { return }
-    try open.file.apply(open.entry, &losses)
+    if case .file(let size) = open.entry.kind, position < size, ftruncate(open.file.fd, off_t(size)) != 0 {
+      throw GoudError.system("write", open.file.path)
+    }
+    try open.file.apply(open.entry, allowance, &losses)
     try open.root.sync.add(open.file, size: written)
     self.open = nil
   }
 
   /// Waits until all is on the device, names what opens the databases, and sets the directories' attributes.
   func finish(_ cancellation: Cancellation) throws {
+    guard let later else { return }
     try cancellation.check()
-    if !openers.isEmpty {
-      for (entry, root) in directories { try root.sync.add(directory: try root.open(directory: entry.path)) }
-      try finishFiles()
-      for (path, root) in openers { try nameOpener(in: try root.open(directory: path)) }
+    var named = false
+    try later.openers.each { record in
+      if !named {
+        try later.directories.each {
+          let (_, directory, root) = try directory($0)
+          try root.sync.add(directory: directory)
+        }
+        try finishFiles()
+      }
+      named = true
+      let (root, path) = place(record)
+      try nameOpener(in: try root.open(directory: path))
     }
     // What lies deeper first: the mode of a directory may forbid what is left to do below it.
-    for (entry, root) in directories.sorted(by: { $0.entry.path.utf8.count > $1.entry.path.utf8.count }) {
-      let directory = try root.open(directory: entry.path)
-      try directory.apply(entry, &losses)
+    try later.directories.eachReversed { record in
+      let (entry, directory, root) = try directory(record)
+      try directory.apply(entry, allowance, &losses)
       try root.sync.add(directory: directory)
     }
     try finishFiles()
@@ -70,29 +113,64 @@ final class VolumeWriter: ArchiveVisitor {
 
   private func finishFiles() throws { for root in roots.values { try root?.sync.finish() } }
 
+  private func directory(_ bytes: [UInt8]) throws -> (entry: FileEntry, open: Descriptor, root: VolumeRoot) {
+    var record = RecordReader(bytes)
+    let root = volumes[record.number(Int.self)]
+    let entry = FileEntry(from: &record)
+    return (entry, try root.open(directory: entry.path), root)
+  }
+
+  private func place(_ bytes: [UInt8]) -> (VolumeRoot, String) {
+    var record = RecordReader(bytes)
+    return (volumes[record.number(Int.self)], record.text())
+  }
+
+  private func put(_ path: String, of volume: Int, in spool: RecordSpool) throws {
+    var record = RecordWriter()
+    record.put(volume)
+    record.put(path)
+    try spool.append(record.bytes)
+  }
+
   private func root(of volume: String) throws -> VolumeRoot? {
     if let known = roots[volume] { return known }
     let root = try destination(volume).map { VolumeRoot(try Descriptor.open($0, O_RDONLY | O_DIRECTORY)) }
     roots[volume] = .some(root)
+    if let root {
+      numbers[volume] = volumes.count
+      volumes.append(root)
+      if later == nil { later = Later(in: root.directory) }
+    }
     return root
   }
 
-  private func begin(_ entry: FileEntry, _ size: Int64, in root: VolumeRoot) throws {
-    var path = entry.path
-    if FileSystem.name(of: path) == Self.opener {
-      let parent = path.lastSlash.map { String(path[..<$0]) } ?? ""
-      openers.append((parent, root))
-      path = parent.isEmpty ? Self.unopened : "\(parent)/\(Self.unopened)"
+  /// Where a file is until all is proven.
+  private static func storedPath(_ path: String) -> String {
+    guard FileSystem.name(of: path).nameBytes == opener.nameBytes else { return path }
+    let parent = FileSystem.parent(of: path)
+    return parent == "." ? unopened : "\(parent)/\(unopened)"
+  }
+
+  private func stored(_ path: String, _ volume: Int) throws -> String {
+    let stored = Self.storedPath(path)
+    if stored.nameBytes != path.nameBytes, let later {
+      try put(path.lastSlash.map { String(path[..<$0]) } ?? "", of: volume, in: later.openers)
     }
+    return stored
+  }
+
+  private func begin(_ entry: FileEntry, _ size: Int64, in root: VolumeRoot, _ volume: Int) throws {
+    let path = try stored(entry.path, volume)
     let file = try root.inParent(of: path) {
       try Descriptor.open($1, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, in: $0)
     }
     // Room for the whole file, or the end of the attempt; file systems that cannot promise it find out later.
-    if size > 0, goud_reserve(file.fd, size) != 0, [ENOSPC, EDQUOT, EFBIG].contains(errno) {
+    if size > 0, entry.extents == nil, goud_reserve(file.fd, size) != 0, [ENOSPC, EDQUOT, EFBIG].contains(errno) {
       throw GoudError.system("write", file.path)
     }
     open = (entry, file, root)
     written = 0
+    position = 0
   }
 
   private func nameOpener(in directory: Descriptor) throws {
@@ -105,7 +183,7 @@ final class VolumeWriter: ArchiveVisitor {
 /// An open directory that a volume is unpacked into. Names below it are walked step by step, so that no link is
 /// followed at any depth.
 struct VolumeRoot {
-  private let directory: Descriptor
+  let directory: Descriptor
   let sync: DeviceSync
 
   init(_ directory: Descriptor) {
@@ -143,11 +221,42 @@ struct VolumeRoot {
     }
   }
 
+  /// Gives the file at `first` the further name `path`; where the file system knows no such thing, a copy.
+  func link(_ path: String, to first: String, _ losses: inout Losses) throws {
+    try inParent(of: first) { from, name in
+      try inParent(of: path) { parent, other in
+        if linkat(from.fd, name, parent.fd, other, 0) == 0 { return }
+        guard [EPERM, EOPNOTSUPP, ENOSYS, EMLINK].contains(errno) else {
+          throw GoudError.system("link", "\(parent.path)/\(other)")
+        }
+        try Self.copy(name, in: from, to: other, in: parent)
+        losses.add("a second name of a file became a copy, as the file system knows no second names")
+      }
+    }
+  }
+
+  private static func copy(_ name: String, in from: Descriptor, to other: String, in parent: Descriptor) throws {
+    let source = try Descriptor.open(name, O_RDONLY | O_NOFOLLOW, in: from)
+    let status = try source.status()
+    let copy = try Descriptor.open(other, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, in: parent)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+    defer { buffer.deallocate() }
+    var offset: Int64 = 0
+    while case let count = try source.read(into: buffer, at: offset), count > 0 {
+      try copy.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      offset += Int64(count)
+    }
+    guard fchmod(copy.fd, status.st_mode & 0o7777) == 0 else { throw GoudError.system("chmod", copy.path) }
+    try copy.synchronize()
+  }
+
   static func link(
-    _ name: String, to target: String, in parent: Descriptor, _ entry: FileEntry, _ losses: inout Losses
+    _ name: String, to target: String, in parent: Descriptor, _ entry: FileEntry, _ allowance: Allowance,
+    _ losses: inout Losses
   ) throws {
     let path = "\(parent.path)/\(name)"
     guard symlinkat(target, parent.fd, name) == 0 else { throw GoudError.system("link", path) }
+    guard !allowance.isBare else { return }
     if entry.ownerNeedsChange(&losses),
       fchownat(parent.fd, name, entry.owner, entry.group, AT_SYMLINK_NOFOLLOW) != 0
     {
@@ -159,7 +268,8 @@ struct VolumeRoot {
 
 extension Descriptor {
   /// Owner, attributes, mode and time, in the order in which one does not undo another.
-  fileprivate func apply(_ entry: FileEntry, _ losses: inout Losses) throws {
+  fileprivate func apply(_ entry: FileEntry, _ allowance: Allowance, _ losses: inout Losses) throws {
+    guard !allowance.isBare else { return }
     if entry.ownerNeedsChange(&losses), fchown(fd, entry.owner, entry.group) != 0 {
       try entry.ownerRefused(path, &losses)
     }

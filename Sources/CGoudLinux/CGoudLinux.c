@@ -134,3 +134,23 @@ int goud_syncs_whole_file_system(int fd) {
   unsigned int type = (unsigned int)status.f_type;
   return type == ext4 || type == xfs || type == (unsigned int)f2fs || type == tmpfs || type == btrfs;
 }
+
+static int range_lock(int fd, short type, long long start, long long length) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+  return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+int goud_share_range(int fd, long long start, long long length) { return range_lock(fd, F_RDLCK, start, length); }
+
+void goud_release_range(int fd, long long start, long long length) { range_lock(fd, F_UNLCK, start, length); }
+
+long long goud_mount(int fd) {
+  struct statx found;
+  if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &found) != 0 || !(found.stx_mask & STATX_MNT_ID)) return -1;
+  return (long long)found.stx_mnt_id;
+}
+
+long goud_file_system(int fd) {
+  struct statfs found;
+  return fstatfs(fd, &found) == 0 ? (long)found.f_type : -1;
+}

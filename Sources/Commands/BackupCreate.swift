@@ -34,6 +34,8 @@ struct BackupCreate: ParsableCommand {
   @Flag(help: "Do not read the archive back before reporting success.") var noVerify = false
   @Flag(help: "Store what the linked RocksDB cannot open or prove, and say so wherever the backup is listed.")
   var unproven = false
+  @Flag(help: "Leave out what other file systems are mounted on inside a volume; by default it is stored, and said.")
+  var oneFileSystem = false
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
 
@@ -55,6 +57,7 @@ struct BackupCreate: ParsableCommand {
     }
     try prune(configuration, result)
     try refuse(result.metadata.leftOut ?? [])
+    try refuse(shortcomings: result.metadata.shortcomings)
   }
 
   private func backUp(_ configuration: GoudConfiguration) throws -> BackupResult {
@@ -77,6 +80,7 @@ struct BackupCreate: ParsableCommand {
     request.recipient = seal.recipient
     request.verify = !noVerify
     request.allowUnproven = unproven
+    request.oneFileSystem = oneFileSystem
     request.cancellation = Signals.cancellation
     request.progress = progress.sink(output)
     return try BackupWorkflow(request).run()
@@ -99,6 +103,16 @@ struct BackupCreate: ParsableCommand {
       "the backup is made without " + leftOut.map { "\($0.volume): \($0.reason)" }.joined(separator: "; "),
       hint: "mount it or rebuild it (goud volume repair), or keep it as it is in a backup of its own (--volume)",
       context: ["leftOut": leftOut.map(\.volume).joined(separator: " ")])
+  }
+
+  /// The backup stands; what it lacks shows in the exit status (3).
+  private func refuse(shortcomings: [String]) throws {
+    guard let first = shortcomings.first else { return }
+    let more = shortcomings.count > 1 ? ", and \(shortcomings.count - 1) more" : ""
+    throw GoudError(
+      .someFailed, "the backup is made, and not every file in it is as it was at one moment: \(first)\(more)",
+      hint: "goud backup inspect names them all; stop their writer for a backup, or keep them out of the volume",
+      context: ["files": "\(shortcomings.count)"])
   }
 
   /// The backup stands whatever comes of this, and so does each prune; one that failed shows in the exit status (3).
@@ -151,7 +165,7 @@ struct BackupCreate: ParsableCommand {
 
   private func describe(_ result: BackupResult) -> String {
     let volumes = result.metadata.volumes
-    let bytes = ByteCount(volumes.map(\.bytes).reduce(0, +))
+    let bytes = result.metadata.bytes
     var lines = [
       [result.archive, result.stored.flatMap { $0 == result.archive ? nil : $0 }].compactMap { $0 }
         .joined(separator: "\n"),
@@ -164,10 +178,10 @@ struct BackupCreate: ParsableCommand {
     }
     for volume in volumes {
       let sequence = volume.databases.map { "\($0.sequence)" }.joined(separator: ", ")
-      lines.append("  \(volume.name): \(volume.files) files, \(ByteCount(volume.bytes)), sequence number \(sequence)")
+      lines.append("  \(volume.name): \(volume.contents), sequence number \(sequence)")
       lines += [volume.chain].compactMap { $0 }.map { "  \(volume.name): chain \($0.summary)" }
       lines += (volume.others ?? []).map { "  \(volume.name): stored as files: \($0.path): \($0.what)" }
-      lines += volume.skipped.map { "  \(volume.name): skipped \($0)" }
+      lines += volume.remarks.map { "  \(volume.name): \($0.0) \($0.1)" }
       lines += volume.unproven.map { "  \(volume.name): NOT PROVEN: \($0)" }
       lines += volume.databases.flatMap(\.notes).map { "  \(volume.name): \($0)" }
     }
@@ -182,6 +196,24 @@ extension BackupMetadata.Database {
     (unprovenOrders ?? []).map {
       "\(path): proven but for the order of keys in \($0.family), which only its application knows (\($0.order))"
     }
+  }
+}
+
+extension BackupMetadata.Volume {
+  /// `12 files, 3.4 MB`, and what of that is holes and second names.
+  var contents: String {
+    var parts = ["\(files) files", ByteCount(bytes).description]
+    if let apparentBytes { parts.append("\(ByteCount(apparentBytes)) with holes") }
+    if let secondNames { parts.append("\(secondNames) second names") }
+    return parts.joined(separator: ", ")
+  }
+
+  /// What is to be known of single files: a word for it, and which.
+  var remarks: [(String, String)] {
+    (mounts ?? []).map { ("mounted", "\($0) (another file system, stored with the volume)") }
+      + skipped.map { ("skipped", $0) }
+      + (restless ?? []).map { ("RESTLESS", "\($0) (written whenever it was looked at: perhaps not of one moment)") }
+      + (omitted ?? []).map { ("NOT STORED", $0) }
   }
 }
 

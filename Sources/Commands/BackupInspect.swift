@@ -34,11 +34,11 @@ struct BackupInspect: ParsableCommand {
       ["host", metadata.host], ["written by", "goud \(metadata.toolVersion), format \(metadata.formatVersion)"],
     ]
     for volume in metadata.volumes {
-      rows.append(["volume", "\(volume.name): \(volume.files) files, \(ByteCount(volume.bytes))"])
+      rows.append(["volume", "\(volume.name): \(volume.contents)"])
       if let chain = volume.chain { rows += describe(chain) }
       for database in volume.databases { rows += describe(database) }
       rows += (volume.others ?? []).map { ["  stored as files", "\($0.path): \($0.what)"] }
-      rows += volume.skipped.map { ["  skipped", $0] }
+      rows += volume.remarks.map { ["  \($0.0)", $0.1] }
       rows += volume.unproven.map { ["  NOT PROVEN", $0] }
     }
     rows += (metadata.leftOut ?? []).map { ["LEFT OUT", "\($0.volume): \($0.reason)"] }

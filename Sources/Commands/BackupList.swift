@@ -50,7 +50,15 @@ extension BackupCatalog.Backup {
   fileprivate var volumes: String {
     guard let metadata else { return "?" }
     let without = (metadata.leftOut ?? []).map(\.volume)
-    return metadata.volumes.map(\.name).joined(separator: " ")
+    return metadata.volumes.map { $0.name + $0.shortcomings }.joined(separator: " ")
       + (without.isEmpty ? "" : " (without \(without.joined(separator: " ")))")
+  }
+}
+
+extension BackupMetadata.Volume {
+  /// ` (2 restless, 1 not stored)`; empty when all is well.
+  fileprivate var shortcomings: String {
+    let counts = [(restless?.count ?? 0, "restless"), (omitted?.count ?? 0, "not stored")].filter { $0.0 > 0 }
+    return counts.isEmpty ? "" : " (\(counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ")))"
   }
 }

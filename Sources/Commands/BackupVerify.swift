@@ -57,7 +57,7 @@ struct BackupVerify: ParsableCommand {
 
   private func describe(_ result: BackupVerification.Result) -> String {
     let report = result.report
-    let bytes = ByteCount(report.volumes.values.map(\.bytes).reduce(0, +))
+    let bytes = report.volumes.values.map { ByteCount($0.bytes) }.sum
     let files = report.volumes.values.map(\.files).reduce(0, +)
     var lines = ["\(report.path): \(report.checksummed ? "whole" : "readable, NOT VERIFIED: checksums are missing")"]
     lines.append("  \(files) files, \(bytes), SHA-256 \(report.sha256)")

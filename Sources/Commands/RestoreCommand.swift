@@ -43,6 +43,9 @@ struct RestoreCommand: ParsableCommand {
   var replaceForeign = false
   @Flag(help: "Also replace a volume that belongs to another chain; it is kept as a safety copy.")
   var replaceChain = false
+  @Flag(
+    help: "Also restore what gives powers: set-id bits, and attributes other than user.* and POSIX ACLs.")
+  var restorePrivileges = false
   @Option(help: "Cut the chain above this block; only for a whole network.") var height: UInt64?
   @Flag(help: "Let most of the nodes begin anew without the others, which are then set apart.")
   var newBeginning = false
@@ -98,7 +101,7 @@ struct RestoreCommand: ParsableCommand {
     let (path, bytes) = try archive(configuration)
     let source = try RestoreSource.archive(
       path, bytes: bytes, identity: open.identity, allowUnverified: allowUnverified,
-      cancellation: Signals.cancellation, progress: progress.sink(output))
+      restorePrivileges: restorePrivileges, cancellation: Signals.cancellation, progress: progress.sink(output))
     guard to == nil, let volumes = try DockerVolumes(try own(source, configuration)) else {
       return try restore(source, configuration)
     }

@@ -6,6 +6,8 @@ public struct FileEntry: Sendable, Equatable {
     case file(size: Int64)
     /// A relative link that stays inside the volume.
     case link(target: String)
+    /// A further name of a regular file that came before, by its path in the same volume.
+    case secondName(of: String)
   }
 
   /// Relative to the volume's root, `/` between components; empty for the root itself.
@@ -24,10 +26,13 @@ public struct FileEntry: Sendable, Equatable {
   private var modifiedNanoseconds: Int32
   /// Extended attributes by full name (`user.note`).
   public var attributes: [String: [UInt8]]
+  /// Where a file with holes has bytes: in order, apart from each other, none empty, inside its size. nil: everywhere.
+  public var extents: [Range<Int64>]?
 
   public init(
     path: String, kind: Kind, mode: UInt32, owner: UInt32, group: UInt32,
-    modified: (seconds: Int64, nanoseconds: Int32), attributes: [String: [UInt8]] = [:]
+    modified: (seconds: Int64, nanoseconds: Int32), attributes: [String: [UInt8]] = [:],
+    extents: [Range<Int64>]? = nil
   ) {
     self.path = path
     self.kind = kind
@@ -37,6 +42,19 @@ public struct FileEntry: Sendable, Equatable {
     modifiedSeconds = modified.seconds
     modifiedNanoseconds = modified.nanoseconds
     self.attributes = attributes
+    self.extents = extents
+  }
+
+  /// The bytes of a regular file that are stored: its size without its holes.
+  public var storedBytes: Int64 {
+    guard case .file(let size) = kind else { return 0 }
+    return extents?.reduce(0) { $0 + $1.upperBound - $1.lowerBound } ?? size
+  }
+
+  /// Where a regular file has bytes.
+  public var data: [Range<Int64>] {
+    guard case .file(let size) = kind else { return [] }
+    return extents ?? (size > 0 ? [0..<size] : [])
   }
 }
 

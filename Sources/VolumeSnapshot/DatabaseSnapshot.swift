@@ -61,6 +61,8 @@ public struct SnapshotOptions: Sendable {
   /// Copy tables and blob files into `scratch` rather than hold them, for a database that deletes bit by bit what it no
   /// longer needs; takes as much room there. Default false.
   public var copiesTables = false
+  /// Leave out what other file systems are mounted on inside the volume.
+  public var oneFileSystem = false
   public var cancellation = Cancellation()
   /// Only tests change these.
   var secondLook = true

@@ -4,6 +4,10 @@ import GoudCore
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 @Suite struct ExtractorTests {
   /// Every path below `directory`, directories with a slash behind.
   private func tree(_ directory: String) throws -> Set<String> {
@@ -88,8 +92,47 @@ import Testing
       var volume = Sample.volume
       volume.items[2].entry.attributes = ["nonsense.note": [1], "user.note": [2]]
       let written = try Sample.write([volume], in: scratch)
-      let report = try Sample.extract(written.path, to: "\(scratch)/out")
+      var options = ArchiveReadOptions()
+      options.restorePrivileges = true
+      let report = try Sample.extract(written.path, to: "\(scratch)/out", options: options)
       #expect(report.warnings == ["the extended attribute nonsense.note was refused by the file system (1 entry)"])
+    }
+  }
+
+  @Test func whatGivesPowersIsDroppedAndSaidUnlessItIsAskedFor() throws {
+    try inTemporaryDirectory { scratch in
+      var volume = Sample.volume
+      volume.items[2].entry.mode = 0o6755
+      volume.items[2].entry.attributes = ["trusted.goud": [1], "user.note": [2]]
+      volume.items[1].entry.mode = 0o2755
+      let written = try Sample.write([volume], in: scratch)
+      let report = try Sample.extract(written.path, to: "\(scratch)/out")
+      let table = "\(scratch)/out/node1_data/rocksdb/000001.sst"
+      #expect(try FileSystem.status(table)?.st_mode == S_IFREG | 0o755)
+      #expect(try FileSystem.status(FileSystem.parent(of: table))?.st_mode == S_IFDIR | 0o2755)
+      #expect(
+        report.warnings == [
+          "set-user-id or set-group-id (--restore-privileges) (1 entry)",
+          "the extended attribute trusted.goud (--restore-privileges) (1 entry)",
+        ])
+      var options = ArchiveReadOptions()
+      options.restorePrivileges = true
+      #expect(try Sample.extract(written.path, to: "\(scratch)/all", options: options).warnings.isEmpty)
+      #expect(
+        try FileSystem.status("\(scratch)/all/node1_data/rocksdb/000001.sst")?.st_mode == S_IFREG | 0o6755)
+    }
+  }
+
+  /// For a copy that is looked at and thrown away by whoever may not write into a directory of mode 0500.
+  @Test func contentAloneMayBeAskedFor() throws {
+    try inTemporaryDirectory { scratch in
+      var volume = Sample.volume
+      volume.items[1].entry.mode = 0o500
+      let written = try Sample.write([volume], in: scratch)
+      var options = ArchiveReadOptions()
+      options.contentOnly = true
+      _ = try Sample.extract(written.path, to: "\(scratch)/out", options: options)
+      #expect(try FileSystem.status("\(scratch)/out/node1_data/rocksdb")?.st_mode == S_IFDIR | 0o700)
     }
   }
 

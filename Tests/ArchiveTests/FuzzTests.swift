@@ -7,9 +7,9 @@ import Testing
 /// Mutations of small archives, without checksums to hide behind: the reader may refuse, never crash, hang, or write
 /// outside its directory. `GOUD_FUZZ_SECONDS` (default 5), `GOUD_FUZZ_SEED` (default: the clock; printed).
 @Suite struct FuzzTests {
-  @Test(arguments: Compression.allCases, [1, 5])
-  func mutatedArchivesNeverCrashTheReader(_ compression: Compression, blocks: Int) async throws {
-    let volume = blocks == 1 ? Sample.volume : Sample.large
+  @Test(arguments: Compression.allCases, [1, 2, 5])
+  func mutatedArchivesNeverCrashTheReader(_ compression: Compression, sample blocks: Int) async throws {
+    let volume = [1: Sample.volume, 2: Sample.second][blocks] ?? Sample.large
     let environment = ProcessInfo.processInfo.environment
     let seed = UInt64(environment["GOUD_FUZZ_SEED"] ?? "") ?? UInt64(Date().timeIntervalSince1970)
     let seconds = Double(environment["GOUD_FUZZ_SECONDS"] ?? "") ?? 5
@@ -33,6 +33,7 @@ import Testing
     options.allowUnverified = true
     options.threads = 2
     options.unpackLimit = 8 << 20
+    options.restorePrivileges = true
     try Data(mutant).write(to: URL(fileURLWithPath: "\(scratch)/mutant.tar"))
     do {
       _ = try Sample.extract("\(scratch)/mutant.tar", to: "\(scratch)/out", options: options)

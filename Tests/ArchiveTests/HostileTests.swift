@@ -17,10 +17,19 @@ import Testing
             info = tarfile.TarInfo(name)
             info.type, info.linkname, info.size = kind, link, len(data) if size is None else size
             tar.addfile(info, io.BytesIO(data))
-        def metadata(files=1, bytes=3, volumes=("v",), version=1):
+        def metadata(files=1, bytes=3, volumes=("v",), version=1, **more):
             add(root + "/metadata.json", json.dumps({"formatVersion": version, "name": root, "environment": "local",
                 "timestamp": "2026-01-02T03:04:05Z", "host": "h", "toolVersion": "0", "volumes": [{"name": v,
-                "files": files, "bytes": bytes, "databases": [], "skipped": [], "unproven": []} for v in volumes]}).encode())
+                "files": files, "bytes": bytes, "databases": [], "skipped": [], "unproven": [], **more} for v in volumes]}).encode())
+        def link(name, to): add(root + "/" + name, kind=tarfile.LNKTYPE, link=to)
+        def holes(name, size, extents, data=b"", real=None):
+            map = "%d\\n" % len(extents) + "".join("%d\\n%d\\n" % e for e in extents)
+            body = map.encode() + bytes(-len(map) % 512) + data
+            info = tarfile.TarInfo(root + "/v/GNUSparseFile.0/" + name)
+            info.size = len(body)
+            info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": root + "/v/" + name,
+                "GNU.sparse.realsize": str(size)}
+            tar.addfile(info, io.BytesIO(body))
         """
       let archive = "\(scratch)/hostile.tar.gz"
       let made = try await Programs.run("python3", ["-c", "\(prelude)\n\(script)\ntar.close()", archive])
@@ -80,6 +89,24 @@ import Testing
     #"metadata(volumes=("..",)); add(root + "/../a", b"abc")"#,
     #"metadata(volumes=("v", "v")); add(root + "/v/a", b"abc")"#,
     #"add(root + "/v/a", b"abc"); metadata()"#,
+    // Second names: of what comes later, is elsewhere, is no file, or leads out.
+    #"metadata(version=2, secondNames=1); link("v/b", root + "/v/a"); add(root + "/v/a", b"abc")"#,
+    #"metadata(version=2, secondNames=1, volumes=("v", "w")); add(root + "/v/a", b"abc"); link("w/b", root + "/v/a")"#,
+    #"metadata(version=2, secondNames=1); add(root + "/v/a", b"abc"); link("v/b", root + "/metadata.json")"#,
+    #"metadata(version=2, secondNames=1); add(root + "/v/a", b"abc"); link("v/b", "/etc/passwd")"#,
+    #"metadata(version=2, secondNames=1); add(root + "/v/a", b"abc"); link("v/b", root + "/v/../../../secret")"#,
+    #"metadata(version=2, secondNames=1); add(root + "/v/d", kind=tarfile.DIRTYPE); link("v/b", root + "/v/d")"#,
+    #"metadata(version=2, secondNames=1); add(root + "/v/a", b"abc"); link("v/a", root + "/v/a")"#,
+    #"metadata(version=2, secondNames=1); add(root + "/v/a", b"abc"); link("v/b", root + "/v/a"); link("v/c", root + "/v/a")"#,
+    #"metadata(version=2, secondNames=1); add(root + "/v/l", kind=tarfile.SYMTYPE, link="a"); link("v/b", root + "/v/l")"#,
+    // Holes: more data than declared, extents that overlap or leave the file.
+    #"metadata(version=2, bytes=3); holes("a", 1 << 30, [(0, 512)], bytes(512))"#,
+    // Numbers that no volume has.
+    #"metadata(files=-1); add(root + "/v/a", b"abc")"#,
+    #"metadata(bytes=-1); add(root + "/v/a", b"abc")"#,
+    #"metadata(files=2**62); add(root + "/v/a", b"abc")"#,
+    #"metadata(bytes=2**62 + 1, volumes=("v", "w")); add(root + "/v/a", b"abc")"#,
+    #"metadata(secondNames=-3); add(root + "/v/a", b"abc")"#,
   ])
   func harmfulEntriesAreRefused(_ script: String) async throws {
     let error = try await unpack(script)
@@ -92,7 +119,7 @@ import Testing
   }
 
   @Test func aNewerFormatIsRefused() async throws {
-    #expect(try await unpack(#"metadata(version=2); add(root + "/v/a", b"abc")"#)?.code == .archiveUnsupported)
+    #expect(try await unpack(#"metadata(version=3); add(root + "/v/a", b"abc")"#)?.code == .archiveUnsupported)
   }
 
   @Test func aSizeThatTheHeaderExaggeratesIsFound() async throws {
@@ -108,6 +135,30 @@ import Testing
       os._exit(0)
       """)
     #expect(error?.code == .archiveCorrupt)
+  }
+
+  @Test func theHarmlessArchiveWithHolesAndSecondNamesIsRead() async throws {
+    let script = """
+      metadata(version=2, files=2, bytes=515, secondNames=1); add(root + "/v/a", b"abc"); link("v/b", root + "/v/a")
+      holes("h", 1 << 40, [(1 << 30, 512)], bytes(512))
+      """
+    #expect(try await unpack(script) == nil)
+  }
+
+  @Test func extentsThatLeaveTheirFileAreRefused() async throws {
+    for extents in [
+      "[(4000, 512)]", "[(1 << 62, 512)]", "[(-1, 512)]", "[(0, -1)]", "[(0, 1024), (512, 512)]",
+      "[(2048, 512), (0, 512)]",
+    ] {
+      let error = try await unpack("metadata(version=2, bytes=2000); holes('a', 4096, \(extents), bytes(512))")
+      #expect(error?.code == .archiveUnsafe || error?.code == .archiveCorrupt, "\(extents)")
+    }
+  }
+
+  /// 40 MB of a map, which libarchive would keep in memory several times over.
+  @Test func aMapOfHolesLongerThanAnyIsRefused() async throws {
+    let script = "metadata(version=2, bytes=2000); holes('a', 1 << 40, [(i * 1024, 0) for i in range(4000000)])"
+    #expect(try await unpack(script)?.code == .archiveUnsafe)
   }
 
   @Test func aBombIsRefusedBeforeItUnpacks() async throws {

@@ -26,6 +26,36 @@ enum Sample {
         modified: (1_600_000_000, 0)))
   }
 
+  static func secondName(_ path: String, of first: String) -> ArchiveVolume.Item {
+    .init(
+      entry: FileEntry(
+        path: path, kind: .secondName(of: first), mode: 0o644, owner: geteuid(), group: getegid(),
+        modified: (1_700_000_000, 0)))
+  }
+
+  /// A file of `size` bytes with holes but for `extents`, which hold what `bytes` has there.
+  static func sparse(_ path: String, size: Int64, _ extents: [Range<Int64>], seed: UInt64 = 1) -> ArchiveVolume.Item {
+    var item = file(path, [])
+    item.entry.kind = .file(size: size)
+    item.entry.extents = extents
+    item.content = Pattern(seed: seed)
+    return item
+  }
+
+  /// Bytes that follow from their place, for files of any size.
+  struct Pattern: ByteSource {
+    let seed: UInt64
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int {
+      for index in 0..<buffer.count { buffer[index] = Self.byte(at: offset + Int64(index), seed) }
+      return buffer.count
+    }
+
+    static func byte(at offset: Int64, _ seed: UInt64) -> UInt8 {
+      UInt8(truncatingIfNeeded: offset / 7) &+ UInt8(seed) | 1
+    }
+  }
+
   /// Bytes that compress about by half, the same for the same seed.
   static func bytes(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     var state = seed
@@ -41,6 +71,17 @@ enum Sample {
       directory("", mode: 0o710), directory("rocksdb"), file("rocksdb/000001.sst", bytes(3000)),
       file("rocksdb/CURRENT", Array("MANIFEST-000002\n".utf8)), file("empty", []),
       file("jwt_secret", Array("secret".utf8), mode: 0o600), link("link", to: "rocksdb/CURRENT"),
+    ])
+
+  /// What version 2 of the format brings: holes, second names.
+  static let second = ArchiveVolume(
+    name: "node1_data",
+    items: [
+      directory(""), directory("db"), file("db/000001.sst", bytes(5000)), directory("cp"),
+      secondName("cp/000001.sst", of: "db/000001.sst"),
+      sparse("map", size: 3 << 20, [4096..<8192, 1 << 20..<1 << 20 + 5]),
+      sparse("hole", size: 1 << 20, []), sparse("end", size: 200_000, [131_072..<200_000]), file("CURRENT", [1]),
+      secondName("cp/CURRENT", of: "CURRENT"),
     ])
 
   /// Small as an archive, though it fills several blocks, some of which do not compress.
@@ -69,8 +110,12 @@ enum Sample {
       name: name, environment: "local",
       timestamp: Date(timeIntervalSince1970: 1_767_323_045), host: "host", toolVersion: "0",
       volumes: volumes.map { volume in
-        let sizes = volume.items.compactMap { if case .file(let size) = $0.entry.kind { size } else { nil } }
-        return .init(name: volume.name, files: sizes.count, bytes: sizes.reduce(0, +), databases: [])
+        let files = volume.items.filter { if case .file = $0.entry.kind { true } else { false } }
+        let names = volume.items.count { if case .secondName = $0.entry.kind { true } else { false } }
+        var described = BackupMetadata.Volume(
+          name: volume.name, files: files.count, bytes: files.reduce(0) { $0 + $1.entry.storedBytes }, databases: [])
+        if names > 0 { described.secondNames = names }
+        return described
       })
   }
 

@@ -191,3 +191,43 @@ import Testing
     for code in ErrorCode.allCases { #expect(code.exitStatus != .done && code.exitStatus != .warning, "\(code)") }
   }
 }
+
+@Suite struct SpoolTests {
+  /// Below and above what a spool holds in memory.
+  @Test(arguments: [3, 3000])
+  func recordsComeBackInBothDirections(_ count: Int) throws {
+    try inTemporaryDirectory { scratch in
+      let spool = try RecordSpool(in: scratch)
+      let records = (0..<count).map { [UInt8](repeating: UInt8(truncatingIfNeeded: $0), count: $0 % 700) }
+      let places = try records.map { try spool.append($0) }
+      var found: [[UInt8]] = []
+      try spool.each { found.append($0) }
+      #expect(found == records)
+      found = []
+      try spool.eachReversed { found.append($0) }
+      #expect(found == records.reversed())
+      #expect(try spool.record(at: places[1]) == records[1])
+      #expect(try FileSystem.names(in: scratch).isEmpty, "what is put aside has no name")
+    }
+  }
+
+  @Test func entriesTravelThroughARecord() {
+    let kinds: [FileEntry.Kind] = [.directory, .file(size: 1 << 40), .link(target: "a/b"), .secondName(of: "e\u{301}")]
+    for kind in kinds {
+      let entry = FileEntry(
+        path: "\u{e9}", kind: kind, mode: 0o6755, owner: .max, group: 1, modified: (-5, 999_999_999),
+        attributes: ["user.a": [0, 255], "user.b": []], extents: [0..<5, 1 << 39..<1 << 40])
+      var record = RecordWriter()
+      entry.write(to: &record)
+      var reader = RecordReader(record.bytes)
+      #expect(FileEntry(from: &reader) == entry)
+    }
+  }
+
+  @Test func sumsOfAnySizesEnd() {
+    let most = ByteCount(Int64.max)
+    #expect(most + most == most && most * 4096 == most && most * -1 == ByteCount(Int64.min))
+    #expect(ByteCount(Int64.min) + ByteCount(-1) == ByteCount(Int64.min))
+    #expect([most, most].sum == most && !"\(ByteCount(Int64.min))".isEmpty)
+  }
+}

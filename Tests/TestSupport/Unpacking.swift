@@ -3,6 +3,21 @@ import GoudCore
 import VolumeSnapshot
 
 extension VolumeSnapshot {
+  /// All entries, in an order in which they can be written.
+  public var items: [Item] {
+    var others: [Item] = []
+    var names: [Item] = []
+    do {
+      try self.beside.each { others.append($0) }
+      try self.beside.eachSecondName { names.append($0) }
+    } catch {
+      fatalError("\(error)")
+    }
+    return others + databaseItems + names
+  }
+
+  public var skipped: [String] { beside.skipped }
+
   /// Writes the snapshot's files below `directory`, with nothing between the snapshot and the file system.
   public func unpack(to directory: String) throws {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -11,6 +26,7 @@ extension VolumeSnapshot {
       switch item.entry.kind {
       case .directory: try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
       case .link(let target): try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
+      case .secondName(let first): try FileManager.default.linkItem(atPath: "\(directory)/\(first)", toPath: path)
       case .file(let size): try item.content!.write(to: path, size: size)
       }
     }

@@ -110,8 +110,9 @@ import Testing
       let contents = try VolumeContents(of: volume.path)
       let databases = try volume.take().databases
       func isWhole() throws -> Bool {
-        let items = try VolumeReader(root: volume.path, databases: databases).read(cancellation: Cancellation()).items
-        return contents.areWhole(items, databases)
+        let options = SnapshotOptions(scratch: FileSystem.parent(of: volume.path))
+        return contents.areWhole(
+          try VolumeReader(root: volume.path, databases: databases, options: options).read(), databases)
       }
       #expect(try isWhole())
       try volume.add("late")

@@ -8,7 +8,7 @@ import Volumes
 struct BackupSelection {
   struct Part {
     let volume: Volume
-    let snapshot: VolumeSnapshot
+    var snapshot: VolumeSnapshot
     /// Of the first database that is a ledger; nil when none is.
     var chain: ChainFacts?
     /// Why the chain could not be read, where the user wants the volume all the same.

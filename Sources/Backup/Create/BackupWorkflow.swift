@@ -33,6 +33,8 @@ public struct BackupRequest: Sendable {
   public var verify = true
   /// Store what the linked RocksDB cannot open; the metadata says so.
   public var allowUnproven = false
+  /// Leave out what other file systems are mounted on inside the volumes.
+  public var oneFileSystem = false
   public var toolVersion: String
   public var cancellation = Cancellation()
   public var progress: any ProgressSink = NoProgress()
@@ -71,7 +73,8 @@ public struct BackupResult: Sendable, Encodable {
 /// Snapshot → archive → read it back. The nodes are neither asked nor stopped, and their volumes only read.
 ///
 /// Volumes that hold a chain are compared first. One whose chain does not agree with that of the others is left out and
-/// named in the metadata (`leftOut`); the caller reports it.
+/// named in the metadata (`leftOut`); the caller reports it. So are files that did not keep still, and such as could not
+/// be stored (`restless`, `omitted`).
 public struct BackupWorkflow {
   private let request: BackupRequest
 
@@ -117,9 +120,9 @@ public struct BackupWorkflow {
     let snapshots = try request.volumes.map { ($0, try snapshot($0, copyingTables: copyingTables)) }
     let taken = ContinuousClock.now
     let selection = try BackupSelection(snapshots, allowUnproven: request.allowUnproven)
-    let metadata = try describe(selection)
+    let (written, metadata) = try write(selection)
     return Draft(
-      written: try write(selection, metadata), metadata: metadata, taken: taken,
+      written: written, metadata: metadata, taken: taken,
       attempts: snapshots.flatMap(\.1.databases).map(\.attempts).reduce(0, +))
   }
 
@@ -138,6 +141,7 @@ public struct BackupWorkflow {
     var options = SnapshotOptions(scratch: request.directory)
     options.copiesTables = copyingTables
     options.allowUnproven = request.allowUnproven
+    options.oneFileSystem = request.oneFileSystem
     options.cancellation = request.cancellation
     do {
       return try Pace.process.work { try VolumeSnapshot.take(volume.path, options: options) }
@@ -146,24 +150,45 @@ public struct BackupWorkflow {
     }
   }
 
-  private func describe(_ selection: BackupSelection) throws -> BackupMetadata {
-    let moment = selection.parts.map(\.snapshot.moment).min() ?? Date()
-    let leftOut = request.leftOut + selection.leftOut
-    return BackupMetadata(
+  private func describe(_ parts: [BackupSelection.Part], _ leftOut: [BackupMetadata.LeftOut]) throws -> BackupMetadata {
+    let moment = parts.map(\.snapshot.moment).min() ?? Date()
+    var metadata = BackupMetadata(
       name: try ArchiveName.free(environment: request.environment, at: moment, taken: try names()),
       environment: request.environment, timestamp: moment, host: ProcessInfo.processInfo.hostName,
-      toolVersion: request.toolVersion, volumes: selection.parts.map(\.metadata),
-      leftOut: leftOut.isEmpty ? nil : leftOut)
+      toolVersion: request.toolVersion, volumes: parts.map(\.metadata), leftOut: leftOut.isEmpty ? nil : leftOut)
+    metadata.formatVersion = metadata.neededVersion
+    return metadata
   }
 
-  private func write(_ selection: BackupSelection, _ metadata: BackupMetadata) throws -> WrittenArchive {
+  /// What lies beside the databases is written first. A file that changed since it was looked at is not in the metadata, which
+  /// is before it in the archive: then it is begun anew, with that file's name.
+  private func write(_ selection: BackupSelection) throws -> (WrittenArchive, BackupMetadata) {
+    var parts = selection.parts
     var options = ArchiveWriter.Options(compression: request.compression)
+    options.scratch = request.directory
     options.cancellation = request.cancellation
     options.progress = request.progress
-    return try ArchiveWriter.write(
-      volumes: selection.parts.map { $0.snapshot.archiveVolume(named: $0.volume.name) }, metadata: metadata,
-      to: try sink("\(metadata.name)\(request.compression.fileExtension)"), options: options)
+    for _ in 0..<Self.beginnings {
+      let metadata = try describe(parts, request.leftOut + selection.leftOut)
+      do {
+        let written = try ArchiveWriter.write(
+          volumes: parts.map { $0.snapshot.archiveVolume(named: $0.volume.name) }, metadata: metadata,
+          to: try sink("\(metadata.name)\(request.compression.fileExtension)"), options: options)
+        return (written, metadata)
+      } catch let late as LateChanges {
+        for index in parts.indices {
+          guard let paths = late.paths[parts[index].volume.name] else { continue }
+          parts[index].snapshot = try parts[index].snapshot.taking(late: paths)
+        }
+      }
+    }
+    throw GoudError(
+      .volumeFileChanged, "files beside the databases changed each time they were to be stored",
+      hint: "try again, or at a quieter time")
   }
+
+  /// Each time more files are known for not keeping still.
+  private static let beginnings = 8
 
   private func names() throws -> [String] {
     try FileSystem.names(in: request.directory) + (request.store?.list().map(\.name) ?? [])
@@ -253,28 +278,53 @@ enum ArchiveName {
 }
 
 extension VolumeSnapshot {
-  /// Without what is Goud's own in the volume's root (`.goud-…`): the marker of a restore that was not confirmed, and the
-  /// standing, which says that this very disk forgot nothing and would be a lie in any copy.
-  fileprivate var stored: [Item] {
-    items.filter { !$0.entry.path.hasPrefix(".goud-") || $0.entry.path.contains("/") }
-  }
-
   fileprivate func archiveVolume(named name: String) -> ArchiveVolume {
-    ArchiveVolume(name: name, items: stored.map { .init(entry: $0.entry, content: $0.content, prove: $0.prove) })
+    let beside = beside
+    return ArchiveVolume(
+      name: name,
+      others: .init(count: beside.count) { body in
+        try beside.each { try body(ArchiveVolume.Item($0)) }
+      },
+      items: databaseItems.map(ArchiveVolume.Item.init),
+      secondNames: .init(count: beside.secondNameCount) { body in
+        try beside.eachSecondName { try body(ArchiveVolume.Item($0)) }
+      })
+  }
+}
+
+extension ArchiveVolume.Item {
+  fileprivate init(_ item: VolumeSnapshot.Item) {
+    self.init(entry: item.entry, content: item.content, prove: item.prove, settle: item.settle)
   }
 }
 
 extension BackupSelection.Part {
   fileprivate var metadata: BackupMetadata.Volume {
-    let sizes = snapshot.stored.compactMap { if case .file(let size) = $0.entry.kind { size } else { nil } }
     let databases = snapshot.databases
-    return BackupMetadata.Volume(
-      name: volume.name, files: sizes.count, bytes: sizes.reduce(0, +), databases: databases.map(\.metadata),
-      skipped: snapshot.skipped,
+    let beside = snapshot.beside
+    var sizes: [Int64] = []
+    var secondNames = beside.secondNameCount
+    for item in snapshot.databaseItems {
+      switch item.entry.kind {
+      case .file(let size): sizes.append(size)
+      case .secondName: secondNames += 1
+      case .directory, .link: break
+      }
+    }
+    let stored = sizes.reduce(0, +)
+    var metadata = BackupMetadata.Volume(
+      name: volume.name, files: sizes.count + beside.files, bytes: stored + beside.bytes,
+      databases: databases.map(\.metadata), skipped: beside.skipped,
       unproven: databases.flatMap { database in database.unproven.map { "\(database.location.path): \($0)" } }
         + [unproven].compactMap { $0 },
       chain: chain.map(BackupMetadata.Chain.init),
       others: snapshot.others.isEmpty ? nil : snapshot.others.map(BackupMetadata.Other.init))
+    metadata.secondNames = secondNames == 0 ? nil : secondNames
+    metadata.apparentBytes = beside.apparentBytes == beside.bytes ? nil : stored + beside.apparentBytes
+    metadata.restless = beside.restless.isEmpty ? nil : beside.restless
+    metadata.omitted = beside.omitted.isEmpty ? nil : beside.omitted
+    metadata.mounts = beside.mounts.isEmpty ? nil : beside.mounts
+    return metadata
   }
 }
 

@@ -106,8 +106,9 @@ public struct BackupVerification: Sendable {
     var options = options
     let room = try FileSystem.room(at: parent).available
     options.unpackLimit = room.bytes
+    options.contentOnly = true
     if let metadata = try? ArchiveReader.metadata(of: archive, bytes: options.bytes) {
-      let needed = ByteCount(metadata.volumes.map(\.bytes).reduce(0, +))
+      let needed = metadata.bytes
       guard needed <= room else {
         throw GoudError(
           .ioNoRoom, "\(archive) unpacks to \(needed), and \(parent) has room for \(room)",

@@ -79,3 +79,16 @@ int goud_syncfs(int fd);
 /* Whether goud_syncfs does for every file of that file system what fsync(2) would, and reports the same errors: a local
    file system known for it, on Linux 5.8 or newer. */
 int goud_syncs_whole_file_system(int fd);
+
+/* Takes a shared lock on a range of a file that is open for reading, at once; it goes when the file is closed. It keeps out
+   whoever wants that range for itself with fcntl(2), and nobody else. Returns 0, or -1 with errno set. */
+int goud_share_range(int fd, long long start, long long length);
+
+/* Gives back what goud_share_range took. */
+void goud_release_range(int fd, long long start, long long length);
+
+/* Which mount an open file or directory is reached through; -1 where the kernel does not tell (before 5.8). */
+long long goud_mount(int fd);
+
+/* What kind of file system an open file is on (f_type of fstatfs(2)); -1 with errno set. */
+long goud_file_system(int fd);

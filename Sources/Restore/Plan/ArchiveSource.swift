@@ -10,12 +10,14 @@ extension RestoreSource {
   /// - Throws: `archive.not-found`, `archive.checksum-missing`, and what reading it finds (`archive.…`).
   public static func archive(
     _ path: String, bytes stored: (any ArchiveBytes)? = nil, identity: String? = nil, allowUnverified: Bool = false,
-    cancellation: Cancellation = Cancellation(), progress: any ProgressSink = NoProgress()
+    restorePrivileges: Bool = false, cancellation: Cancellation = Cancellation(),
+    progress: any ProgressSink = NoProgress()
   ) throws -> RestoreSource {
     var options = ArchiveReadOptions()
     let bytes = try OpenedBytes.open(stored, path: path, identity: identity)
     options.bytes = bytes
     options.allowUnverified = allowUnverified
+    options.restorePrivileges = restorePrivileges
     options.cancellation = cancellation
     do {
       let metadata = try ArchiveReader.metadata(of: path, bytes: bytes)

@@ -76,7 +76,7 @@ extension RestorePlan.Need {
     for step in steps {
       let directory = try step.place.workDirectory(step.site)
       guard let device = try FileSystem.status(directory)?.st_dev else { continue }
-      let bytes = step.bytes + ByteCount(step.files * 4096 + 1 << 20)
+      let bytes = step.bytes + ByteCount(4096) * step.files + ByteCount(1 << 20)
       let before = needs[UInt64(device)]
       needs[UInt64(device)] = RestorePlan.Need(
         directory: before?.directory ?? directory, bytes: (before?.bytes ?? .zero) + bytes,
