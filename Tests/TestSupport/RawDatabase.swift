@@ -57,6 +57,9 @@ public final class RawDatabase {
     try Self.check(error)
   }
 
+  /// Into as few tables as it can; those before are deleted.
+  public func compact(family: Int = 0) { rocksdb_compact_range_cf(handle, families[family], nil, 0, nil, 0) }
+
   /// Hands to the system what the log keeps in memory (`manual_wal_flush`); with `sync`, to the device.
   public func flushLog(sync: Bool = false) throws {
     var error: UnsafeMutablePointer<CChar>?
