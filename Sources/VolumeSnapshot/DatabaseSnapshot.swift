@@ -96,7 +96,7 @@ extension DatabaseSnapshot {
       attempts += capture.attempts
       let view = try SnapshotView(of: capture, in: options.scratch)
       let file = capture.options.map { OptionsFile(text: String(decoding: $0.bytes, as: UTF8.self)) }
-      var proof = try prove(capture, view, options: file)
+      var proof = try prove(location, capture, view, options: file)
       if let opened = proof.opening?.view {
         try layout.refuseMissingLogs(location, newest: capture.logs.last?.number, oldestLive: opened.oldestLiveLog)
       }
@@ -127,13 +127,14 @@ extension DatabaseSnapshot {
 
   /// Opens the view and looks through its logs for what opening passes over.
   private static func prove(
-    _ capture: DatabaseCapture, _ view: SnapshotView, options: OptionsFile?
+    _ location: DatabaseLocation, _ capture: DatabaseCapture, _ view: SnapshotView, options: OptionsFile?
   ) throws -> (opening: ViewOpening?, fault: GoudError?) {
     do {
       let opening = try ViewOpening(view, of: capture)
       if let fault = DatabaseFault.unreadable(capture, live: opening.view.liveFiles, options: options) {
         return (nil, fault)
       }
+      if let fault = capture.tables.astray(opening.neighbours, of: location) { return (nil, fault) }
       return (opening, capture.logs.fault(in: opening.view))
     } catch let error as RocksDBError {
       return (nil, DatabaseFault(error, capture: capture, view: view.path, options: options).error)

@@ -117,6 +117,21 @@ extension HeldTables {
     }
   }
 
+  /// A table that was found, but not where the tables are that the `MANIFEST` puts beside it: its own is missing.
+  func astray(_ neighbours: [Set<UInt64>], of location: DatabaseLocation) -> GoudError? {
+    for numbers in neighbours {
+      let found = numbers.compactMap { files[.table($0)] }
+      let places = Dictionary(grouping: found) { FileSystem.parent(of: $0.path) }
+      let stray = places.filter { $0.key != location.directory }.values.joined().min { $0.name < $1.name }
+      guard places.count > 1, let stray else { continue }
+      return GoudError(
+        .databaseCorrupt, "\(location.directory) is damaged: \(stray.name) is missing where its neighbours are",
+        hint: "a file of that name lies in \(FileSystem.parent(of: stray.path)); restore an earlier backup, or rebuild "
+          + "the volume from a peer", context: ["file": stray.path])
+    }
+    return nil
+  }
+
   static func ambiguous(_ location: DatabaseLocation, _ rival: File) -> GoudError {
     GoudError(
       .snapshotUnsupported,

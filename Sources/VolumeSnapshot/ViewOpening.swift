@@ -20,10 +20,14 @@ struct ViewOpening {
   /// The names of tables that were read from end to end meanwhile.
   private(set) var provenTables: Set<String> = []
 
+  /// Live tables that lie in one directory, as the `MANIFEST` has it.
+  let neighbours: [Set<UInt64>]
+
   private let ordered: [Manifest.Family]
 
   init(_ view: SnapshotView, of capture: DatabaseCapture) throws {
     let manifest = try Manifest(view.manifestCopy)
+    neighbours = manifest.families.values.flatMap(\.directories.values)
     let own = manifest.families.values.filter(\.isOrderedByApplication)
     let mapped = capture.tables.files.values.contains { (try? TableFormat(of: $0.file)) == .cuckoo }
     func open(_ unknown: [Manifest.Family]) throws -> DatabaseView {

@@ -44,6 +44,18 @@ import Testing
     }
   }
 
+  @Test func aTableOfACheckpointThatWasLeftBehindStandsInForNoMissingOne() throws {
+    try inTemporaryDirectory { scratch in
+      let volume = try SmallVolume(scratch)
+      try volume.add("db")
+      let table = try #require(try volume.names("db", \.isTableOrBlob).first)
+      try volume.write("cp.tmp/notes")
+      #expect(rename("\(volume.path)/db/\(table)", "\(volume.path)/cp.tmp/\(table)") == 0)
+      let error = volume.refusal()
+      #expect(error?.code == .databaseCorrupt && error?.message.contains(table) == true)
+    }
+  }
+
   @Test func aCheckpointThatWasLeftBehindIsStored() throws {
     try inTemporaryDirectory { scratch in
       let volume = try SmallVolume(scratch)

@@ -14,6 +14,8 @@ struct Manifest {
     var levels = 7
     /// Live tables: level, smallest and largest key. Only for an order that RocksDB does not ship.
     var tables: [UInt64: (level: Int, smallest: [UInt8], largest: [UInt8])] = [:]
+    /// Live tables by the number of their directory.
+    var directories: [UInt64: Set<UInt64>] = [:]
 
     init(id: UInt32, name: [UInt8]) {
       self.id = id
@@ -38,7 +40,11 @@ struct Manifest {
     guard var family = families.removeValue(forKey: edit.family) else { return }
     if let order = edit.order { family.order = order }
     if let keeps = edit.keepsTimestamps { family.keepsTimestamps = keeps }
-    for number in edit.deleted { family.tables[number] = nil }
+    for number in edit.deleted {
+      family.tables[number] = nil
+      for directory in family.directories.keys { family.directories[directory]?.remove(number) }
+    }
+    for table in edit.tables { family.directories[table.directory, default: []].insert(table.number) }
     for table in edit.tables { family.levels = max(family.levels, table.level + 1) }
     if !edit.tables.isEmpty && family.isOrderedByApplication {
       for table in edit.tables {

@@ -5,6 +5,8 @@
 struct ManifestEdit {
   struct Table {
     let number: UInt64
+    /// The number of its directory among those of its column family.
+    let directory: UInt64
     let level: Int
     /// Without the eight bytes of sequence number and type behind it.
     let smallest: ArraySlice<UInt8>
@@ -66,7 +68,7 @@ struct ManifestEdit {
   }
 
   private mutating func readTable(_ tag: UInt64) -> Bool {
-    guard let level = rest.number(), let number = rest.number(), tag != 102 || rest.number() != nil,
+    guard let level = rest.number(), let number = rest.number(), var directory = tag == 102 ? rest.number() : 0,
       rest.number() != nil
     else { return false }
     var places: [Range<Int>] = []
@@ -78,17 +80,25 @@ struct ManifestEdit {
       places.append(start..<rest.offset)
     }
     if tag != 7 { guard rest.number() != nil, rest.number() != nil else { return false } }
-    if tag == 103 { guard skipCustom(end: 1) else { return false } }
+    // 65: the directory's number, in one byte.
+    if tag == 103 {
+      guard skipCustom(end: 1, { if $0 == 65 { directory = UInt64($1.first ?? 0) } }) else { return false }
+    }
     tables.append(
-      Table(number: number, level: Int(clamping: level), smallest: keys[0], largest: keys[1], places: places))
+      Table(
+        number: number, directory: directory, level: Int(clamping: level), smallest: keys[0], largest: keys[1],
+        places: places))
     return true
   }
 
   /// Fields of a tag, a length and bytes, up to the tag `end`.
-  private mutating func skipCustom(end: UInt64) -> Bool {
+  private mutating func skipCustom(
+    end: UInt64, _ seen: (UInt64, ArraySlice<UInt8>) -> Void = { _, _ in }
+  ) -> Bool {
     while let tag = rest.number() {
       if tag == end { return true }
-      guard rest.bytes() != nil else { return false }
+      guard let bytes = rest.bytes() else { return false }
+      seen(tag, bytes)
     }
     return false
   }
