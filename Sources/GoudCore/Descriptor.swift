@@ -80,6 +80,7 @@ public final class Descriptor: Sendable {
         if errno == EINTR { continue }
         throw GoudError.system("write", path)
       }
+      guard count > 0 else { throw GoudError(.ioFailed, "write \(path): nothing was taken") }
       done += count
     }
   }

@@ -62,6 +62,7 @@ extension Descriptor {
         if errno == EINTR { continue }
         throw GoudError.system("write", path)
       }
+      guard count > 0 else { throw GoudError(.ioFailed, "write \(path): nothing was taken") }
       done += count
     }
   }

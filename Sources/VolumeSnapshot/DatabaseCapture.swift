@@ -147,7 +147,12 @@ private struct CaptureAttempt {
 
   private func small(_ name: String) throws -> DatabaseCapture.SmallFile? {
     guard let file = try directory.file(name) else { return nil }
-    return .init(name: name, bytes: try file.readAll(), status: try file.status())
+    let (bytes, status) = (try file.readAll(), try file.status())
+    // It is replaced, never written again: a read that ends early is not believed.
+    guard bytes.count == status.st_size else {
+      throw GoudError(.ioFailed, "\(file.path) has \(status.st_size) bytes, of which \(bytes.count) could be read")
+    }
+    return .init(name: name, bytes: bytes, status: status)
   }
 
   private func same(_ current: DatabaseCapture.SmallFile, manifest: DatabaseCapture.HeldFile, size: Int64) throws

@@ -10,13 +10,14 @@ struct LogCapture {
   init(scratch: Scratch) { self.scratch = scratch }
 
   /// Step 3: brings the copies up to date, oldest first.
-  /// - Returns: nil when a log was gone before it could be opened.
+  /// - Returns: nil when a log was gone before it could be opened, or ended before its size when it was read.
   mutating func look(in directory: UntrustedDirectory, _ cancellation: Cancellation) throws -> [LogCopy]? {
     let names = try names(in: directory)
     kept = kept.filter { name, _ in names.contains { $0.1 == name } }
     for (number, name) in names {
       guard var log = try copy(of: name, number, in: directory) else { return nil }
       copied += try log.extend(cancellation)
+      guard log.isComplete else { return nil }
       kept[name] = log
     }
     return names.map { kept[$0.1]! }

@@ -42,6 +42,10 @@ struct LogCopy {
     return size - start
   }
 
+  /// Whether everything was read that the source's size announced. A log does not shrink while it is one; a read that ends
+  /// early is not believed.
+  var isComplete: Bool { size == Int64(status.st_size) }
+
   /// Whether the source, known to be the file of this name, has been given no record since it was copied: the next one
   /// would begin where the last one ends, or with the next block. A recycled file is overwritten without growing.
   func isUnchanged(_ now: stat) throws -> Bool {

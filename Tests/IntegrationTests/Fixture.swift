@@ -45,6 +45,16 @@ struct Fixture: Sendable {
       environment: surroundings.merging(["NO_FAKE_STAT": "1"]) { $1 }, in: root)
   }
 
+  /// The same, with a fault in place of a system call: `pread64:retval=0:when=1` (strace's way to say it).
+  /// - Parameter path: only calls on this file.
+  func goud(_ arguments: String..., fault: String, on path: String? = nil) async throws -> Finished {
+    let call = String(fault.prefix { $0 != ":" })
+    let tracing = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(fault)"]
+    return try await Programs.run(
+      "strace", tracing + (path.map { ["-P", $0] } ?? []) + [Programs.built("goud")] + arguments,
+      environment: surroundings, in: root)
+  }
+
   /// Starts goud, sends it `signal` once a file matching `path` (find's pattern) that is not empty is there, then runs
   /// `body`, and waits for goud's own end.
   ///

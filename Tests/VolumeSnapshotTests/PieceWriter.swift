@@ -43,13 +43,14 @@ struct PieceWriter {
     if type <= 8 { pieces.append(start..<bytes.count) }
   }
 
+  private static let table: [UInt32] = (0..<256).map { byte in
+    (0..<8).reduce(UInt32(byte)) { word, _ in word >> 1 ^ (word & 1 == 1 ? 0x82f6_3b78 : 0) }
+  }
+
   static func piece(_ type: UInt8, number: UInt32?, _ payload: [UInt8]) -> [UInt8] {
     let covered = [type] + (number.map { words(UInt64($0), 4) } ?? []) + payload
     var checksum = ~UInt32(0)
-    for byte in covered {
-      checksum ^= UInt32(byte)
-      for _ in 0..<8 { checksum = checksum >> 1 ^ (checksum & 1 == 1 ? 0x82f6_3b78 : 0) }
-    }
+    for byte in covered { checksum = checksum >> 8 ^ table[Int((checksum ^ UInt32(byte)) & 0xff)] }
     checksum = ~checksum
     let masked = (checksum >> 15 | checksum << 17) &+ 0xa282_ead8
     return words(UInt64(masked), 4) + words(UInt64(payload.count), 2) + covered
