@@ -61,7 +61,7 @@ import Testing
 
   /// The oracle knows every piece: if one is destroyed and a whole one lies behind it, it is damage; if none does, the log
   /// ends with the last whole record before.
-  @Test(arguments: [false, true], 1...60 as ClosedRange<UInt64>)
+  @Test(arguments: [false, true], 1...40 as ClosedRange<UInt64>)
   func anyDamageWithAWholePieceBehindItIsFound(recyclable: Bool, seed: UInt64) {
     var random = SeededNumbers(seed)
     let log = log(seed: seed, recyclable: recyclable)
@@ -112,7 +112,9 @@ import Testing
     var log = PieceWriter(number: 9, recyclable: recyclable)
     while log.bytes.count < 6 * LogPiece.blockSize {
       let count = [0, 5, 100, 900, 10_000, 70_000].randomElement(using: &random)!
-      log.record((0..<count).map { _ in UInt8.random(in: 0...255, using: &random) })
+      // Noise that repeats after a prime number of bytes: no two pieces are alike.
+      let noise = (0..<31).flatMap { _ in PieceWriter.words(random.next(), 8) }.prefix(241)
+      log.record(Array([Array](repeating: Array(noise), count: count / 241 + 1).joined().prefix(count)))
     }
     return log
   }
