@@ -51,6 +51,7 @@ public struct VolumeProof: Sendable {
     _ snapshots: [DatabaseSnapshot], threads: Int, _ cancellation: Cancellation, _ progress: any ProgressSink
   ) throws {
     let tables = snapshots.flatMap(\.files).filter(\.needsProof)
+    guard !tables.isEmpty else { return }
     progress.begin("check \(tables.count) tables and blob files", total: ByteCount(tables.reduce(0) { $0 + $1.size }))
     let pipeline = OrderedPipeline<DatabaseSnapshot.File, Int64>(name: "prove", width: threads, depth: threads * 2) {
       try cancellation.check()
