@@ -17,7 +17,7 @@ public struct DirectoryStore: BlobStore {
     } catch {
       throw GoudError(.ioPermission, "cannot create \(path)", hint: "name another place with -c", cause: error)
     }
-    try AtomicFile.removeLeftovers(in: path)
+    try Leftovers(in: path).remove()
   }
 
   private func path(of name: String) -> String { "\(location)/\(name)" }

@@ -77,6 +77,10 @@ void goud_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 int goud_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
+int goud_open_nameless(int directory) {
+  return openat(directory, ".", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+}
+
 int goud_reserve(int fd, long long size) { return fallocate(fd, 0, 0, size); }
 
 int goud_start_detached(const char *program, char *const arguments[], char *const environment[], const char *log,

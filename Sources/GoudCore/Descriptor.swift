@@ -105,9 +105,15 @@ public final class Descriptor: Sendable {
     }
   }
 
-  /// Waits until the file's content and size are on the device.
+  /// Waits until the file's content and size are on the device; of a directory, the names in it, unless its file system
+  /// knows no such thing (CIFS, some of FUSE).
   public func synchronize() throws {
-    guard fsync(fd) == 0 else { throw GoudError.system("fsync", path) }
+    while fsync(fd) != 0 {
+      let number = errno
+      if number == EINTR { continue }
+      if [EINVAL, EOPNOTSUPP, ENOSYS, EBADF].contains(number), try status().isDirectory { return }
+      throw GoudError.system("fsync", path, errno: number)
+    }
   }
 }
 

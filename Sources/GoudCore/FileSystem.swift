@@ -35,6 +35,45 @@ public enum FileSystem {
     }
   }
 
+  /// The names in an open directory that are UTF-8, unsorted, without `.` and `..`. The others are somebody else's files:
+  /// for directories in which only what bears one of Goud's own names matters.
+  public static func knownNames(in directory: Descriptor) throws -> [String] {
+    try entries(of: directory).compactMap {
+      String(validating: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+  }
+
+  public static func knownNames(in directory: String) throws -> [String] {
+    try knownNames(in: Descriptor.open(directory, O_RDONLY | O_DIRECTORY))
+  }
+
+  /// The names in an open directory as they are, ending with 0, without `.` and `..`.
+  static func entries(of directory: Descriptor) throws -> [[CChar]] {
+    // An open file description of its own: the position in a directory belongs to that.
+    let fd = openat(directory.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard fd >= 0 else { throw GoudError.system("list", directory.path) }
+    guard let stream = fdopendir(fd) else {
+      defer { close(fd) }
+      throw GoudError.system("list", directory.path)
+    }
+    defer { closedir(stream) }
+    let own: [[CChar]] = [Array(".".utf8CString), Array("..".utf8CString)]
+    var result: [[CChar]] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(stream) else {
+        if errno != 0 { throw GoudError.system("list", directory.path) }
+        return result
+      }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) {
+          Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+        }
+      }
+      if !own.contains(name) { result.append(name) }
+    }
+  }
+
   /// What a path names, without following a link at its end; nil when nothing is there.
   public static func status(_ path: String) throws -> stat? {
     var result = stat()

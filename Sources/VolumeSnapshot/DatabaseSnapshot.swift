@@ -50,8 +50,8 @@ extension DatabaseSnapshot {
 
 /// How a snapshot is taken.
 public struct SnapshotOptions: Sendable {
-  /// A directory for the view and the copies of the logs; needs as much room as the logs take.
-  public var scratch: String
+  /// A directory for the copies of the logs, with as much room as they take; nil: a private one (`PrivatePlace`).
+  public var scratch: String?
   /// How long to wait for two equal looks. Default 60 s.
   public var patience: Duration = .seconds(60)
   /// Take the capture even when the linked RocksDB cannot open it; says why in `unproven`.
@@ -68,7 +68,7 @@ public struct SnapshotOptions: Sendable {
   var secondLook = true
   var pauseBeforeLogs: Duration = .zero
 
-  public init(scratch: String) { self.scratch = scratch }
+  public init(scratch: String? = nil) { self.scratch = scratch }
 }
 
 extension DatabaseSnapshot {
@@ -94,7 +94,7 @@ extension DatabaseSnapshot {
     while true {
       let capture = try DatabaseCapture.take(plan, keeping: &tables, &logs, cancellation: options.cancellation)
       attempts += capture.attempts
-      let view = try SnapshotView(of: capture, in: options.scratch)
+      let view = try SnapshotView(of: capture, scratch)
       let file = capture.options.map { OptionsFile(text: String(decoding: $0.bytes, as: UTF8.self)) }
       var proof = try prove(location, capture, view, options: file)
       if let opened = proof.opening?.view {

@@ -5,44 +5,35 @@ import GoudCore
   import Glibc
 #endif
 
-/// A private directory for the view, and files without names for the copies; all gone when the process is.
+/// Where a snapshot keeps what it needs meanwhile; all gone when the process is, however that ends.
 ///
-/// Holds links and `CURRENT` only, a few kilobytes. A directory left by a killed process is removed by the next run
-/// (`removeLeftovers`).
+/// The copies of the logs may take gigabytes: they are files without names where the caller has room for them. A view
+/// is a directory of links and needs some kilobytes: it lies in a `PrivatePlace`, whatever the other file system can do.
 final class Scratch: Sendable {
-  let path: String
-  private static let prefix = ".goud-view-"
+  private let copies: Descriptor
 
-  /// - Parameter parent: a directory that exists and may be written to; it needs room for the logs' copies.
-  init(in parent: String) throws {
-    Self.removeLeftovers(in: parent)
-    var template = Array("\(parent)/\(Self.prefix)\(getpid())-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw GoudError.system("create a directory in", parent) }
-    path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+  /// - Parameter parent: a directory that exists and may be written to; nil: a private place.
+  init(in parent: String?) throws {
+    copies = try parent.map { try Descriptor.open($0, O_RDONLY | O_DIRECTORY) } ?? PrivatePlace.open()
   }
 
-  deinit { Self.remove(path) }
-
-  /// A file that has no name any more.
+  /// A file that has no name.
   func anonymousFile() throws -> Descriptor {
-    let name = "\(path)/copy"
-    let file = try Descriptor.open(name, O_RDWR | O_CREAT | O_EXCL)
-    unlink(name)
-    return file
-  }
-
-  /// Removes the views of processes that are gone.
-  static func removeLeftovers(in parent: String) {
-    for name in (try? FileSystem.names(in: parent)) ?? [] where name.hasPrefix(prefix) {
-      guard let pid = name.dropFirst(prefix.count).split(separator: "-").first.flatMap({ pid_t($0) }),
-        kill(pid, 0) != 0, errno == ESRCH
-      else { continue }
-      remove("\(parent)/\(name)")
+    let fd = goud_open_nameless(copies.fd)
+    if fd >= 0 { return Descriptor(fd: fd, path: "a copy in \(copies.path)") }
+    // Among them ENOENT and EISDIR: what kernels say that do not know of such files.
+    guard [EOPNOTSUPP, EISDIR, EINVAL, ENOENT, ENOSYS, EACCES].contains(errno) else {
+      throw GoudError.system("create a file in", copies.path)
     }
+    let named = try Temporary.create(.file, for: "copy", in: copies)
+    guard unlinkat(copies.fd, named.name.text, 0) == 0 else { throw GoudError.system("unlink", named.path) }
+    return named.content
   }
 
-  private static func remove(_ directory: String) {
-    for name in (try? FileSystem.names(in: directory)) ?? [] { unlink("\(directory)/\(name)") }
-    rmdir(directory)
+  /// An empty directory for a view; removed with the object.
+  func view() throws -> Temporary {
+    let place = try PrivatePlace.open()
+    try Leftovers(in: place).remove()
+    return try Temporary.create(.view, in: place)
   }
 }

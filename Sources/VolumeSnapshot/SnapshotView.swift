@@ -12,13 +12,13 @@ import RocksDB
 /// long as this object.
 final class SnapshotView: Sendable {
   let path: String
-  private let scratch: Scratch
+  private let directory: Temporary
   private let manifest: Descriptor
   private let manifestName: String
 
-  init(of capture: DatabaseCapture, in parent: String) throws {
-    scratch = try Scratch(in: parent)
-    path = scratch.path
+  init(of capture: DatabaseCapture, _ scratch: Scratch) throws {
+    directory = try scratch.view()
+    path = directory.path
     manifest = try scratch.anonymousFile()
     manifestName = capture.manifest.name
     let copied = try capture.manifest.file.copy(from: 0, to: capture.manifestSize, into: manifest)

@@ -49,7 +49,7 @@ public struct DatabaseInspection: Sendable, Codable {
   /// - Parameter scratch: a directory outside the volume, with room for the logs.
   /// - Returns: also the error behind `fault`.
   static func look(
-    _ location: DatabaseLocation, of volume: Volume, scratch: String, cancellation: Cancellation
+    _ location: DatabaseLocation, of volume: Volume, scratch: String?, cancellation: Cancellation
   ) throws -> (DatabaseInspection, GoudError?) {
     guard try FileSystem.status("\(location.directory)/CURRENT") != nil else {
       let error = withoutCurrent(location)

@@ -39,7 +39,8 @@ public struct Leftover: Sendable, Codable, Equatable {
   public static func find(beside volume: Volume, cancellation: Cancellation = Cancellation()) throws -> [Leftover] {
     let parent = FileSystem.parent(of: volume.path)
     let own = ".\(FileSystem.name(of: volume.path))"
-    let temporaries = try AtomicFile.leftovers(in: parent).filter { $0.hasPrefix(own) || $0.hasPrefix(".\(own)") }
+    let temporaries = try Leftovers(in: parent).list().map(\.text)
+      .filter { $0.hasPrefix(own) || $0.hasPrefix(".\(own)") }
     let neighbours = try volume.neighbours().filter { !temporaries.contains(FileSystem.name(of: $0.path)) }
     var found = neighbours.map { (Kind($0.kind), $0.path) }
     found += temporaries.map { (.temporary, "\(parent)/\($0)") }
@@ -48,11 +49,11 @@ public struct Leftover: Sendable, Codable, Equatable {
     return try found.sorted { $0.1 < $1.1 }.map { try Leftover($0.0, $0.1, cancellation) }
   }
 
-  /// The temporary files of killed runs in a directory that may not exist.
+  /// What killed runs left in a directory that may not exist.
   public static func temporaries(in directory: String) throws -> [Leftover] {
     guard try FileSystem.status(directory) != nil else { return [] }
-    return try AtomicFile.leftovers(in: directory).sorted()
-      .map { try Leftover(.temporary, "\(directory)/\($0)", Cancellation()) }
+    return try Leftovers(in: directory).list()
+      .map { try Leftover(.temporary, "\(directory)/\($0.text)", Cancellation()) }
   }
 
   private init(_ kind: Kind, _ path: String, _ cancellation: Cancellation) throws {

@@ -37,8 +37,8 @@ public struct VolumeInspection: Sendable, Codable {
 /// Looks at volumes for `inspect` and `check`, with what both need.
 public struct VolumeInspector: Sendable {
   public let configuration: GoudConfiguration
-  /// Outside the volumes, with room for their logs; default `TMPDIR`, else `/tmp`.
-  public var scratch = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+  /// Outside the volumes, with room for their logs; nil: a private place (`PrivatePlace`).
+  public var scratch: String?
   public var cancellation = Cancellation()
 
   public init(_ configuration: GoudConfiguration) { self.configuration = configuration }

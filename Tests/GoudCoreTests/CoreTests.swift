@@ -48,17 +48,6 @@ import Testing
       #expect(try FileSystem.names(in: scratch) == ["file"])
     }
   }
-
-  @Test func onlyTemporariesOfProcessesThatAreGoneAreLeftovers() async throws {
-    let gone = try await Programs.run("sh", ["-c", "echo $$"]).output.trimmingCharacters(in: .newlines)
-    try inTemporaryDirectory { scratch in
-      for name in [".a.goud-tmp-\(gone)", ".b.goud-tmp-1", ".c.goud-tmp-x", "d"] {
-        try Data().write(to: URL(fileURLWithPath: "\(scratch)/\(name)"))
-      }
-      #expect(try AtomicFile.removeLeftovers(in: scratch) == [".a.goud-tmp-\(gone)"])
-      #expect(try FileSystem.names(in: scratch).count == 3)
-    }
-  }
 }
 
 @Suite struct DirectoryLockTests {

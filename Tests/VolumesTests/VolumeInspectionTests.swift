@@ -118,8 +118,7 @@ import Testing
     }
   }
 
-  @Test func leftoversAreFoundBesideTheVolume() async throws {
-    let gone = try await Programs.run("sh", ["-c", "printf $$"]).output
+  @Test func leftoversAreFoundBesideTheVolume() throws {
     try inTemporaryDirectory { root in
       let fixture = try VolumeFixture(root)
       let volume = try fixture.volume("node1_data")
@@ -129,12 +128,13 @@ import Testing
       try makeFile("\(parent)/.node1_data.swapping-7/x", bytes: 400)
       try makeFile("\(parent)/.node1_data.discarded-7/x", bytes: 500)
       try makeFile("\(volume.path)/.goud-restore.json", bytes: 600)
-      try makeFile("\(parent)/.node1_data.json.goud-tmp-\(gone)", bytes: 100)
-      try makeFile("\(parent)/.node1_data.json.goud-tmp-\(getppid())", bytes: 100)
+      try makeFile("\(parent)/.node1_data.json.goud-tmp-r000000000000001", bytes: 100)
+      let owned = try AtomicFile(path: "\(parent)/node1_data.json")
       try makeFile("\(parent)/.node2_data.restore-7/x")
       let found = try fixture.inspector.inspect(volume).0.leftovers
       #expect(found.map(\.kind) == [.temporary, .temporary, .safetyCopy, .staging, .staging, .staging])
       #expect(found.map(\.bytes.bytes) == [500, 100, 200, 300, 400, 600])
+      withExtendedLifetime(owned) {}
     }
   }
 }

@@ -134,7 +134,7 @@ public struct BackupWorkflow {
         .ioPermission, "cannot create \(request.directory)", hint: "name another directory with -d", cause: error)
     }
     guard access(request.directory, W_OK) == 0 else { throw GoudError.system("write to", request.directory) }
-    try AtomicFile.removeLeftovers(in: request.directory)
+    try Leftovers(in: request.directory).remove()
   }
 
   private func snapshot(_ volume: Volume, copyingTables: Bool) throws -> VolumeSnapshot {

@@ -101,7 +101,6 @@ public struct BackupVerification: Sendable {
 
   private func prove(_ archive: String, _ options: ArchiveReadOptions) throws -> Result {
     let parent = scratch ?? FileSystem.parent(of: FileSystem.realPath(archive) ?? archive)
-    Unpacking.removeLeftovers(in: parent)
     let unpacking = try Unpacking(in: parent)
     var options = options
     let room = try FileSystem.room(at: parent).available
@@ -162,27 +161,18 @@ public struct BackupVerification: Sendable {
 }
 
 /// A directory beside an archive for looking into it; gone when this is, or at the next run.
-private final class Unpacking {
-  private static let prefix = ".goud-unpacked-"
-  private let path: String
+private struct Unpacking {
+  private let place: Temporary
 
   init(in parent: String) throws {
-    path = "\(parent)/\(Self.prefix)\(getpid())"
-    guard mkdir(path, 0o700) == 0 else { throw GoudError.system("create", path) }
+    let parent = try Descriptor.open(parent, O_RDONLY | O_DIRECTORY)
+    try Leftovers(in: parent).remove()
+    place = try Temporary.create(.unpacked, in: parent)
   }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
 
   func directory(for volume: String) throws -> String {
-    let directory = "\(path)/\(volume)"
+    let directory = "\(place.path)/\(volume)"
     guard mkdir(directory, 0o700) == 0 || errno == EEXIST else { throw GoudError.system("create", directory) }
     return directory
-  }
-
-  static func removeLeftovers(in parent: String) {
-    for name in (try? FileSystem.names(in: parent)) ?? [] where name.hasPrefix(prefix) {
-      guard let pid = pid_t(name.dropFirst(prefix.count)), kill(pid, 0) != 0, errno == ESRCH else { continue }
-      try? FileManager.default.removeItem(atPath: "\(parent)/\(name)")
-    }
   }
 }

@@ -42,6 +42,10 @@ double goud_pace_rests(struct goud_pace *pace);
 void goud_pace_begin(struct goud_pace *pace);
 void goud_pace_end(void);
 
+/* A file without a name on the file system of an open directory, mode 0600, that can never get one. Returns its
+   descriptor, or -1 with errno set. */
+int goud_open_nameless(int directory);
+
 /* fallocate(2): room for a file of `size` bytes, or -1 with errno set. Unlike posix_fallocate(3) it writes nothing where
    the file system cannot do it. */
 int goud_reserve(int fd, long long size);

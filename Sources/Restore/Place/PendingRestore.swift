@@ -206,7 +206,7 @@ extension PendingRestore {
       for id in try place.tails(.restore, site) {
         let path = place.path(.restore, id, site)
         guard try FileSystem.status(path)?.isDirectory == true else { continue }
-        try AtomicFile.removeLeftovers(in: path)
+        try Leftovers(in: path).remove()
         guard try FileSystem.names(in: path).isEmpty else { continue }
         try Discard.keepingTime(of: place, site) {
           guard rmdir(path) == 0 || errno == ENOENT else { throw GoudError.system("remove", path) }

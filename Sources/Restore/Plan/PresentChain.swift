@@ -17,7 +17,7 @@ public enum PresentChain: Sendable {
     self = .unknown
     for location in (try? DatabaseLocation.find(in: path)) ?? [] {
       do {
-        var options = SnapshotOptions(scratch: ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp")
+        var options = SnapshotOptions()
         options.proveOrders = false
         options.patience = .seconds(5)
         options.cancellation = cancellation

@@ -58,7 +58,7 @@ struct NetworkSight {
     _ volume: Volume, _ cancellation: Cancellation
   ) throws -> (LedgerGlance, DatabaseSnapshot)? {
     for location in try DatabaseLocation.find(in: volume.path) {
-      var options = SnapshotOptions(scratch: ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp")
+      var options = SnapshotOptions()
       options.proveOrders = false
       options.cancellation = cancellation
       let snapshot = try DatabaseSnapshot.take(
