@@ -3,7 +3,7 @@
 #endif
 
 /// What became of an attempt to lock a file.
-enum LockOutcome: Equatable {
+public enum LockOutcome: Equatable {
   case taken
   /// Somebody holds it.
   case held
@@ -16,7 +16,7 @@ extension Descriptor {
   /// host, in whatever container; over NFS (a byte range of the file, which has to be open for writing) and CIFS by
   /// those of other hosts too.
   /// - Parameter shared: for who only asks: several may at once.
-  func lock(shared: Bool = false) throws -> LockOutcome {
+  public func lock(shared: Bool = false) throws -> LockOutcome {
     while flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0 {
       switch errno {
       case EINTR: continue
@@ -27,6 +27,15 @@ extension Descriptor {
       }
     }
     return .taken
+  }
+
+  /// Waits for the lock as long as its holder has it; goes on without one where there are no locks.
+  public func waitForLock() throws {
+    while flock(fd, LOCK_EX) != 0 {
+      if errno == EINTR { continue }
+      guard [ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL].contains(errno) else { throw GoudError.system("lock", path) }
+      return
+    }
   }
 
   func unlock() { flock(fd, LOCK_UN) }

@@ -48,23 +48,56 @@ import Volumes
     }
   }
 
+  private func running(_ home: String, dayNumber: Double) throws -> String {
+    let path = "\(home)/.goud-run-r000000000000001"
+    let began = day.addingTimeInterval(dayNumber * 86_400).ISO8601Format()
+    try Data(#"{"began": "\#(began)", "result": "running", "seconds": 0}"#.utf8).write(to: URL(fileURLWithPath: path))
+    return path
+  }
+
+  /// Whatever its number was: only its lock tells.
   @Test func aRunThatWasKilledHasFailed() throws {
     try inTemporaryDirectory { home in
       try run(home, dayNumber: 0)
+      let path = try running(home, dayNumber: 1)
+      let seen = try #require(BackupRecord.read(home: home))
+      #expect(seen.last.result == .failed && seen.last.code == "run.killed" && seen.lastGood?.began == day)
+      try run(home, dayNumber: 2, GoudError(.ioNoRoom, "no room"))
+      #expect(BackupRecord.read(home: home)?.failedDays.count == 2)
+      #expect(try FileSystem.status(path) == nil, "it is in the record now")
+    }
+  }
+
+  @Test func aRunOfAnEarlierVersionThatWasKilledHasFailed() throws {
+    try inTemporaryDirectory { home in
+      try run(home, dayNumber: 0)
       let path = "\(home)/backup-runs.json"
-      // No process has this number: it is above the kernel's limit.
       let text = try String(contentsOfFile: path, encoding: .utf8)
-        .replacingOccurrences(of: #""last" : {"#, with: #""pid" : 99999999, "last" : {"#)
+        .replacingOccurrences(of: #""last" : {"#, with: #""pid" : 1, "last" : {"#)
         .replacingOccurrences(of: #""result" : "good""#, with: #""result" : "running""#)
       try AtomicFile.write(Array(text.utf8), to: path)
       #expect(BackupRecord.read(home: home)?.last.result == .failed)
     }
   }
 
+  @Test func ofTwoRunsAtOnceBothResultsStay() throws {
+    try inTemporaryDirectory { home in
+      try BackupRecord.keeping(home: home, now: day) {
+        try run(home, dayNumber: 1, GoudError(.ioNoRoom, "no room"))
+        return ((), "/b/a.tar.gz", 42, nil)
+      }
+      let record = try #require(BackupRecord.read(home: home))
+      #expect(record.last.code == "io.no-room" && record.lastGood?.archive == "/b/a.tar.gz")
+      #expect(record.failedDays.count == 1)
+      #expect(try FileSystem.names(in: home).sorted() == [".backup-runs.lock", "backup-runs.json"])
+    }
+  }
+
   @Test func aRunThatGoesOnIsNoFailure() throws {
     try inTemporaryDirectory { home in
       try BackupRecord.keeping(home: home) {
-        #expect(BackupRecord.read(home: home)?.finding.level == .ok)
+        let seen = try #require(BackupRecord.read(home: home))
+        #expect(seen.last.result == .running && seen.finding.level == .ok)
         return ((), "/b/a.tar.gz", 1, nil)
       }
     }

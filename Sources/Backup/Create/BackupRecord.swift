@@ -29,84 +29,165 @@ public struct BackupRun: Sendable, Codable, Hashable {
 }
 
 /// What the backups of an environment came to, in `$GOUD_HOME/<environment>/backup-runs.json`: for `volume check`, the
-/// metrics and the alerts. A run that is killed is found to have failed as soon as somebody looks.
+/// metrics and the alerts.
+///
+/// The file holds what has ended. A run that goes on is a file of its own beside it (`.goud-run-…`), which is locked while
+/// it does: a run that is killed is found to have failed as soon as somebody looks, and two at once keep both results.
 public struct BackupRecord: Sendable, Codable, Hashable {
   public var last: BackupRun
   public var lastGood: BackupRun?
   /// Days (UTC) since the last good run on which a run has failed.
   public var failedDays: [String] = []
-  /// Of the run that is going on.
-  var pid: Int32?
 
   /// - Parameter home: the environment's, `$GOUD_HOME/<environment>`.
   /// - Returns: nil when no backup has run yet.
   public static func read(home: String) -> BackupRecord? {
-    guard let bytes = try? Descriptor.open(path(home), O_RDONLY).readAll(limit: 1 << 20) else { return nil }
-    let decoder = JSONDecoder()
-    decoder.dateDecodingStrategy = .iso8601
-    guard var record = try? decoder.decode(BackupRecord.self, from: Data(bytes)) else { return nil }
-    if record.last.result == .running, let pid = record.pid, kill(pid, 0) != 0 && errno == ESRCH {
-      record.end(.failed, code: "run.killed", message: "the backup was killed before it ended")
+    guard let runs = try? RunningBackups(home) else { return nil }
+    var record = stored(home)
+    for run in runs.killed where !run.isRecorded(in: record) { fold(run, into: &record) }
+    if let going = runs.going.last, going.began >= record?.last.began ?? .distantPast {
+      if record == nil { record = BackupRecord(last: going) }
+      record?.last = going
     }
     return record
   }
 
   private static func path(_ home: String) -> String { "\(home)/backup-runs.json" }
 
-  fileprivate mutating func end(_ result: BackupRun.Result, code: String? = nil, message: String? = nil) {
-    last.result = result
-    (last.code, last.message) = (code, message)
-    pid = nil
-    if result == .good {
-      lastGood = last
-      failedDays = []
-    } else {
-      let day = String(last.began.ISO8601Format().prefix(10))
-      if failedDays.last != day { failedDays.append(day) }
+  /// A run that an earlier version noted as going on was killed, or is overwritten when it ends.
+  private static func stored(_ home: String) -> BackupRecord? {
+    guard let bytes = try? Descriptor.open(path(home), O_RDONLY).readAll(limit: 1 << 20),
+      var record = try? BackupRun.decoder.decode(BackupRecord.self, from: Data(bytes))
+    else { return nil }
+    if record.last.result == .running {
+      let run = record.last.killed
+      fold(run, into: &record)
+    }
+    return record
+  }
+
+  private static func fold(_ run: BackupRun, into record: inout BackupRecord?) {
+    if record == nil { record = BackupRecord(last: run) }
+    fold(run, into: &record!)
+  }
+
+  /// Runs may overlap: the last is the one that began last.
+  private static func fold(_ run: BackupRun, into record: inout BackupRecord) {
+    if run.began >= record.last.began { record.last = run }
+    if run.result == .good {
+      if run.began >= record.lastGood?.began ?? .distantPast { record.lastGood = run }
+      record.failedDays.removeAll { $0 <= run.day }
+    } else if run.began >= record.lastGood?.began ?? .distantPast, !record.failedDays.contains(run.day) {
+      record.failedDays.append(run.day)
     }
   }
 
-  /// Durable when it returns. An environment without a home yet has no record.
-  fileprivate func write(_ home: String) throws {
-    guard try FileSystem.status(home) != nil else { return }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.dateEncodingStrategy = .iso8601
-    try AtomicFile.write(Array(try encoder.encode(self)) + [10], to: Self.path(home))
+  /// Adds a run that has ended, and those that were killed, whatever other runs do meanwhile. Durable when it returns.
+  fileprivate static func add(_ run: BackupRun, _ home: String) throws {
+    let lock = try Descriptor.open("\(home)/.backup-runs.lock", O_RDWR | O_CREAT | O_NOFOLLOW)
+    try lock.waitForLock()
+    let runs = try RunningBackups(home)
+    var record = stored(home)
+    for killed in runs.killed where !killed.isRecorded(in: record) { fold(killed, into: &record) }
+    fold(run, into: &record)
+    try AtomicFile.write(try BackupRun.encode(record), to: path(home))
+    try Leftovers(in: home).remove(runs.killedNames)
   }
 }
 
 extension BackupRecord {
-  /// Runs a backup and keeps the record of it, whatever becomes of it. A record that cannot be written fails no backup.
+  /// Runs a backup and keeps the record of it, whatever becomes of it. A record that cannot be written fails no backup; an
+  /// environment without a home yet has none.
   /// - Parameter body: the backup; its archive, the size of that, and what is wrong with it.
   public static func keeping<Value>(
     home: String, now: Date = Date(),
     _ body: () throws -> (value: Value, archive: String, bytes: Int64, fault: String?)
   ) throws -> Value {
     let clock = ContinuousClock.now
-    var record = read(home: home)
-    let start = BackupRun(result: .running, began: now, seconds: 0)
-    if record == nil { record = BackupRecord(last: start) }
-    record?.last = start
-    record?.pid = getpid()
-    try? record?.write(home)
-    func end(_ change: (inout BackupRecord) -> Void) {
-      record?.last.seconds = (ContinuousClock.now - clock) / .seconds(1)
-      if record != nil { change(&record!) }
-      try? record?.write(home)
+    var run = BackupRun(result: .running, began: now, seconds: 0)
+    let going = try? RunningBackups.begin(run, home)
+    defer { going?.remove() }
+    func end(_ result: BackupRun.Result, code: String? = nil, message: String? = nil) {
+      run.result = result
+      (run.code, run.message) = (code, message)
+      run.seconds = (ContinuousClock.now - clock) / .seconds(1)
+      try? add(run, home)
     }
     do {
       let (value, archive, bytes, fault) = try body()
-      end {
-        ($0.last.archive, $0.last.bytes) = (archive, bytes)
-        $0.end(fault == nil ? .good : .incomplete, message: fault)
-      }
+      (run.archive, run.bytes) = (archive, bytes)
+      end(fault == nil ? .good : .incomplete, message: fault)
       return value
     } catch {
       let known = error as? GoudError
-      end { $0.end(.failed, code: known?.code.rawValue, message: known?.message ?? "\(error)") }
+      end(.failed, code: known?.code.rawValue, message: known?.message ?? "\(error)")
       throw error
     }
+  }
+}
+
+/// The runs beside a record that have not ended as they should: they go on, or were killed.
+private struct RunningBackups {
+  /// Oldest first.
+  private(set) var going: [BackupRun] = []
+  private(set) var killed: [BackupRun] = []
+  private(set) var killedNames: [TemporaryName] = []
+
+  init(_ home: String) throws {
+    let directory = try Descriptor.open(home, O_RDONLY | O_DIRECTORY)
+    let names = try FileSystem.knownNames(in: directory).compactMap { TemporaryName($0) }.filter { $0.kind == .run }
+    guard !names.isEmpty else { return }
+    let left = Set(try Leftovers(in: directory).list())
+    for name in names {
+      let isKilled = left.contains(name)
+      if isKilled { killedNames.append(name) }
+      // Gone meanwhile, or not written to its end.
+      guard let file = try? Descriptor.open(name.text, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, in: directory),
+        let bytes = try? file.readAll(limit: 1 << 16),
+        let run = try? BackupRun.decoder.decode(BackupRun.self, from: Data(bytes))
+      else { continue }
+      if isKilled { killed.append(run.killed) } else { going.append(run) }
+    }
+    going.sort { $0.began < $1.began }
+    killed.sort { $0.began < $1.began }
+  }
+
+  static func begin(_ run: BackupRun, _ home: String) throws -> Temporary? {
+    guard try FileSystem.status(home) != nil else { return nil }
+    let directory = try Descriptor.open(home, O_RDONLY | O_DIRECTORY)
+    let file = try Temporary.create(.run, in: directory)
+    try file.content.write(try BackupRun.encode(run))
+    try file.content.synchronize()
+    try directory.synchronize()
+    return file
+  }
+}
+
+extension BackupRun {
+  fileprivate var day: String { String(began.ISO8601Format().prefix(10)) }
+
+  /// It was killed when its result was noted already.
+  fileprivate func isRecorded(in record: BackupRecord?) -> Bool {
+    record.map { [$0.last.began, $0.lastGood?.began].contains(began) } ?? false
+  }
+
+  fileprivate var killed: BackupRun {
+    var run = self
+    (run.result, run.code, run.message) = (.failed, "run.killed", "the backup was killed before it ended")
+    return run
+  }
+
+  fileprivate static var decoder: JSONDecoder {
+    let decoder = JSONDecoder()
+    decoder.dateDecodingStrategy = .iso8601
+    return decoder
+  }
+
+  fileprivate static func encode(_ value: some Encodable) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .iso8601
+    return Array(try encoder.encode(value)) + [10]
   }
 }
 

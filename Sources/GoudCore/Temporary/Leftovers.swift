@@ -35,7 +35,12 @@ public struct Leftovers {
   /// Removes those that may be removed, and returns them. What cannot be removed stays, and is in `list`.
   @discardableResult
   public func remove() throws -> [TemporaryName] {
-    let candidates = try candidates()
+    try remove(try candidates())
+  }
+
+  /// Of these.
+  @discardableResult
+  public func remove(_ candidates: [TemporaryName]) throws -> [TemporaryName] {
     guard !candidates.isEmpty, let standard = try? Standard(directory) else { return [] }
     return candidates.filter { (try? remove($0, standard)) == true }
   }
