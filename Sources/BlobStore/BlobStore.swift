@@ -35,7 +35,8 @@ public protocol BlobStore: Sendable {
   /// - Throws: `blob.not-found`; `blob.changed` when it is not the object of that status any more.
   func read(_ blob: BlobStatus, at offset: Int64, count: Int) throws -> [UInt8]
 
-  /// Returns also when there is no such object.
+  /// Returns also when there is no such object. Goes on when the run is asked to stop: clean-up outlives that, for some
+  /// minutes.
   func delete(_ name: String) throws
 }
 
@@ -44,11 +45,13 @@ public protocol BlobUpload: Sendable {
   /// Waits while too much is on its way; for one thread at a time.
   func write(_ bytes: UnsafeRawBufferPointer) throws
 
-  /// When it returns, the object is in the store under its name.
+  /// When it returns, the object is in the store under its name. When it throws, that may come to pass all the same,
+  /// until `abandon` returns.
   func finish() throws
 
-  /// Does nothing after `finish`.
-  func abandon()
+  /// When it returns, the object is not there and will not appear, whatever the run was asked meanwhile. Does nothing
+  /// after `finish` has returned.
+  func abandon() throws
 }
 
 extension BlobStore {
@@ -59,7 +62,7 @@ extension BlobStore {
       try bytes.withUnsafeBytes(upload.write)
       try upload.finish()
     } catch {
-      upload.abandon()
+      try upload.abandon()
       throw error
     }
   }

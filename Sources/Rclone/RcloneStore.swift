@@ -44,7 +44,8 @@ public final class RcloneStore: BlobStore {
     guard try status(of: name) == nil else { throw GoudError(.blobExists, "\(location)/\(name) is already there") }
     var request = self.request("operations/uploadfile", query: ["fs": remote, "remote": prefix])
     request.method = .POST
-    return RcloneUpload(name, request, Self.http, cancellation) { [location] in
+    return RcloneUpload(name, request, Self.http, cancellation, withdraw: { [self] in try delete(name) }) {
+      [location] in
       RcloneFault.error($0, $1, "\(location)/\(name)")
     }
   }
@@ -71,8 +72,10 @@ public final class RcloneStore: BlobStore {
   }
 
   public func delete(_ name: String) throws {
-    guard try status(of: name) != nil else { return }
-    let _: Nothing = try call("operations/deletefile", ["fs": remote, "remote": key(name)])
+    let place = ["fs": remote, "remote": key(name)]
+    let answer: Item = try call("operations/stat", place, cleaningUp: true)
+    guard answer.item.map({ !$0.isDirectory }) == true else { return }
+    let _: Nothing = try call("operations/deletefile", place, cleaningUp: true)
   }
 
   // MARK: Calls
@@ -103,7 +106,10 @@ public final class RcloneStore: BlobStore {
     return bytes
   }
 
-  private func call<Answer: Decodable & Sendable>(_ path: String, _ input: [String: String]) throws -> Answer {
+  /// - Parameter cleaningUp: goes on when the run is asked to stop, for a minute.
+  private func call<Answer: Decodable & Sendable>(
+    _ path: String, _ input: [String: String], cleaningUp: Bool = false
+  ) throws -> Answer {
     var request = self.request(path)
     request.method = .POST
     request.headers.add(name: "Content-Type", value: "application/json")
@@ -111,13 +117,13 @@ public final class RcloneStore: BlobStore {
     let place = input["remote"].flatMap { $0.isEmpty || $0 == prefix ? nil : "\(location)/\(FileSystem.name(of: $0))" }
     return try Awaiting.result(
       of: { [request, location] in
-        let response = try await Self.http.execute(request, timeout: .minutes(10))
+        let response = try await Self.http.execute(request, timeout: cleaningUp ? .minutes(1) : .minutes(10))
         let body = try await response.body.collect(upTo: 64 << 20)
         guard response.status == .ok else {
           throw RcloneFault.error(String(buffer: body), Int(response.status.code), place ?? location)
         }
         return try JSONDecoder().decode(Answer.self, from: Data(body.readableBytesView))
-      }, cancellation)
+      }, cleaningUp ? nil : cancellation)
   }
 
   private func request(_ path: String, query: [String: String] = [:]) -> HTTPClientRequest {

@@ -21,16 +21,27 @@ final class RcloneUpload: BlobUpload, @unchecked Sendable {
   private let outcome = Mutex<Result<Void, any Error>?>(nil)
   private let boundary = "goud-\(UUID().uuidString)"
   private let cancellation: Cancellation
+  /// Takes the object away that is there although nobody waits for it any more.
+  private let withdraw: @Sendable () throws -> Void
+  private enum State {
+    case open
+    /// All of it is on its way: it may appear.
+    case ending
+    case ended
+  }
   /// Of the writing thread.
-  private var open = true
+  private var state = State.open
+  /// How long an upload that is given up is waited for.
+  private static let patience = DispatchTimeInterval.seconds(30)
 
   init(
     _ name: String, _ request: HTTPClientRequest, _ http: HTTPClient, _ cancellation: Cancellation,
-    fault: @escaping @Sendable (String, Int) -> GoudError
+    withdraw: @escaping @Sendable () throws -> Void, fault: @escaping @Sendable (String, Int) -> GoudError
   ) {
     let (stream, pieces) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
     self.pieces = pieces
     self.cancellation = cancellation
+    self.withdraw = withdraw
     var request = request
     request.headers.add(name: "Content-Type", value: "multipart/form-data; boundary=\(boundary)")
     let room = room
@@ -73,18 +84,28 @@ final class RcloneUpload: BlobUpload, @unchecked Sendable {
 
   func finish() throws {
     try send(ByteBuffer(string: "\r\n--\(boundary)--\r\n"))
-    open = false
+    state = .ending
     pieces.finish()
     while done.wait(timeout: .now() + .milliseconds(200)) == .timedOut { try cancellation.check() }
+    done.signal()
     try outcome.withLock { $0 }!.get()
+    state = .ended
   }
 
-  func abandon() {
-    guard open else { return }
-    open = false
-    pieces.finish(throwing: CancellationError())
-    // Until rclone has given it up.
-    _ = done.wait(timeout: .now() + .seconds(30))
+  func abandon() throws {
+    defer { state = .ended }
+    switch state {
+    case .ended: return
+    case .open:
+      pieces.finish(throwing: CancellationError())
+      // Until rclone has given it up.
+      _ = done.wait(timeout: .now() + Self.patience)
+    case .ending:
+      // Nothing calls it back any more: it is waited for, and goes if it has become an object.
+      _ = done.wait(timeout: .now() + Self.patience)
+      if case .failure = outcome.withLock({ $0 }) { return }
+      try withdraw()
+    }
   }
 
   private func send(_ piece: ByteBuffer) throws {

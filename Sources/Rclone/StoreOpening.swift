@@ -19,7 +19,7 @@ extension StoreLocation {
   public static func open(_ text: String, options: StoreOptions = StoreOptions()) throws -> any BlobStore {
     let (remote, prefix): (String, String)
     switch try StoreLocation(text) {
-    case .directory(let path): return try DirectoryStore(path)
+    case .directory(let path): return DirectoryStore(path)
     case .s3(let bucket, let path): (remote, prefix) = (":s3:\(bucket)", path)
     case .gcs(let bucket, let path): (remote, prefix) = (":gcs:\(bucket)", path)
     case .rclone(let name, let path): (remote, prefix) = ("\(name):\(path)", "")

@@ -54,9 +54,34 @@ import Testing
       for count in [10, 12_000_000] {
         let upload = try store.upload("half", estimate: 20_000_000)
         try Self.bytes(count).withUnsafeBytes(upload.write)
-        upload.abandon()
+        try upload.abandon()
         #expect(try store.list() == [])
         #expect(try store.status(of: "half") == nil)
+      }
+    }
+  }
+
+  /// Its last bytes are on their way when the run is asked to stop: nobody else can tell whether it appears.
+  @Test(arguments: StoreKind.allCases)
+  func anUploadStoppedAtItsEndIsThereOrNot(_ kind: StoreKind) async throws {
+    try await kind.with { location, options in
+      try await onThread {
+        var stopped = options
+        stopped.cancellation = Cancellation()
+        let store = try StoreLocation.open(location, options: stopped)
+        let upload = try store.upload("late", estimate: 20_000_000)
+        try Self.bytes(9_000_001).withUnsafeBytes(upload.write)
+        stopped.cancellation.cancel()
+        var ended = false
+        do {
+          try upload.finish()
+          ended = true
+        } catch {
+          try upload.abandon()
+        }
+        #expect(try StoreLocation.open(location, options: options).list().map(\.name) == (ended ? ["late"] : []))
+        try store.delete("late")
+        #expect(try StoreLocation.open(location, options: options).list() == [])
       }
     }
   }

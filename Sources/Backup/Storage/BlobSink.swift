@@ -26,14 +26,20 @@ final class BlobSink: ArchiveSink, @unchecked Sendable {
     do {
       try upload.finish()
     } catch {
-      try? store.delete(Sidecar.path(of: name))
+      do {
+        try upload.abandon()
+        try store.delete(Sidecar.path(of: name))
+      } catch let failure {
+        let text = "\(path) is not whole, and may be there all the same: \(failure)"
+        throw (error as? GoudError)?.within(text) ?? error
+      }
       throw error
     }
     KillPoint.reached("archive.object-published")
     return archive
   }
 
-  func discard() { upload.abandon() }
+  func discard() { try? upload.abandon() }
 }
 
 /// An archive in two places. It is reported when it is in both; when one of them fails, it is in neither.
@@ -41,10 +47,10 @@ final class BothSinks: ArchiveSink {
   var path: String { file.path }
   private let file: FileSink
   private let blob: BlobSink
-  private let withdraw: @Sendable () -> Void
+  private let withdraw: @Sendable () throws -> Void
 
   /// - Parameter withdraw: takes the object away again.
-  init(_ file: FileSink, _ blob: BlobSink, withdraw: @escaping @Sendable () -> Void) {
+  init(_ file: FileSink, _ blob: BlobSink, withdraw: @escaping @Sendable () throws -> Void) {
     self.file = file
     self.blob = blob
     self.withdraw = withdraw
@@ -60,7 +66,12 @@ final class BothSinks: ArchiveSink {
     do {
       return try file.publish(archive)
     } catch {
-      withdraw()
+      do {
+        try withdraw()
+      } catch let failure {
+        let text = "the archive is still at \(blob.path), and could not be removed: \(failure)"
+        throw (error as? GoudError)?.within(text) ?? error
+      }
       throw error
     }
   }
