@@ -72,6 +72,7 @@ public final class FileSink: ArchiveSink, @unchecked Sendable {
     do {
       try file.publish(replacing: false)
     } catch {
+      // The archive is not there: `publish` has taken it back.
       unlink(Sidecar.path(of: path))
       throw error
     }
@@ -80,4 +81,12 @@ public final class FileSink: ArchiveSink, @unchecked Sendable {
   }
 
   public func discard() { file.discard() }
+
+  /// Takes a published archive away with what is beside it, the archive first; gone for good when it returns.
+  public static func remove(_ archive: String) throws {
+    for name in [archive, Sidecar.path(of: archive), "\(archive).verified.json"] {
+      guard unlink(name) == 0 || errno == ENOENT else { throw GoudError.system("remove", name) }
+    }
+    try FileSystem.synchronize(directory: FileSystem.parent(of: archive))
+  }
 }

@@ -174,8 +174,7 @@ final class VolumeWriter: ArchiveVisitor {
   }
 
   private func nameOpener(in directory: Descriptor) throws {
-    let result = goud_renameat2(directory.fd, Self.unopened, directory.fd, Self.opener, GOUD_RENAME_NOREPLACE)
-    guard result == 0 else { throw GoudError.system("rename to", "\(directory.path)/\(Self.opener)") }
+    try Placement(Self.unopened, as: Self.opener, in: directory).run()
     try directory.synchronize()
   }
 }

@@ -9,21 +9,16 @@ import GoudCore
 public struct DirectoryStore: BlobStore {
   public let location: String
 
-  /// - Parameter path: created when missing.
-  public init(_ path: String) throws {
-    location = path
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw GoudError(.ioPermission, "cannot create \(path)", hint: "name another place with -c", cause: error)
-    }
-    try Leftovers(in: path).remove()
-  }
+  /// - Parameter path: created, with mode 0700, when something is put there and it is missing.
+  public init(_ path: String) { location = path }
 
   private func path(of name: String) -> String { "\(location)/\(name)" }
 
   public func list() throws -> [BlobStatus] {
-    try FileSystem.names(in: location).filter { !$0.hasPrefix(".") }.sorted().compactMap { try status(of: $0) }
+    guard try FileSystem.status(location) != nil else { return [] }
+    return try FileSystem.knownNames(in: location).filter { !$0.hasPrefix(".") }.sorted().compactMap {
+      try status(of: $0)
+    }
   }
 
   public func status(of name: String) throws -> BlobStatus? {
@@ -34,6 +29,12 @@ public struct DirectoryStore: BlobStore {
 
   public func upload(_ name: String, estimate: Int64) throws -> any BlobUpload {
     guard try status(of: name) == nil else { throw GoudError(.blobExists, "\(path(of: name)) is already there") }
+    do {
+      try FileSystem.makePrivateDirectory(location)
+    } catch let error as GoudError {
+      throw GoudError(error.code, "cannot create \(location)", hint: "name another place with -c", cause: error)
+    }
+    try Leftovers(in: location).remove()
     return FileUpload(try AtomicFile(path: path(of: name)))
   }
 
@@ -49,7 +50,10 @@ public struct DirectoryStore: BlobStore {
   }
 
   public func delete(_ name: String) throws {
-    guard unlink(path(of: name)) == 0 || errno == ENOENT else { throw GoudError.system("delete", path(of: name)) }
+    guard unlink(path(of: name)) == 0 else {
+      if errno == ENOENT { return }
+      throw GoudError.system("delete", path(of: name))
+    }
     try FileSystem.synchronize(directory: location)
   }
 }

@@ -12,10 +12,12 @@ public final class DirectoryLock: Sendable {
   private let directory: Descriptor
 
   /// Takes the lock at once or fails.
+  /// - Parameter orGoOn: on a file system without locks, do without: for what harms nothing when it runs twice.
   /// - Throws: `volume.locked`, naming the process that holds it.
-  public init(_ path: String) throws {
+  public init(_ path: String, orGoOn: Bool = false) throws {
     directory = try Descriptor.open(path, O_RDONLY | O_DIRECTORY)
     guard Self.take(directory) else {
+      if orGoOn, Self.unsupported.contains(errno) { return }
       guard errno == EWOULDBLOCK else { throw GoudError.system("lock", path) }
       let holder = Self.holder(of: path)
       throw GoudError(
@@ -23,6 +25,8 @@ public final class DirectoryLock: Sendable {
         hint: "wait for it to end", context: ["path": path, "pid": holder.map { "\($0.pid)" } ?? ""])
     }
   }
+
+  private static let unsupported: Set<Int32> = [ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL]
 
   /// Tries for 50 ms: whoever only asks for the `holder` has the lock for some microseconds.
   private static func take(_ directory: Descriptor) -> Bool {
@@ -37,7 +41,7 @@ public final class DirectoryLock: Sendable {
   /// Who holds the lock of `path`; nil when nobody does. To find out, it takes the lock for an instant.
   public static func holder(of path: String) -> LockHolder? {
     guard let directory = try? Descriptor.open(path, O_RDONLY | O_DIRECTORY) else { return nil }
-    if flock(directory.fd, LOCK_EX | LOCK_NB) == 0 { return nil }
+    if flock(directory.fd, LOCK_EX | LOCK_NB) == 0 || unsupported.contains(errno) { return nil }
     return LockHolder.find(kind: "FLOCK", path: path) ?? LockHolder(pid: 0, command: "unknown")
   }
 }

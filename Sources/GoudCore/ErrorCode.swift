@@ -80,6 +80,9 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case chainAcknowledged = "chain.acknowledged"
   case chainKeyInvalid = "chain.invalid-key"
 
+  // Backup
+  case backupInsideVolume = "backup.inside-volume"
+
   // Archive
   case archiveNotFound = "archive.not-found"
   case archiveCorrupt = "archive.corrupt"
@@ -174,7 +177,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .someFailed: .someItemsFailed
     case .environmentUnknown, .volumeNotFound, .archiveNotFound, .restoreNothingToRollBack: .notFound
     case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous, .volumeUnsafe, .volumeStandingInvalid: .refused
-    case .volumeWouldShrink, .volumeNotExpandable: .refused
+    case .volumeWouldShrink, .backupInsideVolume, .volumeNotExpandable: .refused
     case .volumeToolMissing: .notFound
     case .volumeProviderRefused: .failed
     case .volumeProviderTimeout: .unreachable

@@ -89,14 +89,19 @@ public enum FileSystem {
     return String(cString: resolved)
   }
 
-  /// The room on the file system that holds `path`.
+  /// The room on the file system that holds `path`; endless where that does not tell (some of FUSE say 0 of 0).
   public static func room(at path: String) throws -> Room {
     var result = statvfs()
     guard statvfs(path, &result) == 0 else { throw GoudError.system("statvfs", path) }
-    let unit = Int64(result.f_frsize)
+    let unit = UInt64(result.f_frsize > 0 ? result.f_frsize : result.f_bsize)
+    func bytes(_ blocks: UInt64) -> ByteCount {
+      let (product, overflow) = blocks.multipliedReportingOverflow(by: unit)
+      return ByteCount(overflow ? .max : Int64(clamping: product))
+    }
+    if result.f_blocks == 0 { return Room(total: bytes(0), free: bytes(0), available: ByteCount(Int64.max)) }
     return Room(
-      total: ByteCount(Int64(result.f_blocks) * unit), free: ByteCount(Int64(result.f_bfree) * unit),
-      available: ByteCount(Int64(result.f_bavail) * unit))
+      total: bytes(UInt64(result.f_blocks)), free: bytes(UInt64(result.f_bfree)),
+      available: bytes(UInt64(result.f_bavail)))
   }
 
   /// The parent of a path: `/a/b` → `/a`, `b` → `.`.
@@ -108,6 +113,22 @@ public enum FileSystem {
   /// The last component of a path.
   public static func name(of path: String) -> String {
     path.pathComponents().last ?? path
+  }
+
+  /// Makes a directory that only its owner may look into (0700), and its parents as the umask has them; one that is there
+  /// stays as it is.
+  public static func makePrivateDirectory(_ path: String) throws {
+    var missing: [String] = []
+    var path = path
+    while mkdir(path, missing.isEmpty ? 0o700 : 0o777) != 0 {
+      if errno == EEXIST { break }
+      guard errno == ENOENT, path != "/", path != "." else { throw GoudError.system("create", path) }
+      missing.append(path)
+      path = parent(of: path)
+    }
+    for (left, path) in missing.enumerated().reversed() where mkdir(path, left == 0 ? 0o700 : 0o777) != 0 {
+      guard errno == EEXIST else { throw GoudError.system("create", path) }
+    }
   }
 
   /// Waits until the names in a directory are on the device.

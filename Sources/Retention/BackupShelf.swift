@@ -23,7 +23,7 @@ struct BackupShelf: Shelf {
   }
 
   private func names() throws -> [String] {
-    try FileSystem.status(directory) == nil ? [] : FileSystem.names(in: directory)
+    try FileSystem.status(directory) == nil ? [] : FileSystem.knownNames(in: directory)
   }
 
   func look(_ archive: BackupFacts) throws -> BackupFacts {

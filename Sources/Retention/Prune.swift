@@ -53,7 +53,7 @@ public struct Prune {
   }
 
   func run(_ shelf: any Shelf) throws -> PruneReport {
-    let lock = try FileSystem.status(request.backups) != nil ? try DirectoryLock(request.backups) : nil
+    let lock = try FileSystem.status(request.backups) != nil ? try DirectoryLock(request.backups, orGoOn: true) : nil
     defer { withExtendedLifetime(lock) {} }
     let archives = try shelf.archives()
     let clock = ClockEvidence(

@@ -47,13 +47,20 @@ final class SnapshotView: Sendable {
     return try withExtendedLifetime(other) { try result.get() }
   }
 
+  /// Where there are no links at all, RocksDB gets a copy.
   private func link(_ name: String, to file: Descriptor) throws {
-    guard symlink("/proc/self/fd/\(file.fd)", "\(path)/\(name)") == 0 else {
+    if symlinkat("/proc/self/fd/\(file.fd)", directory.content.fd, name) == 0 { return }
+    guard [EPERM, EACCES, EOPNOTSUPP, ENOSYS, EINVAL].contains(errno) else {
       throw GoudError.system("link", "\(path)/\(name)")
+    }
+    let size = Int64(try file.status().st_size)
+    let copy = try Descriptor.open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, in: directory.content)
+    guard try file.copy(to: copy, count: size) == size else {
+      throw GoudError(.volumeFileChanged, "\(file.path) shrank while it was read")
     }
   }
 
   private func write(_ file: DatabaseCapture.SmallFile) throws {
-    try Descriptor.open("\(path)/\(file.name)", O_WRONLY | O_CREAT | O_EXCL).write(file.bytes)
+    try Descriptor.open(file.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, in: directory.content).write(file.bytes)
   }
 }

@@ -7,6 +7,9 @@ import GoudCore
 /// What is mounted where, as `/proc/self/mountinfo` tells.
 public struct MountTable {
   struct Mount: Equatable {
+    let id: Int
+    /// What of the file system is mounted: `/`, or the directory of a bind mount.
+    let root: String
     let place: String
     /// `ext4`, `xfs`, `overlay`, …
     let fileSystem: String
@@ -40,8 +43,11 @@ public struct MountTable {
   init(_ text: String) {
     mounts = text.split(separator: "\n").compactMap { line in
       let fields = line.split(separator: " ")
-      guard fields.count > 6, let dash = fields[6...].firstIndex(of: "-"), dash + 1 < fields.count else { return nil }
+      guard fields.count > 6, let dash = fields[6...].firstIndex(of: "-"), dash + 1 < fields.count,
+        let id = Int(fields[0])
+      else { return nil }
       return Mount(
+        id: id, root: String(decoding: MountPoints.unescaped(fields[3].utf8), as: UTF8.self),
         place: String(decoding: MountPoints.unescaped(fields[4].utf8), as: UTF8.self),
         fileSystem: String(fields[dash + 1]), number: String(fields[2]))
     }

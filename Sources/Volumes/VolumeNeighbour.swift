@@ -12,7 +12,7 @@ extension Volume {
   func neighbours() throws -> [(kind: RestoreName, path: String)] {
     try RestoreName.Site.allCases.flatMap { site in
       let holder = site == .beside ? directory : path
-      return try FileSystem.names(in: holder).compactMap { name in
+      return try FileSystem.knownNames(in: holder).compactMap { name in
         RestoreName.allCases.first { $0.tail(of: name, site, of: ownName) != nil }.map { ($0, "\(holder)/\(name)") }
       }
     }

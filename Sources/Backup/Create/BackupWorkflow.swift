@@ -83,8 +83,9 @@ public struct BackupWorkflow {
   /// When it returns, the archive and its checksum are durable. When it throws, nothing of them is there.
   public func run() throws -> BackupResult {
     if let recipient = request.recipient { try AgeProcess.check(recipient: recipient) }
+    try refuseVolumesAsDestination()
     try prepareDirectory()
-    let locks = try request.volumes.map { try DirectoryLock($0.path) }
+    let locks = try request.volumes.map { try DirectoryLock($0.path, orGoOn: true) }
     defer { withExtendedLifetime(locks) {} }
     let started = ContinuousClock.now
     let draft: Draft
@@ -96,7 +97,12 @@ public struct BackupWorkflow {
     let (written, metadata) = (draft.written, draft.metadata)
     let stored = ContinuousClock.now
     KillPoint.reached("backup.written")
-    if request.verify { try verify(written, metadata) }
+    do {
+      try request.cancellation.check()
+      if request.verify { try verify(written, metadata) }
+    } catch {
+      try withdraw(written, because: error)
+    }
     let read = ContinuousClock.now
     return BackupResult(
       archive: written.path, stored: request.store.map { "\($0.location)/\(FileSystem.name(of: written.path))" },
@@ -126,12 +132,23 @@ public struct BackupWorkflow {
       attempts: snapshots.flatMap(\.1.databases).map(\.attempts).reduce(0, +))
   }
 
+  /// A backup in the volume that it is of would hold all earlier ones. Before anything is made.
+  private func refuseVolumesAsDestination() throws {
+    let containment = try Containment()
+    try containment.refuse(
+      request.directory, inAnyOf: request.volumes, hint: "name a directory outside the volumes with -d (BACKUP_DIR)")
+    if let store = request.store as? DirectoryStore {
+      try containment.refuse(
+        store.location, inAnyOf: request.volumes, hint: "name a directory outside the volumes with -c")
+    }
+  }
+
   private func prepareDirectory() throws {
     do {
-      try FileManager.default.createDirectory(atPath: request.directory, withIntermediateDirectories: true)
-    } catch {
+      try FileSystem.makePrivateDirectory(request.directory)
+    } catch let error as GoudError {
       throw GoudError(
-        .ioPermission, "cannot create \(request.directory)", hint: "name another directory with -d", cause: error)
+        error.code, "cannot create \(request.directory)", hint: "name another directory with -d", cause: error)
     }
     guard access(request.directory, W_OK) == 0 else { throw GoudError.system("write to", request.directory) }
     try Leftovers(in: request.directory).remove()
@@ -150,26 +167,46 @@ public struct BackupWorkflow {
     }
   }
 
-  private func describe(_ parts: [BackupSelection.Part], _ leftOut: [BackupMetadata.LeftOut]) throws -> BackupMetadata {
-    let moment = parts.map(\.snapshot.moment).min() ?? Date()
+  private func describe(
+    _ parts: [BackupSelection.Part], _ leftOut: [BackupMetadata.LeftOut], name: String, moment: Date
+  ) -> BackupMetadata {
     var metadata = BackupMetadata(
-      name: try ArchiveName.free(environment: request.environment, at: moment, taken: try names()),
-      environment: request.environment, timestamp: moment, host: ProcessInfo.processInfo.hostName,
+      name: name, environment: request.environment, timestamp: moment, host: ProcessInfo.processInfo.hostName,
       toolVersion: request.toolVersion, volumes: parts.map(\.metadata), leftOut: leftOut.isEmpty ? nil : leftOut)
     metadata.formatVersion = metadata.neededVersion
     return metadata
+  }
+
+  /// The first name from `moment` on that no archive has and no other run, of whatever host, is writing.
+  /// - Returns: with the name, what keeps it free in the directory until the run ends.
+  private func reserveName(at moment: Date) throws -> (String, Temporary) {
+    let directory = try Descriptor.open(request.directory, O_RDONLY | O_DIRECTORY)
+    var moment = moment
+    while true {
+      let name = ArchiveName.make(environment: request.environment, at: moment)
+      // Reserved before it is looked for: whoever had it may just have published.
+      if let reservation = try Temporary.reserve(name, in: directory),
+        !(try names().contains { $0.hasPrefix("\(name).") })
+      {
+        return (name, reservation)
+      }
+      moment += 1
+    }
   }
 
   /// What lies beside the databases is written first. A file that changed since it was looked at is not in the metadata, which
   /// is before it in the archive: then it is begun anew, with that file's name.
   private func write(_ selection: BackupSelection) throws -> (WrittenArchive, BackupMetadata) {
     var parts = selection.parts
+    let moment = parts.map(\.snapshot.moment).min() ?? Date()
+    let (name, reservation) = try reserveName(at: moment)
+    defer { reservation.remove() }
     var options = ArchiveWriter.Options(compression: request.compression)
     options.scratch = request.directory
     options.cancellation = request.cancellation
     options.progress = request.progress
     for _ in 0..<Self.beginnings {
-      let metadata = try describe(parts, request.leftOut + selection.leftOut)
+      let metadata = describe(parts, request.leftOut + selection.leftOut, name: name, moment: moment)
       do {
         let written = try ArchiveWriter.write(
           volumes: parts.map { $0.snapshot.archiveVolume(named: $0.volume.name) }, metadata: metadata,
@@ -191,7 +228,7 @@ public struct BackupWorkflow {
   private static let beginnings = 8
 
   private func names() throws -> [String] {
-    try FileSystem.names(in: request.directory) + (request.store?.list().map(\.name) ?? [])
+    try FileSystem.knownNames(in: request.directory) + (request.store?.list().map(\.name) ?? [])
   }
 
   private func sink(_ name: String) throws -> any ArchiveSink {
@@ -211,7 +248,7 @@ public struct BackupWorkflow {
     guard request.keepsFile else { return blob }
     do {
       return BothSinks(try FileSink(path: "\(request.directory)/\(name)"), blob) {
-        try? StoredBackups(store).delete(name)
+        try StoredBackups(store).delete(name)
       }
     } catch {
       blob.discard()
@@ -219,23 +256,35 @@ public struct BackupWorkflow {
     }
   }
 
-  /// An archive that does not read back as it was written is taken away again, from wherever it is.
   private func verify(_ written: WrittenArchive, _ metadata: BackupMetadata) throws {
     let name = FileSystem.name(of: written.path)
-    do {
-      if request.keepsFile {
-        let read = try read(written, written.path, metadata)
-        try VerificationRecord.write(read, of: written.path)
-      }
-      guard let store = request.store else { return }
+    var findings: [() throws -> Void] = []
+    if request.keepsFile {
+      let finding = try read(written, written.path, metadata)
+      findings.append { try VerificationRecord.write(finding, of: written.path) }
+    }
+    if let store = request.store {
       let stored = StoredBackups(store)
       let (path, bytes) = try stored.find(name, whole: true)
-      try stored.note(name, try read(written, path, metadata, bytes))
-    } catch let error as GoudError where error.code.exitStatus == .corrupt {
-      if request.keepsFile { for suffix in ["", ".sha256"] { unlink("\(written.path)\(suffix)") } }
-      if let store = request.store { try StoredBackups(store).delete(name) }
-      throw error.within("the archive did not read back as it was written and was removed")
+      let finding = try read(written, path, metadata, bytes)
+      findings.append { try stored.note(name, finding) }
     }
+    // From here on it is a backup, and nothing takes it back.
+    for note in findings { try note() }
+  }
+
+  /// An archive that was not read back to its end, or not as it was written, is taken away again, from wherever it is. The
+  /// run may have been asked to stop: this goes on all the same.
+  private func withdraw(_ written: WrittenArchive, because error: any Error) throws -> Never {
+    do {
+      if request.keepsFile { try FileSink.remove(written.path) }
+      if let store = request.store { try StoredBackups(store).delete(FileSystem.name(of: written.path)) }
+    } catch let failure {
+      let text = "the archive \(written.path) is unverified, and could not be removed: \(failure)"
+      throw (error as? GoudError)?.within(text) ?? error
+    }
+    guard let known = error as? GoudError, known.code.exitStatus == .corrupt else { throw error }
+    throw known.within("the archive did not read back as it was written and was removed")
   }
 
   /// What is sealed cannot be looked into here: it is compared with what was stored, to the byte.
@@ -264,16 +313,6 @@ enum ArchiveName {
     format.timeZone = TimeZone(identifier: "UTC")
     format.dateFormat = "yyyyMMdd-HHmmss"
     return "goud-chain-backup-\(environment)-\(format.string(from: moment))"
-  }
-
-  /// The first name from `moment` on that no archive has.
-  static func free(environment: String, at moment: Date, taken: [String]) throws -> String {
-    var moment = moment
-    while true {
-      let name = make(environment: environment, at: moment)
-      guard taken.contains(where: { $0.hasPrefix("\(name).") }) else { return name }
-      moment += 1
-    }
   }
 }
 

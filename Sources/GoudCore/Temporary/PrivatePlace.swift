@@ -7,8 +7,8 @@ import Foundation
 /// A directory in which no other user can put anything in the place of what this process makes there.
 ///
 /// That is one whose every parent belongs to root or to this user, and can be written by others only if it is sticky, as
-/// `/tmp` is. The first of `TMPDIR`, `/tmp`, `/var/tmp`, `/dev/shm` and `/run` that is such a one, can be written to,
-/// and has links; `TMPDIR` is passed over without a word where anybody may rename what is in it.
+/// `/tmp` is. The first of `TMPDIR`, `/tmp`, `/var/tmp`, `/dev/shm` and `/run` that is such a one and can be
+/// written to, rather one that has links; `TMPDIR` is passed over without a word where anybody may rename what is in it.
 public enum PrivatePlace {
   /// - Throws: `io.permission-denied` when there is none.
   public static func open() throws -> Descriptor {
@@ -17,12 +17,15 @@ public enum PrivatePlace {
   }
 
   static func open(among candidates: [String]) throws -> Descriptor {
+    var places: [Descriptor] = []
     for candidate in candidates {
       guard let path = FileSystem.realPath(candidate), isPrivate(path),
-        let directory = try? Descriptor.open(path, O_RDONLY | O_DIRECTORY), holdsLinks(directory)
+        let directory = try? Descriptor.open(path, O_RDONLY | O_DIRECTORY), let probe = try? probe(directory)
       else { continue }
-      return directory
+      if probe.holdsLinks { return directory }
+      places.append(directory)
     }
+    if let place = places.first { return place }
     throw GoudError(
       .ioPermission, "there is no directory for temporary files: \(candidates.joined(separator: ", "))",
       hint: "set TMPDIR to a directory of your own (mode 0700)")
@@ -43,8 +46,8 @@ public enum PrivatePlace {
   }
 
   /// Tried, not guessed: also whether it can be written to.
-  private static func holdsLinks(_ directory: Descriptor) -> Bool {
-    guard let probe = try? Temporary.create(.view, in: directory) else { return false }
-    return symlinkat("/", probe.content.fd, "link") == 0
+  private static func probe(_ directory: Descriptor) throws -> (holdsLinks: Bool, Temporary) {
+    let probe = try Temporary.create(.view, in: directory)
+    return (symlinkat("/", probe.content.fd, "link") == 0, probe)
   }
 }

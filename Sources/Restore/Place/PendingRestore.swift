@@ -117,7 +117,7 @@ extension PendingRestore {
   /// that hold a marker which is not believed.
   public static func places(in directory: String) throws -> [VolumePlace] {
     guard try FileSystem.status(directory)?.isDirectory == true else { return [] }
-    let names = try FileSystem.names(in: directory).compactMap { name -> String? in
+    let names = try FileSystem.knownNames(in: directory).compactMap { name -> String? in
       guard name.hasPrefix(".") else { return name }
       let ends = RestoreName.allCases.compactMap { name.range(of: ".\($0.rawValue)-", options: .backwards) }
       return ends.map(\.lowerBound).max().map { String(name[..<$0].dropFirst()) }

@@ -48,7 +48,7 @@ public struct SafetyCopy: Sendable, Hashable {
   /// from here.
   package static func names(in directory: String) throws -> [String] {
     guard try FileSystem.status(directory)?.isDirectory == true else { return [] }
-    let names = try FileSystem.names(in: directory)
+    let names = try FileSystem.knownNames(in: directory)
     let beside = names.compactMap { name -> String? in
       guard name.hasPrefix("."), let range = name.range(of: ".replaced-", options: .backwards) else { return nil }
       let volume = name[name.index(after: name.startIndex)..<range.lowerBound]

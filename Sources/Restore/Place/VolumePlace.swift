@@ -46,7 +46,7 @@ public struct VolumePlace: Sendable {
 
   /// Volumes that lie elsewhere and are known here by a link (Docker's), by name.
   static func linked(in directory: String) throws -> [VolumePlace] {
-    try FileSystem.names(in: directory).sorted().compactMap { name in
+    try FileSystem.knownNames(in: directory).sorted().compactMap { name in
       let path = "\(directory)/\(name)"
       guard !name.hasPrefix("."), try FileSystem.status(path)?.isLink == true,
         FileSystem.realPath(path) != nil
@@ -72,7 +72,7 @@ public struct VolumePlace: Sendable {
   func tails(_ kind: RestoreName, _ site: RestoreName.Site) throws -> [String] {
     guard try FileSystem.status(holder(site))?.isDirectory == true else { return [] }
     do {
-      return try FileSystem.names(in: holder(site)).compactMap { kind.tail(of: $0, site, of: name) }.sorted()
+      return try FileSystem.knownNames(in: holder(site)).compactMap { kind.tail(of: $0, site, of: name) }.sorted()
     } catch let error as GoudError where error.code == .ioPermission && site == .inside {
       // Nobody who may not even look inside has worked there; a mount point may hold what another user's run left.
       guard try !FileSystem.isMountRoot(path) else { throw error }

@@ -67,7 +67,7 @@ public struct BackupCatalog {
   /// Newest first; those without readable metadata last.
   public func list() throws -> [Backup] {
     guard try FileSystem.status(directory) != nil else { return [] }
-    return try FileSystem.names(in: directory).filter(BackupName.isArchive).sorted().map { backup($0) }
+    return try FileSystem.knownNames(in: directory).filter(BackupName.isArchive).sorted().map { backup($0) }
       .sorted { ($0.taken ?? .distantPast) > ($1.taken ?? .distantPast) }
   }
 
