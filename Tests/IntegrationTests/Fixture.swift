@@ -24,7 +24,7 @@ struct Fixture: Sendable {
 
   /// Where the real binary finds its home, whatever the caller's environment says. Backups do not give way to the tests
   /// beside this one.
-  private var surroundings: [String: String] {
+  var surroundings: [String: String] {
     ["GOUD_HOME": home, "BACKUP_DIR": backups, "GOUD_CONFIG_DIR": Repository.path("config"), "BACKUP_NICE": "0"]
   }
 

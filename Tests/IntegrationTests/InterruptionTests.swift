@@ -38,6 +38,21 @@ import Testing
     }
   }
 
+  /// The archive has its name while it is read back.
+  @Test(arguments: [SIGINT, SIGTERM])
+  func aBackupStoppedWhileItIsReadBackLeavesNothing(signal: Int32) async throws {
+    try await withLargeVolume { fixture, volume in
+      let stopped = try await fixture.goud(
+        ["backup", "create", "--compression", "none"], send: signal, onceThereIs: "*/backups/goud-*.tar")
+      let names = try FileSystem.names(in: fixture.backups)
+      if stopped.status == 0 {
+        #expect(names.contains { $0.hasSuffix(".verified.json") }, "too late to stop it")
+      } else {
+        #expect(stopped.status == 128 + signal && names.isEmpty, "\(names) \(stopped.errors)")
+      }
+    }
+  }
+
   @Test(arguments: [(SIGINT, 130, "run.interrupted"), (SIGTERM, 143, "run.terminated")])
   func aStoppedRestoreLeavesTheOldVolume(signal: Int32, status: Int32, code: String) async throws {
     try await withLargeVolume { fixture, volume in

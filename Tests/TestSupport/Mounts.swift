@@ -27,6 +27,38 @@ public enum Mounts {
     try await mounted(["-o", readOnly ? "bind,ro" : "bind", source, path], path, body)
   }
 
+  /// `tmpfs`, `overlay`, `fuse.bindfs` (over directories beside `path`), or a `loop`.
+  public static func kind(_ kind: String, at path: String, _ body: (String) async throws -> Void) async throws {
+    for name in ["", ".source", ".upper", ".work"] {
+      try FileManager.default.createDirectory(atPath: "\(path)\(name)", withIntermediateDirectories: true)
+    }
+    switch kind {
+    case "tmpfs": try await mounted(["-t", kind, "-o", "size=256m", kind, path], path, body)
+    case "overlay":
+      let layers = "lowerdir=\(path).source,upperdir=\(path).upper,workdir=\(path).work"
+      try await mounted(["-t", kind, "-o", layers, kind, path], path, body)
+    case "fuse.bindfs": try await mounted(["-t", kind, "\(path).source", path], path, body)
+    default: try await loop(kind, megabytes: 320, at: path, body)
+    }
+  }
+
+  /// exFAT through FUSE: no links of either kind, no modes, no flags of a rename.
+  public static func exFAT(megabytes: Int, at path: String, _ body: (String) async throws -> Void) async throws {
+    let image = "\(path).img"
+    try await require("truncate", ["-s", "\(megabytes)M", image])
+    try await require("mkfs.exfat", [image])
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    let device = try await Programs.run("losetup", ["-f", "--show", image]).output
+      .trimmingCharacters(in: .whitespacesAndNewlines)
+    do {
+      try await mounted(["-t", "exfat-fuse", device, path], path, body)
+    } catch {
+      try await require("losetup", ["-d", device])
+      throw error
+    }
+    try await require("losetup", ["-d", device])
+  }
+
   /// Whether the kernel lets this user grow an ext4 that is mounted: CAP_SYS_RESOURCE.
   public static func mayGrowExt4() async throws -> Bool {
     try await Programs.run("capsh", ["--has-p=cap_sys_resource"]).status == 0

@@ -261,7 +261,7 @@ public struct BackupWorkflow {
     var findings: [() throws -> Void] = []
     if request.keepsFile {
       let finding = try read(written, written.path, metadata)
-      findings.append { try VerificationRecord.write(finding, of: written.path) }
+      findings.append { try VerificationRecord.require(finding, of: written.path) }
     }
     if let store = request.store {
       let stored = StoredBackups(store)
@@ -269,7 +269,7 @@ public struct BackupWorkflow {
       let finding = try read(written, path, metadata, bytes)
       findings.append { try stored.note(name, finding) }
     }
-    // From here on it is a backup, and nothing takes it back.
+    // Only what is whole everywhere is noted anywhere.
     for note in findings { try note() }
   }
 

@@ -60,12 +60,17 @@ package struct VerificationRecord: Codable, Sendable, Equatable {
   /// Notes what came of reading an archive; nothing when a checksum was missing. A directory that cannot be written to
   /// gets no record.
   package static func write(_ finding: Finding, of archive: String, now: Date = Date()) throws {
+    do {
+      try require(finding, of: archive, now: now)
+    } catch let error as GoudError where error.code == .ioPermission {}
+  }
+
+  /// The same, of an archive that was just made: where that could be written, its record can.
+  package static func require(_ finding: Finding, of archive: String, now: Date = Date()) throws {
     guard finding.counts, let file = try FileSystem.status(archive) else { return }
     var record = VerificationRecord(FileSystem.name(of: archive), bytes: Int64(file.st_size), finding, now: now)
     record.modified = file.modifiedParts
-    do {
-      try AtomicFile.write(try record.encoded(), to: path(of: archive))
-    } catch let error as GoudError where error.code == .ioPermission {}
+    try AtomicFile.write(try record.encoded(), to: path(of: archive))
   }
 }
 

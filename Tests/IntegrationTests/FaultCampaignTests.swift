@@ -1,0 +1,13 @@
+import TestSupport
+import Testing
+
+/// The short form of `scripts/fault-campaign`: each system call fails with each error, at some place.
+@Suite(.serialized) struct FaultCampaignTests {
+  @Test(arguments: ["backup", "restore"])
+  func whateverCallFailsTheOutcomeIsWholeOrNothing(_ path: String) async throws {
+    let finished = try await Programs.run(
+      Repository.path("scripts/fault-campaign"),
+      [path, "--goud", Programs.built("goud"), "--runs", "60", "--seconds", "120"])
+    #expect(finished.status == 0, "\(finished.output)\(finished.errors)")
+  }
+}
