@@ -24,8 +24,8 @@ public struct ArchiveWriter {
     public var compression: Compression
     /// Default: one for each processor, eight at most, for the sake of memory.
     public var threads = BlockPool.threads
-    /// Where checksums are put aside while the archive is written: about 150 bytes for each file.
-    public var scratch = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+    /// Where checksums are put aside while the archive is written: about 150 bytes for each file. Default: a private place.
+    public var scratch: String?
     public var cancellation = Cancellation()
     public var progress: any ProgressSink = NoProgress()
 
@@ -58,7 +58,8 @@ public struct ArchiveWriter {
     defer { proofs.stop() }
     let files: Int
     do {
-      files = try ArchivePass(metadata, output: output, proofs: proofs, options: options, scratch: options.scratch)
+      let scratch = try PrivatePlace.open(unless: options.scratch)
+      files = try ArchivePass(metadata, output: output, proofs: proofs, options: options, scratch: scratch)
         .run(volumes, metadata)
     } catch {
       output.abandon()
@@ -98,14 +99,14 @@ private final class ArchivePass {
 
   init(
     _ metadata: BackupMetadata, output: ArchiveOutput, proofs: ProofAhead, options: ArchiveWriter.Options,
-    scratch: String
+    scratch: Descriptor
   ) throws {
     self.output = output
     self.proofs = proofs
     self.options = options
     root = metadata.name
     tar = try TarWriter(sink: output.append)
-    sums = try Spool(in: scratch)
+    sums = Spool(in: scratch)
   }
 
   deinit { buffer.deallocate() }

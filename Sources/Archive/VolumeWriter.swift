@@ -87,20 +87,18 @@ final class VolumeWriter: ArchiveVisitor {
 
   /// Waits until all is on the device, names what opens the databases, and sets the directories' attributes.
   func finish(_ cancellation: Cancellation) throws {
-    guard let later else { return }
     try cancellation.check()
-    var named = false
-    try later.openers.each { record in
-      if !named {
-        try later.directories.each {
-          let (_, directory, root) = try directory($0)
-          try root.sync.add(directory: directory)
-        }
-        try finishFiles()
+    guard let later else { return }
+    if !later.openers.isEmpty {
+      try later.directories.each {
+        let (_, directory, root) = try directory($0)
+        try root.sync.add(directory: directory)
       }
-      named = true
-      let (root, path) = place(record)
-      try nameOpener(in: try root.open(directory: path))
+      try finishFiles()
+      try later.openers.each { record in
+        let (root, path) = place(record)
+        try nameOpener(in: try root.open(directory: path))
+      }
     }
     // What lies deeper first: the mode of a directory may forbid what is left to do below it.
     try later.directories.eachReversed { record in
@@ -111,7 +109,7 @@ final class VolumeWriter: ArchiveVisitor {
     try finishFiles()
   }
 
-  private func finishFiles() throws { for root in roots.values { try root?.sync.finish() } }
+  private func finishFiles() throws { for root in volumes { try root.sync.finish() } }
 
   private func directory(_ bytes: [UInt8]) throws -> (entry: FileEntry, open: Descriptor, root: VolumeRoot) {
     var record = RecordReader(bytes)

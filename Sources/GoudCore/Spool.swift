@@ -1,7 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// Bytes put aside on disk, in a file without a name: memory stays the same however many there are, and nothing is left
 /// when the process is gone. Holds 256 KiB in memory; a spool that stays below that makes no file.
 ///
@@ -15,10 +11,6 @@ public final class Spool: @unchecked Sendable {
 
   /// - Parameter directory: where the file goes; needs room for what is put aside.
   public init(in directory: Descriptor) { self.directory = directory }
-
-  public convenience init(in directory: String) throws {
-    self.init(in: try Descriptor.open(directory, O_RDONLY | O_DIRECTORY))
-  }
 
   public var count: Int64 { flushed + Int64(buffer.count) }
 
@@ -48,7 +40,7 @@ public final class Spool: @unchecked Sendable {
 
   private func open() throws -> Descriptor {
     if let file { return file }
-    let new = try Descriptor.nameless(in: directory)
+    let new = try Temporary.nameless(in: directory)
     file = new
     return new
   }
@@ -83,32 +75,14 @@ extension Spool: ByteSource {
   }
 }
 
-extension Descriptor {
-  /// A file that has no name, for reading and writing.
-  public static func nameless(in directory: Descriptor) throws -> Descriptor {
-    let temporary: Int32 = 0o20_200_000  // O_TMPFILE, which Swift does not show
-    do {
-      return try open(".", temporary | O_RDWR, in: directory)
-    } catch let error as GoudError where [EOPNOTSUPP, EISDIR, EINVAL, ENOENT].contains(error.systemErrno) {
-      // NFS, FUSE: a name for a moment.
-      let name = ".goud-spool-\(UInt64.random(in: 0 ... .max))"
-      let file = try open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, in: directory)
-      unlinkat(directory.fd, name, 0)
-      return file
-    }
-  }
-}
-
 /// Records put aside on disk, in order.
 public final class RecordSpool: Sendable {
   private let spool: Spool
   private static let mark = 8
 
-  public init(in directory: Descriptor) { spool = Spool(in: directory) }
+  public var isEmpty: Bool { spool.count == 0 }
 
-  public convenience init(in directory: String) throws {
-    self.init(in: try Descriptor.open(directory, O_RDONLY | O_DIRECTORY))
-  }
+  public init(in directory: Descriptor) { spool = Spool(in: directory) }
 
   /// - Returns: where the record is.
   @discardableResult

@@ -69,6 +69,9 @@ public struct SnapshotOptions: Sendable {
   var pauseBeforeLogs: Duration = .zero
 
   public init(scratch: String? = nil) { self.scratch = scratch }
+
+  /// Where files without a name go.
+  func openScratch() throws -> Descriptor { try PrivatePlace.open(unless: scratch) }
 }
 
 extension DatabaseSnapshot {
@@ -80,7 +83,7 @@ extension DatabaseSnapshot {
   public static func take(
     _ location: DatabaseLocation, layout: DatabaseLayout, options: SnapshotOptions
   ) throws -> DatabaseSnapshot {
-    let scratch = try Scratch(in: options.scratch)
+    let scratch = try Scratch(options)
     let plan = CapturePlan(
       location: location, layout: layout, patience: options.patience, secondLook: options.secondLook,
       pauseBeforeLogs: options.pauseBeforeLogs)

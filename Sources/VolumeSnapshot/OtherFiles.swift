@@ -32,9 +32,9 @@ public struct OtherFiles: Sendable {
   private var gone: Set<[UInt8]> = []
   private var restlessNames: Set<[UInt8]> = []
 
-  init(root: String, scratch: String, held: Int) throws {
+  init(root: String, scratch: Descriptor, held: Int) throws {
     self.root = try UntrustedDirectory(root: root)
-    inventory = try Inventory(scratch: scratch, descriptors: held)
+    inventory = Inventory(scratch: scratch, descriptors: held)
   }
 
   mutating func add(_ entry: FileEntry, _ content: Inventory.Content) throws {
@@ -130,10 +130,10 @@ final class Inventory: @unchecked Sendable {
   private var held: [Descriptor] = []
   private let mostHeld: Int
 
-  init(scratch: String, descriptors: Int) throws {
-    entries = try RecordSpool(in: scratch)
-    secondNames = try RecordSpool(in: scratch)
-    contents = try Spool(in: scratch)
+  init(scratch: Descriptor, descriptors: Int) {
+    entries = RecordSpool(in: scratch)
+    secondNames = RecordSpool(in: scratch)
+    contents = Spool(in: scratch)
     mostHeld = descriptors
   }
 

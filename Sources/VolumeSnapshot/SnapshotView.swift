@@ -12,11 +12,13 @@ import RocksDB
 /// long as this object.
 final class SnapshotView: Sendable {
   let path: String
+  private let scratch: Scratch
   private let directory: Temporary
   private let manifest: Descriptor
   private let manifestName: String
 
   init(of capture: DatabaseCapture, _ scratch: Scratch) throws {
+    self.scratch = scratch
     directory = try scratch.view()
     path = directory.path
     manifest = try scratch.anonymousFile()
@@ -54,8 +56,8 @@ final class SnapshotView: Sendable {
       throw GoudError.system("link", "\(path)/\(name)")
     }
     let size = Int64(try file.status().st_size)
-    let copy = try Descriptor.open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, in: directory.content)
-    guard try file.copy(to: copy, count: size) == size else {
+    let copy = try Descriptor.open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, in: directory.content)
+    guard try file.copy(from: 0, to: size, into: copy) == size else {
       throw GoudError(.volumeFileChanged, "\(file.path) shrank while it was read")
     }
   }

@@ -14,11 +14,12 @@ struct VolumeReader {
   let options: SnapshotOptions
 
   func read() throws -> OtherFiles {
-    var files = try OtherFiles(root: root, scratch: options.scratch, held: descriptors)
+    let scratch = try options.openScratch()
+    var files = try OtherFiles(root: root, scratch: scratch, held: descriptors)
     let captured = Dictionary(grouping: databases.flatMap(\.files), by: \.directory)
     let firsts = DatabaseItems(databases, root: root).paths
     let look = FileLook(inventory: files.inventory, patience: options.patience)
-    let pending = try RecordSpool(in: options.scratch)
+    let pending = RecordSpool(in: scratch)
     try pending.append(Place(path: "", mount: -1).record)
     var next: Int64 = 0
     while let record = try pending.next(&next) {
@@ -33,16 +34,15 @@ struct VolumeReader {
           return
         }
         // The marker of a restore, the standing, what is staged: Goud's own, and a lie in any copy.
-        if place.path.isEmpty && name.utf8.starts(with: ".goud-".utf8) { return }
+        if place.path.isEmpty && name.utf8.starts(with: ".goud-".utf8) {
+          if RestoreName.isWork(inRoot: name) { files.skipped.append("\(name) (a restore's work, or a safety copy)") }
+          return
+        }
         let item = OtherItem(path: place.child(name), name: name, directory: directory.handle, mount: directory.mount)
         do {
           let kind = try item.kind
           // Of a database's directory, its files were captured; RocksDB's other files are no content.
           if own != nil && kind == .file && DatabaseFileName(name) != .foreign { return }
-          if RestoreName.isWork(inRoot: item.path) && !item.path.containsSlash {
-            files.skipped.append("\(item.path) (a restore's work, or a safety copy)")
-            return
-          }
           guard kind == .directory else { return try look.take(item, known: firsts, options.oneFileSystem, &files) }
           if item.path == "lost+found" {
             files.skipped.append("\(item.path) (the file system's own)")

@@ -31,7 +31,7 @@ public struct MountTable {
     let device = UInt64(status.st_dev)
     let major = (device >> 8 & 0xfff) | (device >> 32 & ~0xfff)
     let minor = (device & 0xff) | (device >> 12 & 0xfff_ff00)
-    return Mount(place: "/", fileSystem: "unknown", number: "\(major):\(minor)")
+    return Mount(id: 0, root: "/", place: "/", fileSystem: "unknown", number: "\(major):\(minor)")
   }
 
   public static func read() throws -> MountTable {

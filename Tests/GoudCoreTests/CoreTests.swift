@@ -186,7 +186,7 @@ import Testing
   @Test(arguments: [3, 3000])
   func recordsComeBackInBothDirections(_ count: Int) throws {
     try inTemporaryDirectory { scratch in
-      let spool = try RecordSpool(in: scratch)
+      let spool = RecordSpool(in: try PrivatePlace.open(unless: scratch))
       let records = (0..<count).map { [UInt8](repeating: UInt8(truncatingIfNeeded: $0), count: $0 % 700) }
       let places = try records.map { try spool.append($0) }
       var found: [[UInt8]] = []

@@ -162,7 +162,7 @@ import Volumes
     try with { fixture in
       let old = try fixture.archive(40)
       try fixture.archive(1)
-      let store = try DirectoryStore(fixture.backups)
+      let store = DirectoryStore(fixture.backups)
       try record(in: store)
       let report = try fixture.prune { $0.store = store }
       #expect(report.gone == [old], "\(report)")
@@ -175,7 +175,7 @@ import Volumes
     try with { fixture in
       let (silent, old) = (try fixture.archive(50), try fixture.archive(40))
       try fixture.archive(1)
-      let store = try DirectoryStore(fixture.backups)
+      let store = DirectoryStore(fixture.backups)
       try record(in: store)
       if suffix.isEmpty { try store.delete("\(FileSystem.name(of: silent)).verified.json") }
       let failing = FailingStore(store: store, failing: [FileSystem.name(of: silent) + suffix])
@@ -189,7 +189,7 @@ import Volumes
     try with { fixture in
       try fixture.archive(40)
       let new = try fixture.archive(1)
-      let store = try DirectoryStore(fixture.backups)
+      let store = DirectoryStore(fixture.backups)
       try record(in: store)
       let failing = FailingStore(store: store, failing: [FileSystem.name(of: new)])
       let report = try fixture.prune { $0.store = failing }

@@ -16,6 +16,11 @@ public enum PrivatePlace {
     return try open(among: named + ["/tmp", "/var/tmp", "/dev/shm", "/run"])
   }
 
+  /// The directory that was named, or a private one.
+  public static func open(unless named: String?) throws -> Descriptor {
+    try named.map { try Descriptor.open($0, O_RDONLY | O_DIRECTORY) } ?? open()
+  }
+
   static func open(among candidates: [String]) throws -> Descriptor {
     var places: [Descriptor] = []
     for candidate in candidates {

@@ -1,3 +1,4 @@
+import CGoudLinux
 import Foundation
 import Synchronization
 
@@ -51,6 +52,19 @@ public final class Temporary: Sendable {
       }
     }
     return nil
+  }
+
+  /// A file without a name, mode 0600: gone with its last descriptor.
+  public static func nameless(in parent: Descriptor) throws -> Descriptor {
+    let fd = goud_open_nameless(parent.fd)
+    if fd >= 0 { return Descriptor(fd: fd, path: "a file without a name in \(parent.path)") }
+    // Among them ENOENT and EISDIR: what kernels say that do not know of such files.
+    guard [EOPNOTSUPP, EISDIR, EINVAL, ENOENT, ENOSYS, EACCES].contains(errno) else {
+      throw GoudError.system("create a file in", parent.path)
+    }
+    let named = try create(.file, for: "copy", in: parent)
+    guard unlinkat(parent.fd, named.name.text, 0) == 0 else { throw GoudError.system("unlink", named.path) }
+    return named.content
   }
 
   /// - Returns: nil when somebody took it for a leftover before it was locked.

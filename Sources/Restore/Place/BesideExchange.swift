@@ -123,7 +123,7 @@ struct BesideExchange: VolumeExchange {
   }
 
   private func remove(_ marker: RestoreMarker, from directory: String) throws {
-    try AtomicFile.removeLeftovers(in: directory)
+    try Leftovers(in: directory).remove()
     try marker.remove(from: Descriptor.open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
   }
 

@@ -189,7 +189,7 @@ struct InsideExchange: VolumeExchange {
   }
 
   private func letNodesIn(_ root: Descriptor) throws {
-    try AtomicFile.removeLeftovers(in: place.path)
+    try Leftovers(in: place.path).remove()
     guard unlinkat(root.fd, RestoreMarker.fileName, 0) == 0 || errno == ENOENT else {
       throw GoudError.system("remove", "\(root.path)/\(RestoreMarker.fileName)")
     }
