@@ -59,7 +59,7 @@ import Testing
       try volume.write("000001.sst", "begun")
       let directory = try UntrustedDirectory(root: volume.path)
       var tables = HeldTables()
-      tables.copies = try Scratch(in: scratch)
+      tables.copies = try Scratch(SnapshotOptions(scratch: scratch))
       try tables.update(from: [directory])
       try volume.write("000001.sst", "begun and done")
       try tables.update(from: [directory])

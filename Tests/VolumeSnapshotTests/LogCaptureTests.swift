@@ -8,7 +8,7 @@ import Testing
 /// Copies of logs are kept from one look to the next, and every change of a log is seen.
 @Suite struct LogCaptureTests {
   private func capture(_ path: String, _ scratch: String) throws -> (LogCapture, UntrustedDirectory) {
-    (LogCapture(scratch: try Scratch(in: scratch)), try UntrustedDirectory(root: path))
+    (LogCapture(scratch: try Scratch(SnapshotOptions(scratch: scratch))), try UntrustedDirectory(root: path))
   }
 
   @Test func aFurtherLookCopiesOnlyWhatWasAdded() throws {
