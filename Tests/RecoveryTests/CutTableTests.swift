@@ -23,7 +23,7 @@ import Volumes
     }
 
     func begin(_ title: String, total: ByteCount) {
-      guard title.hasPrefix("archive") else { return }
+      guard title == "archive v" else { return }
       archives += 1
       guard archives == 1 else { return }
       database.compact()
