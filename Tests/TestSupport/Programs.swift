@@ -26,13 +26,18 @@ public enum Programs {
     "\(FileSystem.parent(of: FileSystem.realPath("/proc/self/exe") ?? ""))/\(name)"
   }
 
-  /// Runs a program to its end. A name without `/` is looked up in `PATH`.
+  /// A name without `/` is looked up in `PATH`.
+  private static func executable(_ program: String) -> Executable {
+    program.contains("/") ? .path(FilePath(program)) : .name(program)
+  }
+
+  /// Runs a program to its end.
   @discardableResult
   public static func run(
     _ program: String, _ arguments: [String] = [], environment: [String: String] = [:], in directory: String? = nil
   ) async throws -> Finished {
     let result = try await Subprocess.run(
-      program.contains("/") ? .path(FilePath(program)) : .name(program), arguments: Arguments(arguments),
+      executable(program), arguments: Arguments(arguments),
       environment: .inherit.updating(environment.overrides), workingDirectory: directory.map { FilePath($0) },
       output: .string(limit: 16 << 20), error: .string(limit: 16 << 20))
     return Finished(
@@ -46,7 +51,7 @@ public enum Programs {
     beside body: @Sendable (Running) async throws -> Void
   ) async throws -> Finished {
     let result = try await Subprocess.run(
-      .path(FilePath(program)), arguments: Arguments(arguments), environment: .inherit.updating(environment.overrides),
+      executable(program), arguments: Arguments(arguments), environment: .inherit.updating(environment.overrides),
       workingDirectory: directory.map { FilePath($0) }, input: .none, output: .string(limit: 16 << 20),
       error: .string(limit: 16 << 20)
     ) { execution in
@@ -67,7 +72,7 @@ public enum Programs {
     _ program: String, _ arguments: [String] = [], _ body: @Sendable (Running) async throws -> Result
   ) async throws -> Result {
     let result = try await Subprocess.run(
-      .path(FilePath(program)), arguments: Arguments(arguments), input: .none, output: .discarded, error: .discarded
+      executable(program), arguments: Arguments(arguments), input: .none, output: .discarded, error: .discarded
     ) { execution in
       let running = Running(pid: execution.processIdentifier.value)
       defer { kill(running.pid, SIGKILL) }
