@@ -118,7 +118,9 @@ let coreTargets: [Target] = [
   .testTarget(name: "GoudCoreTests", dependencies: ["GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "VolumeSnapshotTests",
-    dependencies: ["GoudCore", "VolumeSnapshot", "RocksDB", "TestSupport", "WriterOracle", "goud-foreign", "goud-writer"],
+    dependencies: [
+      "GoudCore", "VolumeSnapshot", "RocksDB", "TestSupport", "WriterOracle", "goud-foreign", "goud-writer",
+    ],
     swiftSettings: strict),
   .testTarget(name: "BlobStoreTests", dependencies: ["BlobStore", "GoudCore"], swiftSettings: strict),
   .testTarget(name: "ArchiveTests", dependencies: ["Archive", "GoudCore", "TestSupport"], swiftSettings: strict),

@@ -19,19 +19,3 @@ public enum ArchiveExtractor {
     return report
   }
 }
-
-/// What of the archive could not be put on the files, by kind.
-struct Losses {
-  private var counts: [String: Int] = [:]
-  /// Kinds; an archive may name as many attributes as it likes.
-  private static let most = 100
-
-  mutating func add(_ what: String) {
-    let known = counts[what] != nil || counts.count < Self.most
-    counts[known ? what : "further extended attributes", default: 0] += 1
-  }
-
-  var report: [String] {
-    counts.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value) \($0.value == 1 ? "entry" : "entries"))" }
-  }
-}

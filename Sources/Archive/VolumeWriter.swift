@@ -243,7 +243,9 @@ struct VolumeRoot {
       try copy.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       offset += Int64(count)
     }
-    guard fchmod(copy.fd, status.st_mode & 0o7777) == 0 else { throw GoudError.system("chmod", copy.path) }
+    guard fchmod(copy.fd, status.st_mode & 0o7777) == 0 || errno == EPERM else {
+      throw GoudError.system("chmod", copy.path)
+    }
     try copy.synchronize()
   }
 
@@ -274,8 +276,8 @@ extension Descriptor {
       guard [EOPNOTSUPP, EPERM, EACCES].contains(errno) else { throw GoudError.system("set \(name) of", path) }
       losses.add("the extended attribute \(name) was refused by the file system")
     }
-    guard fchmod(fd, mode_t(entry.mode)) == 0 else { throw GoudError.system("chmod", path) }
-    guard futimens(fd, entry.times) == 0 else { throw GoudError.system("set the time of", path) }
+    try losses.add("mode", unless: fchmod(fd, mode_t(entry.mode)), of: path)
+    try losses.add("time", unless: futimens(fd, entry.times), of: path)
   }
 }
 

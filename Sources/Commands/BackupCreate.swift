@@ -64,7 +64,8 @@ struct BackupCreate: ParsableCommand {
     let (volumes, absent) = try volumes(configuration)
     var request = BackupRequest(
       environment: configuration.environment, volumes: volumes,
-      directory: configuration.backupDirectory, compression: configuration.backupCompression, toolVersion: Goud.version)
+      directory: configuration.backupDirectory, compression: configuration.backupCompression,
+      toolVersion: Release.version)
     if cloud.cloud != nil {
       // Volumes grow while they are written, and S3 wants to know the size of an object's parts beforehand.
       request.estimate = try volumes.map { try VolumeSummary($0).bytes.bytes }.reduce(1 << 30) { $0 + $1 + $1 / 4 }

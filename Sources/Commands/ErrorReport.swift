@@ -22,6 +22,6 @@ struct ErrorReport: Encodable {
     var text = "error: \(message)\n"
     if let hint { text += "hint: \(hint)\n" }
     if asJSON, let json = try? Output.json(self) { text = json + "\n" }
-    FileHandle.standardError.write(Data(text.utf8))
+    Output.say(text)
   }
 }

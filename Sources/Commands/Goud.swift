@@ -14,7 +14,7 @@ public struct Goud: ParsableCommand {
       "Exit codes and JSON: docs/scripting.md. Shell completion: goud --generate-completion-script bash|zsh|fish.",
     version: version,
     subcommands: [
-      VolumeGroup.self, Backup.self, RestoreCommand.self, NetworkGroup.self, ScheduleGroup.self, ConfigGroup.self,
+      VolumeGroup.self, BackupGroup.self, RestoreCommand.self, NetworkGroup.self, ScheduleGroup.self, ConfigGroup.self,
       AgentGroup.self, NodeGroup.self,
     ])
 
@@ -27,7 +27,7 @@ public struct Goud: ParsableCommand {
       try HelperContainer.enter()
       var command = try parseAsRoot(arguments)
       try command.run()
-      return .done
+      return Output.isCut.load(ordering: .relaxed) ? .failed : .done
     } catch let status as ExitStatus {
       return status
     } catch let error as GoudError {

@@ -1,6 +1,11 @@
 import ArgumentParser
 import Foundation
 import GoudCore
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#endif
 
 /// How a read verb prints: for people or for programs.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
@@ -14,10 +19,30 @@ struct OutputOptions: ParsableArguments {
 
 /// Data goes to standard output; everything else goes to standard error.
 enum Output {
-  static func write(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+  /// Whether some of the data did not get out: a full disk behind a redirection.
+  static let isCut = Atomic(false)
+
+  static func write(_ text: String) {
+    guard !put(text + "\n", on: STDOUT_FILENO) else { return }
+    if !isCut.exchange(true, ordering: .relaxed) { note("error: standard output cannot be written") }
+  }
 
   /// Says something to a person, on standard error.
-  static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+  static func note(_ text: String) { say(text + "\n") }
+
+  /// The same, as it is. Whoever cannot be told is not told; that ends nothing.
+  static func say(_ text: String) { _ = put(text, on: STDERR_FILENO) }
+
+  private static func put(_ text: String, on output: Int32) -> Bool {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(output, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return false }
+      rest = rest.dropFirst(count)
+    }
+    return true
+  }
 
   /// JSON with sorted keys, dates in RFC 3339, slashes as they are.
   static func json(_ value: some Encodable) throws -> String {

@@ -84,5 +84,5 @@ final class ProgressLine: ProgressSink, @unchecked Sendable {
       + "\(left / 60):\(String(format: "%02d", left % 60)) left"
   }
 
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  private func write(_ text: String) { Output.say(text) }
 }

@@ -29,13 +29,11 @@ extension Descriptor {
     return .taken
   }
 
-  /// Waits for the lock as long as its holder has it; goes on without one where there are no locks.
-  public func waitForLock() throws {
-    while flock(fd, LOCK_EX) != 0 {
-      if errno == EINTR { continue }
-      guard [ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL].contains(errno) else { throw GoudError.system("lock", path) }
-      return
-    }
+  /// Waits for a lock that is held for moments. Goes on without it where there are no locks, and when its holder has not
+  /// moved for so long that it must be stopped.
+  public func waitForLock(atMost patience: Duration = .seconds(5)) throws {
+    let deadline = ContinuousClock.now + patience
+    while try lock() == .held, ContinuousClock.now < deadline { usleep(10_000) }
   }
 
   func unlock() { flock(fd, LOCK_UN) }

@@ -44,10 +44,9 @@ public final class RcloneStore: BlobStore {
     guard try status(of: name) == nil else { throw GoudError(.blobExists, "\(location)/\(name) is already there") }
     var request = self.request("operations/uploadfile", query: ["fs": remote, "remote": prefix])
     request.method = .POST
-    return RcloneUpload(name, request, Self.http, cancellation, withdraw: { [self] in try delete(name) }) {
-      [location] in
-      RcloneFault.error($0, $1, "\(location)/\(name)")
-    }
+    return RcloneUpload(
+      name, request, Self.http, cancellation, withdraw: { [self] in try delete(name) },
+      fault: { [location] in RcloneFault.error($0, $1, "\(location)/\(name)") })
   }
 
   public func read(_ blob: BlobStatus, at offset: Int64, count: Int) throws -> [UInt8] {

@@ -3,37 +3,6 @@ import Foundation
 import GoudCore
 import Volumes
 
-/// What a prune looks at, and for how long things stay.
-public struct PruneRequest: Sendable {
-  public var environment: String
-  /// The archives, and where two prunes exclude each other.
-  public var backups: String
-  /// The archives are here, not in the directory; safety copies are not looked at then.
-  public var store: (any BlobStore)?
-  /// The volumes with their safety copies.
-  public var volumes: String
-  public var backupDays: Int
-  public var safetyCopyDays: Int
-  public var dryRun = false
-  /// The operator vouches for the clock, whatever speaks against it.
-  public var clockIsConfirmed = false
-  /// The archives, by name, that this very run has read whole: they are not read again.
-  public var readBack: Set<String> = []
-  public var now = Date()
-  /// What the clock says that gives files in a directory their times; nil when it does not tell.
-  var fileClock: @Sendable (String) -> Date? = { FileSystem.clock(of: $0) }
-  public var cancellation = Cancellation()
-  public var progress: any ProgressSink = NoProgress()
-
-  public init(environment: String, backups: String, volumes: String, backupDays: Int, safetyCopyDays: Int) {
-    self.environment = environment
-    self.backups = backups
-    self.volumes = volumes
-    self.backupDays = backupDays
-    self.safetyCopyDays = safetyCopyDays
-  }
-}
-
 /// Deletes expired backups of one environment and expired safety copies of its volumes.
 public struct Prune {
   private let request: PruneRequest
@@ -120,23 +89,6 @@ public struct Prune {
     guard clock.doubt == nil else { return }
     for path in try problems.note(request.backups, otherwise: [], { try shelf.orphans(now: request.now) }) {
       try problems.note(path, otherwise: ()) { try shelf.removeOrphan(path) }
-    }
-  }
-}
-
-/// Collects what goes wrong with single items, so that the others are still done.
-final class Problems {
-  private(set) var found: [PruneReport.Problem] = []
-
-  func concern(_ path: String) -> Bool { found.contains { $0.path == path } }
-
-  /// - Throws: only what ends the run.
-  func note<Value>(_ path: String, otherwise: Value, _ body: () throws -> Value) throws -> Value {
-    do {
-      return try body()
-    } catch let error as GoudError where ![.interrupted, .terminated].contains(error.code) {
-      found.append(PruneReport.Problem(path, error))
-      return otherwise
     }
   }
 }

@@ -78,15 +78,15 @@ extension [CapturedLog] {
     let live = filter { $0.number >= view.oldestLiveLog }
     for (index, log) in live.enumerated() {
       switch log.finding {
-      case .damaged: return DatabaseFault.damagedLog(log.path, log.scan)
-      case .broken(let follower): return DatabaseFault.unreadLog(follower, after: log.path)
+      case .damaged: return LogFault.damaged(log.path, log.scan)
+      case .broken(let follower): return LogFault.unread(follower, after: log.path)
       case .sound: break
       }
       if log.records > 0 && !view.logsRead.contains(log.number) {
-        return DatabaseFault.unreadLog(log.path, after: index > 0 ? live[index - 1].path : nil)
+        return LogFault.unread(log.path, after: index > 0 ? live[index - 1].path : nil)
       }
     }
     let whole = filter { view.logsRead.contains($0.number) }.reduce(0) { $0 + $1.records }
-    return view.logRecords == whole ? nil : DatabaseFault.unreadRecords(last?.path ?? "", whole, view.logRecords)
+    return view.logRecords == whole ? nil : LogFault.unreadRecords(last?.path ?? "", whole, view.logRecords)
   }
 }

@@ -3,7 +3,7 @@ import GoudCore
 /// The captured files of a volume's databases as entries. A file that has several names among them (a checkpoint shares its
 /// tables with its database) is a file under the first, and a second name under the others.
 struct DatabaseItems {
-  private(set) var items: [VolumeSnapshot.Item] = []
+  private(set) var items: [VolumeItem] = []
   /// Where each held table and blob file is stored.
   private(set) var paths: [FileIdentity: String] = [:]
 
@@ -37,7 +37,7 @@ extension DatabaseSnapshot.File {
     }
   }
 
-  fileprivate func item(_ path: String) -> VolumeSnapshot.Item {
+  fileprivate func item(_ path: String) -> VolumeItem {
     let entry = FileEntry(path, kind: .file(size: size), status: status)
     guard needsProof else { return .init(entry: entry, content: content, prove: nil, settle: nil) }
     return .init(entry: entry, content: content, prove: { @Sendable in try self.prove() }, settle: nil)

@@ -64,7 +64,7 @@ public struct OtherFiles: Sendable {
   }
 
   /// In the order in which they were found: a directory before what it holds.
-  public func each(_ body: (VolumeSnapshot.Item) throws -> Void) throws {
+  public func each(_ body: (VolumeItem) throws -> Void) throws {
     try inventory.each { entry, content in
       guard gone.isEmpty || !gone.contains(entry.path.nameBytes) else { return }
       guard case .later(let noted) = content else {
@@ -77,7 +77,7 @@ public struct OtherFiles: Sendable {
     }
   }
 
-  public func eachSecondName(_ body: (VolumeSnapshot.Item) throws -> Void) throws {
+  public func eachSecondName(_ body: (VolumeItem) throws -> Void) throws {
     try inventory.eachSecondName { try body(.init(entry: $0, content: nil, prove: nil, settle: nil)) }
   }
 

@@ -6,22 +6,12 @@ import GoudCore
 ///
 /// Read access is enough. Lives as long as it is referenced; on disk there is only the scratch directory.
 public struct VolumeSnapshot: Sendable {
-  /// One entry of the volume, with its bytes when it is a regular file.
-  public struct Item: Sendable {
-    public let entry: FileEntry
-    public let content: (any ByteSource)?
-    /// Checks every block of a table, and every value of a blob file, against its checksum; nil for other files.
-    public let prove: (@Sendable () throws -> Void)?
-    /// Called with the SHA-256 of what was read of the file: whether that is what it was at one moment. nil: it is.
-    public let settle: (@Sendable (_ sha256: String) throws -> Bool)?
-  }
-
   public let databases: [DatabaseSnapshot]
   /// Directories (the volume's root first, each before what it holds), links and other files.
   public private(set) var beside: OtherFiles
   /// Files of the databases, `CURRENT` last in its directory. A table that several databases share (a checkpoint's) is a
   /// file once.
-  public let databaseItems: [Item]
+  public let databaseItems: [VolumeItem]
   /// What looks like a database and is none that could be captured; its files are among `beside`.
   public let others: [OtherStore]
 

@@ -11,13 +11,14 @@ import Testing
   /// A directory `root` beside a file `secret` and a directory `outside` with a file `secret`.
   private func inRoot(_ body: (_ root: String, _ directory: UntrustedDirectory) throws -> Void) throws {
     try inTemporaryDirectory { scratch in
-      for directory in ["root/a/b", "outside"] {
+      for directory in ["volume/a/b", "outside"] {
         try FileManager.default.createDirectory(atPath: "\(scratch)/\(directory)", withIntermediateDirectories: true)
       }
-      for file in ["secret", "outside/secret", "root/a/b/file"] {
+      for file in ["secret", "outside/secret", "volume/a/b/file"] {
         try Data(file.utf8).write(to: URL(fileURLWithPath: "\(scratch)/\(file)"))
       }
-      try body("\(scratch)/root", try UntrustedDirectory(root: "\(scratch)/root"))
+      let root = "\(scratch)/volume"
+      try body(root, try UntrustedDirectory(root: root))
     }
   }
 
@@ -34,7 +35,7 @@ import Testing
   @Test func aFileIsOpenedBelowTheDirectory() throws {
     try inRoot { (root, directory) throws in
       let file = try #require(try directory.file("a/./b//file"))
-      #expect(try file.readAll() == Array("root/a/b/file".utf8))
+      #expect(try file.readAll() == Array("volume/a/b/file".utf8))
       #expect(file.path == "\(root)/a/b/file")
       #expect(try directory.directory("a")?.file("b/file") != nil)
       #expect(try directory.status("a/b")?.isDirectory == true)

@@ -19,7 +19,7 @@ import Testing
     let finished = try await fixture.goud(
       "restore", "\(fixture.backups)/\(archive)", "--to", "\(fixture.root)/restored", "--yes")
     try #require(finished.status == 0, "\(finished.errors)")
-    return try fixture.lastOperation("\(fixture.root)/restored/node1_data")
+    return try fixture.lastOperation("\(fixture.root)/restored")
   }
 
   @Test(arguments: ["retval=0", "error=EPERM", "error=EIO", "error=EINTR", "error=ENOSYS", "error=EXDEV"])

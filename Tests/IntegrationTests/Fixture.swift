@@ -124,8 +124,8 @@ struct Fixture: Sendable {
   /// record that every backup keeps of itself.
   func tree(_ directory: String) async throws -> String {
     let script = """
-      cd "$1" && find . -not -name '*.verified.json' -not -name backup-runs.json -printf '%p %y %m %U:%G %l\\n' | LC_ALL=C sort && \
-      find . -type f -not -name backup-runs.json -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum
+      cd "$1" && find . -not -name '*.verified.json' -not -name '*backup-runs.*' -printf '%p %y %m %U:%G %l\\n' | LC_ALL=C sort && \
+      find . -type f -not -name '*backup-runs.*' -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum
       """
     return try await Programs.run("sh", ["-c", script, "tree", directory]).output
   }

@@ -130,6 +130,8 @@ import Testing
       }
       try await Mounts.bind("\(fixture.root)/disk", at: "\(fixture.volumes)/node1_data") { mount in
         for name in nodes {
+          let parent = FileSystem.parent(of: directory(name))
+          try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
           try await writeDatabase(directory(name), operations: 300)
           try Data("300".utf8).write(to: URL(fileURLWithPath: "\(fixture.volumes)/\(name)/side"))
         }

@@ -129,7 +129,7 @@ import Testing
       let marker = "\(volume)/.goud-restore.json"
       try Data(
         """
-        {"id":"a","backup":"b","started":"2026-11-01T00:00:00Z","volume":"\(volume)","volumes":["\(volume)"],
+        {"id":"0123456789abcdef","backup":"b","started":"2026-11-01T00:00:00Z","volume":"\(volume)","volumes":["\(volume)"],
         "state":"proven","safetyCopy":"20260101-000000"}
         """.utf8
       ).write(to: URL(fileURLWithPath: marker))

@@ -4,9 +4,9 @@ import VolumeSnapshot
 
 extension VolumeSnapshot {
   /// All entries, in an order in which they can be written.
-  public var items: [Item] {
-    var others: [Item] = []
-    var names: [Item] = []
+  public var items: [VolumeItem] {
+    var others: [VolumeItem] = []
+    var names: [VolumeItem] = []
     do {
       try self.beside.each { others.append($0) }
       try self.beside.eachSecondName { names.append($0) }

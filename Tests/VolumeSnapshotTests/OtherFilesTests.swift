@@ -26,11 +26,11 @@ import Testing
     return try VolumeSnapshot.take(volume, options: options)
   }
 
-  private func item(_ path: String, _ snapshot: VolumeSnapshot) -> VolumeSnapshot.Item? {
+  private func item(_ path: String, _ snapshot: VolumeSnapshot) -> VolumeItem? {
     snapshot.items.first { $0.entry.path == path }
   }
 
-  private func bytes(_ item: VolumeSnapshot.Item) throws -> [UInt8] {
+  private func bytes(_ item: VolumeItem) throws -> [UInt8] {
     guard case .file(let size) = item.entry.kind else { return [] }
     var bytes = [UInt8](repeating: 0, count: Int(size))
     let count = try bytes.withUnsafeMutableBytes { try item.content?.read(into: $0, at: 0) }

@@ -332,7 +332,7 @@ extension VolumeSnapshot {
 }
 
 extension ArchiveVolume.Item {
-  fileprivate init(_ item: VolumeSnapshot.Item) {
+  fileprivate init(_ item: VolumeItem) {
     self.init(entry: item.entry, content: item.content, prove: item.prove, settle: item.settle)
   }
 }

@@ -63,8 +63,9 @@ final class DatabaseHold {
       if let file = try existing(database) { return file }
       throw error
     }
-    guard fchmod(file.fd, 0o644) == 0 else { throw GoudError.system("chmod", file.path) }
-    if FileSystem.mayChangeOwners, fchown(file.fd, status.st_uid, status.st_gid) != 0 {
+    // A file system without modes or owners refuses both.
+    guard fchmod(file.fd, 0o644) == 0 || errno == EPERM else { throw GoudError.system("chmod", file.path) }
+    if FileSystem.mayChangeOwners, fchown(file.fd, status.st_uid, status.st_gid) != 0, errno != EPERM {
       throw GoudError.system("chown", file.path)
     }
     try directory.setModified(status.st_mtim)

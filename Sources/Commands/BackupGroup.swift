@@ -1,8 +1,8 @@
 import ArgumentParser
 
 /// `goud backup …`
-struct Backup: ParsableCommand {
+struct BackupGroup: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Make, list, look into, prove and clear away backups.",
+    commandName: "backup", abstract: "Make, list, look into, prove and clear away backups.",
     subcommands: [BackupCreate.self, BackupList.self, BackupInspect.self, BackupVerify.self, BackupPrune.self])
 }

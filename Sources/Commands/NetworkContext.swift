@@ -1,0 +1,55 @@
+import Agent
+import GoudCore
+import Runtime
+import Volumes
+
+/// What the verbs of `goud network` need of the configuration.
+struct NetworkContext: Sendable {
+  let configuration: GoudConfiguration
+  let home: NetworkHome
+  let plan: NetworkPlan
+  let client: ManagerClient
+
+  init(_ scope: EnvironmentOptions) throws { try self.init(try GoudConfiguration.load(flags: scope.flags)) }
+
+  init(_ configuration: GoudConfiguration) throws {
+    self.configuration = configuration
+    home = NetworkHome(configuration)
+    plan = try NetworkPlan(configuration)
+    client = ManagerClient(home)
+  }
+
+  func launcher() throws -> any NodeLauncher {
+    try Launchers.make(home: home, plan: plan, program: try Detached.program())
+  }
+
+  /// How things stand; also when nothing runs.
+  func status() async throws -> NetworkStatus {
+    do {
+      return try await client.status()
+    } catch let error as GoudError where error.code == .networkNotRunning {
+      let nodes = try await withoutManager()
+      return NetworkStatus(plan: plan, chain: nil, managerPid: nil, nodes: nodes)
+    }
+  }
+}
+
+extension NetworkContext {
+  /// Containers go on without a manager.
+  private func withoutManager() async throws -> [NetworkStatus.Node] {
+    let launcher = plan.docker == nil ? nil : try launcher()
+    try launcher?.check()
+    var nodes: [NetworkStatus.Node] = []
+    for node in plan.nodes {
+      let url = plan.url(node.httpPort, "")
+      let process = launcher?.running(node.name)
+      let container = launcher?.container(node.name)
+      nodes.append(
+        NetworkStatus.Node(
+          name: node.name, state: process == nil ? .stopped : .running, pid: process?.pid, container: container?.id,
+          since: container?.started, url: url, volume: node.volume,
+          health: process == nil ? nil : await NodeClient().health("\(url)/health")))
+    }
+    return nodes
+  }
+}

@@ -1,0 +1,67 @@
+import CGoudLinux
+import GoudCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A name in a directory of the volume.
+struct OtherItem {
+  let path: String
+  let name: String
+  let directory: UntrustedDirectory
+  let mount: Int64
+
+  /// nil: gone.
+  var kind: FileKind? { get throws { try directory.status(name).map { FileKind($0) } } }
+}
+
+extension GoudError {
+  /// Whether it says something of one file, not of the whole: that one is left out by its name.
+  var isOfOneFile: Bool {
+    code == .volumeUnsafe
+      || [EACCES, EPERM, EIO, ELOOP, ENOENT, ENOTDIR, ESTALE, ENODATA, ENAMETOOLONG, EUCLEAN, ETIMEDOUT]
+        .contains(systemErrno)
+  }
+}
+
+extension Descriptor {
+  /// The mount that the file is reached through; where the kernel does not tell, the device.
+  var mount: Int64 {
+    let number = goud_mount(fd)
+    return number >= 0 ? number : (try? status()).map { Int64(truncatingIfNeeded: $0.st_dev) } ?? -1
+  }
+
+  func entry(_ path: String, kind: FileEntry.Kind) throws -> FileEntry {
+    FileEntry(path, kind: kind, status: try status(), attributes: try attributes())
+  }
+
+  /// The extended attributes, without those that belong to the machine (`security.selinux`).
+  private func attributes() throws -> [String: [UInt8]] {
+    let size = flistxattr(fd, nil, 0)
+    if size < 0 { return errno == EOPNOTSUPP ? [:] : try { throw GoudError.system("list attributes of", path) }() }
+    if size == 0 { return [:] }
+    var names = [CChar](repeating: 0, count: 65536)
+    let length = flistxattr(fd, &names, names.count)
+    var result: [String: [UInt8]] = [:]
+    for bytes in names[..<max(0, length)].split(separator: 0) {
+      guard let name = String(validating: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self),
+        name != "security.selinux"
+      else { continue }
+      var value = [UInt8](repeating: 0, count: 65536)
+      let count = fgetxattr(fd, name, &value, value.count)
+      if count >= 0 { result[name] = Array(value[..<count]) }
+    }
+    return result
+  }
+}
+
+extension FileEntry {
+  init(
+    _ path: String, kind: Kind, status: stat, attributes: [String: [UInt8]] = [:], extents: [Range<Int64>]? = nil
+  ) {
+    self.init(
+      path: path, kind: kind, mode: status.st_mode & 0o7777, owner: status.st_uid, group: status.st_gid,
+      modified: (Int64(status.st_mtim.tv_sec), Int32(status.st_mtim.tv_nsec)), attributes: attributes, extents: extents)
+  }
+}
