@@ -89,11 +89,11 @@ import Testing
 
   @Test func aKilledBackupIsReportedAsFailed() async throws {
     try await Fixture.with { fixture in
-      let (_, small) = try await volumes(fixture)
+      _ = try await volumes(fixture)
       let killed = try await fixture.goud(
         ["backup", "create", "--compression", "none"], send: SIGKILL, onceThereIs: "*/backups/.*.goud-tmp-*")
       #expect(killed.status == 137)
-      let check = try await fixture.goud("volume", "check", small, environment: ["BACKUP_ENABLED": "true"])
+      let check = try await fixture.goud("volume", "check", environment: ["BACKUP_ENABLED": "true"])
       #expect(check.output.contains("was killed"), "\(check.output)\(check.errors)")
     }
   }

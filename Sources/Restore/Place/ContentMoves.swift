@@ -91,7 +91,9 @@ struct ContentMoves {
     do {
       try renames.relocate(name, from: side, to: root)
     } catch let error as GoudError where error.systemErrno == EEXIST {
-      throw DatabaseDoor.stranger("\(root.path)/\(name)")
+      // Whoever tries to open a RocksDB makes its directory, which is empty then: nothing is lost with it.
+      guard unlinkat(root.fd, name, AT_REMOVEDIR) == 0 else { throw DatabaseDoor.stranger("\(root.path)/\(name)") }
+      try renames.relocate(name, from: side, to: root)
     }
     KillPoint.reached("restore.moved-in")
   }
