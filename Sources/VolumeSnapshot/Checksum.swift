@@ -8,6 +8,8 @@ struct Checksum {
 
   init(of bytes: [UInt8]) { bytes.withUnsafeBytes { add($0) } }
 
+  init(of bytes: Slice<UnsafeRawBufferPointer>) { add(UnsafeRawBufferPointer(rebasing: bytes)) }
+
   mutating func add(_ bytes: UnsafeRawBufferPointer) {
     guard let start = bytes.bindMemory(to: UInt8.self).baseAddress else { return }
     value = crc32_iscsi(UnsafeMutablePointer(mutating: start), Int32(bytes.count), value)

@@ -1,5 +1,3 @@
-import CISAL
-
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -51,7 +49,7 @@ extension LogPlace {
     let (role, recyclable) = Self.meaning(type)
     let header = recyclable == true ? LogPiece.headerSize + 4 : LogPiece.headerSize
     let next = offset + header + length
-    guard next <= block.count, type != 0, stored.unmasked == block.checksum(offset + 6, next) else {
+    guard next <= block.count, type != 0, stored == Checksum(of: block[(offset + 6)..<next]).masked else {
       self = .bad
       return
     }
@@ -110,23 +108,9 @@ extension LogPiece {
 extension UnsafeRawBufferPointer {
   func word(_ offset: Int) -> UInt32 { UInt32(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
 
-  /// CRC-32C.
-  fileprivate func checksum(_ start: Int, _ end: Int) -> UInt32 {
-    let bytes = UnsafeMutablePointer(mutating: baseAddress!.assumingMemoryBound(to: UInt8.self))
-    return ~crc32_iscsi(bytes + start, Int32(end - start), 0xffff_ffff)
-  }
-
   func isZero(from start: Int) -> Bool {
     guard start < count else { return true }
     let rest = baseAddress! + start
     return self[start] == 0 && memcmp(rest, rest + 1, count - start - 1) == 0
-  }
-}
-
-extension UInt32 {
-  /// RocksDB stores checksums masked (`util/crc32c.h`).
-  fileprivate var unmasked: UInt32 {
-    let rotated = self &- 0xa282_ead8
-    return rotated >> 17 | rotated << 15
   }
 }

@@ -30,7 +30,8 @@ package enum Discard {
     do {
       try keepingTime(of: place, site) {
         let holder = try Descriptor.open(place.holder(site), O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        try FileSystem.remove(tree: RestoreName.discarded.prefix(site, of: place.name) + tail, in: holder)
+        let name = RestoreName.discarded.prefix(site, of: place.name) + tail
+        if try holder.status(of: name) != nil { try holder.removeTree(name) }
       }
       return true
     } catch {
