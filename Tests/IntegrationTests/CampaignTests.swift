@@ -11,3 +11,13 @@ import Testing
     #expect(finished.status == 0, "\(finished.output)\(finished.errors)")
   }
 }
+
+/// The short form of `scripts/volume-campaign`: volumes made at random are backed up, restored and compared.
+@Suite struct VolumeCampaignTests {
+  @Test func whatComesBackIsWhatWasThereOrIsNamed() async throws {
+    let finished = try await Programs.run(
+      Repository.path("scripts/volume-campaign"),
+      ["--goud", Programs.built("goud"), "--runs", "10", "--seed", "14", "--seconds", "120"])
+    #expect(finished.status == 0, "\(finished.output)\(finished.errors)")
+  }
+}
