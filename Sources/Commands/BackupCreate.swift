@@ -132,6 +132,8 @@ struct BackupCreate: ParsableCommand {
         }
         for note in report.notes { Output.note(Output.printable(note)) }
         try report.refuseProblems()
+      } catch let error as GoudError where error.code == .volumeLocked {
+        Output.note(Output.printable("nothing is pruned now: \(error.message)"))
       } catch let error as GoudError {
         failures.append(error)
       }

@@ -161,10 +161,14 @@ import Testing
 
   private func injecting(_ injections: [String], _ fixture: Fixture, _ arguments: [String]) async throws -> Finished {
     let calls = injections.map { $0.split(separator: ":")[0] }.joined(separator: ",")
+    // Runs beside it have locks, and would take what this one cannot lock for left.
+    let place = "\(fixture.root)/private"
+    try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
     return try await Programs.run(
       "strace",
       ["-f", "-qq", "-o", "/dev/null", "-e", "trace=\(calls)"] + injections.flatMap { ["-e", "inject=\($0)"] }
-        + [Programs.built("goud")] + arguments, environment: fixture.surroundings, in: fixture.root)
+        + [Programs.built("goud")] + arguments,
+      environment: fixture.surroundings.merging(["TMPDIR": place]) { $1 }, in: fixture.root)
   }
 
   @Test func aNameThatIsNotUTF8IsSomebodyElses() async throws {
