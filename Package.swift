@@ -10,7 +10,15 @@ import PackageDescription
 
 let isCore = Context.environment["GOUD_PACKAGE"] == "core"
 
-let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+/// A file sees what it imports itself, and shows its target's users no other target's names unless it says so.
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// What is generated imports as its generator likes.
+let generated: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
 let corePackages: [Package.Dependency] = [
   .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -46,45 +54,48 @@ let coreTargets: [Target] = [
     linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
   .target(name: "CGoudLinux"),
   // The house.
+  .target(name: "Layout", swiftSettings: strict),
   .target(name: "RocksDB", dependencies: ["CRocksDB"], swiftSettings: strict),
   .target(
     name: "GoudCore",
-    dependencies: ["CGoudLinux", .product(name: "Crypto", package: "swift-crypto")],
+    dependencies: ["Layout", "CGoudLinux", .product(name: "Crypto", package: "swift-crypto")],
     swiftSettings: strict),
-  .target(name: "VolumeSnapshot", dependencies: ["CGoudLinux", "RocksDB", "GoudCore", "CISAL"], swiftSettings: strict),
+  .target(
+    name: "VolumeSnapshot", dependencies: ["CGoudLinux", "RocksDB", "Layout", "GoudCore", "CISAL"],
+    swiftSettings: strict),
   .target(
     name: "Archive",
-    dependencies: ["GoudCore", "CGoudLinux", "CLibArchive", "CISAL", "CLibZstd"],
+    dependencies: ["Layout", "GoudCore", "CGoudLinux", "CLibArchive", "CISAL", "CLibZstd"],
     swiftSettings: strict),
   .target(name: "BlobStore", dependencies: ["GoudCore"], swiftSettings: strict),
   .target(
     name: "Chain",
     dependencies: [
-      "RocksDB", "GoudCore", "CSodium", .product(name: "Crypto", package: "swift-crypto"),
+      "RocksDB", "Layout", "GoudCore", "CSodium", .product(name: "Crypto", package: "swift-crypto"),
       .product(name: "SwiftProtobuf", package: "swift-protobuf"),
     ],
     swiftSettings: strict),
   .target(
     name: "Volumes",
     dependencies: [
-      "RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "Chain",
+      "RocksDB", "Layout", "GoudCore", "VolumeSnapshot", "Archive", "Chain",
       .product(name: "Configuration", package: "swift-configuration"),
     ],
     swiftSettings: strict),
   .target(
     name: "Backup",
     dependencies: [
-      "RocksDB", "GoudCore", "VolumeSnapshot", "Archive", "BlobStore", "Chain", "Volumes",
+      "RocksDB", "Layout", "GoudCore", "VolumeSnapshot", "Archive", "BlobStore", "Chain", "Volumes",
       .product(name: "Subprocess", package: "swift-subprocess"),
     ],
     swiftSettings: strict),
   .target(
     name: "Restore",
-    dependencies: ["CGoudLinux", "GoudCore", "VolumeSnapshot", "Archive", "Chain", "Volumes", "Backup"],
+    dependencies: ["CGoudLinux", "Layout", "GoudCore", "VolumeSnapshot", "Archive", "Chain", "Volumes", "Backup"],
     swiftSettings: strict),
   .target(
     name: "Retention",
-    dependencies: ["GoudCore", "Archive", "BlobStore", "Volumes", "Backup", "Restore"],
+    dependencies: ["Layout", "GoudCore", "Archive", "BlobStore", "Volumes", "Backup", "Restore"],
     swiftSettings: strict),
   // A writer that Goud has never seen: the oracle of the torture tests and of the demo.
   .target(
@@ -115,7 +126,7 @@ let coreTargets: [Target] = [
     path: "Tests/TestSupport",
     swiftSettings: strict),
   .testTarget(name: "RocksDBTests", dependencies: ["RocksDB", "TestSupport"], swiftSettings: strict),
-  .testTarget(name: "GoudCoreTests", dependencies: ["GoudCore", "TestSupport"], swiftSettings: strict),
+  .testTarget(name: "GoudCoreTests", dependencies: ["Layout", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "VolumeSnapshotTests",
     dependencies: [
@@ -126,12 +137,14 @@ let coreTargets: [Target] = [
   .testTarget(name: "ArchiveTests", dependencies: ["Archive", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "VolumesTests",
-    dependencies: ["Archive", "Volumes", "RocksDB", "GoudCore", "VolumeSnapshot", "TestSupport", "goud-writer"],
+    dependencies: [
+      "Archive", "Volumes", "RocksDB", "Layout", "GoudCore", "VolumeSnapshot", "TestSupport", "goud-writer",
+    ],
     swiftSettings: strict),
   .testTarget(
     name: "RecoveryTests",
     dependencies: [
-      "Backup", "Restore", "Retention", "Archive", "BlobStore", "Chain", "Volumes", "RocksDB", "GoudCore",
+      "Backup", "Restore", "Retention", "Archive", "BlobStore", "Chain", "Volumes", "RocksDB", "Layout", "GoudCore",
       "TestSupport",
       "goud-writer",
     ],
@@ -163,11 +176,11 @@ let networkTargets: [Target] = [
       .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
       .product(name: "SwiftProtobuf", package: "swift-protobuf"),
     ],
-    swiftSettings: strict),
+    swiftSettings: generated),
   .target(
     name: "Node",
     dependencies: [
-      "RocksDB", "GoudCore", "Chain", "Replication", "PeerProtocol",
+      "RocksDB", "Layout", "GoudCore", "Chain", "Replication", "PeerProtocol",
       .product(name: "Crypto", package: "swift-crypto"),
       .product(name: "GRPCCore", package: "grpc-swift-2"),
       .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
@@ -190,7 +203,7 @@ let networkTargets: [Target] = [
   .target(
     name: "Runtime",
     dependencies: [
-      "GoudCore", "CGoudLinux", "Chain", "Volumes",
+      "Layout", "GoudCore", "CGoudLinux", "Chain", "Volumes",
       .product(name: "AsyncHTTPClient", package: "async-http-client"),
       .product(name: "Crypto", package: "swift-crypto"),
       .product(name: "NIOCore", package: "swift-nio"),
@@ -200,7 +213,7 @@ let networkTargets: [Target] = [
   .target(
     name: "Agent",
     dependencies: [
-      "GoudCore", "Volumes", "Backup", "Runtime",
+      "Layout", "GoudCore", "Volumes", "Backup", "Runtime",
       .product(name: "AsyncHTTPClient", package: "async-http-client"),
       .product(name: "HTTPTypes", package: "swift-http-types"),
       .product(name: "Hummingbird", package: "hummingbird"),
@@ -212,7 +225,7 @@ let networkTargets: [Target] = [
   .target(
     name: "Commands",
     dependencies: [
-      "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "BlobStore", "Volumes", "Drivers", "Backup",
+      "Layout", "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "BlobStore", "Volumes", "Drivers", "Backup",
       "Restore", "Retention",
       "Chain", "Node", "Runtime", "Agent", "Rclone",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -261,7 +274,7 @@ let networkTargets: [Target] = [
   .testTarget(
     name: "RuntimeTests",
     dependencies: [
-      "Runtime", "Agent", "Chain", "GoudCore", "TestSupport",
+      "Runtime", "Agent", "Chain", "Layout", "GoudCore", "TestSupport",
       .product(name: "Logging", package: "swift-log"),
     ],
     swiftSettings: strict),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Chain
 import Foundation
+import GoudCore
 
 /// Opens a ledger as a node does, closes it, then proves it; prints one line of JSON.
 struct Measure: ParsableCommand {

@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Layout
 import Runtime
 
 /// `run/manager.sock`, by a name that fits into a socket's address (107 bytes) however long `GOUD_HOME` is.

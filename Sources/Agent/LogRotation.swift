@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Layout
 import Logging
 import Runtime
 

@@ -2,9 +2,11 @@ import AsyncHTTPClient
 import Foundation
 import GoudCore
 import Hummingbird
-import Logging
-import Runtime
+public import Layout
+public import Logging
+public import Runtime
 import ServiceLifecycle
+import UnixSignals
 
 /// The resident manager of one environment: supervises the nodes, knows how they are, serves that to people and to
 /// Prometheus (`MANAGER_PORT`), and does what `goud network` asks for (`run/manager.sock`).

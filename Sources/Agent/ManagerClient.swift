@@ -1,8 +1,10 @@
 import AsyncHTTPClient
 import Foundation
-import GoudCore
+public import GoudCore
+public import Layout
 import NIOCore
-import Runtime
+import NIOHTTP1
+public import Runtime
 
 /// Talks to the manager of a home, if there is one, over its socket.
 public struct ManagerClient: Sendable {

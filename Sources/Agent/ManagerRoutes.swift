@@ -2,6 +2,7 @@ import Backup
 import Foundation
 import GoudCore
 import Hummingbird
+import Layout
 import Runtime
 import Volumes
 

@@ -1,4 +1,5 @@
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc
@@ -42,7 +43,7 @@ struct FileBytes: ArchiveBytes {
 
   func checksum() throws -> [UInt8]? {
     do {
-      return try Descriptor.open(Sidecar.path(of: file.path), O_RDONLY).readAll(limit: 16 << 10)
+      return try Descriptor.open(BackupName.checksum(of: file.path), O_RDONLY).readAll(limit: 16 << 10)
     } catch let error as GoudError where error.systemErrno == ENOENT {
       return nil
     }

@@ -1,5 +1,6 @@
 import Foundation
-import GoudCore
+public import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc
@@ -112,7 +113,7 @@ public struct ArchiveReader {
     }
     let covered = try pass.compareChecksums() && (sidecar != nil || pass.isOld)
     guard covered || options.allowUnverified else {
-      throw pass.missing(sidecar == nil ? Sidecar.path(of: path) : nil)
+      throw pass.missing(sidecar == nil ? BackupName.checksum(of: path) : nil)
     }
     return pass.report(archiveBytes: size, sha256: sha256, checksummed: covered)
   }

@@ -1,5 +1,6 @@
 import CGoudLinux
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc
@@ -67,13 +68,14 @@ public final class FileSink: ArchiveSink, @unchecked Sendable {
     KillPoint.reached("archive.streamed")
     try file.file.synchronize()
     KillPoint.reached("archive.synced")
-    try AtomicFile.write(Sidecar.content(archive.sha256, archive: path), to: Sidecar.path(of: path), replacing: false)
+    try AtomicFile.write(
+      Sidecar.content(archive.sha256, archive: path), to: BackupName.checksum(of: path), replacing: false)
     KillPoint.reached("archive.checksum-published")
     do {
       try file.publish(replacing: false)
     } catch {
       // The archive is not there: `publish` has taken it back.
-      unlink(Sidecar.path(of: path))
+      unlink(BackupName.checksum(of: path))
       throw error
     }
     KillPoint.reached("archive.published")
@@ -84,7 +86,7 @@ public final class FileSink: ArchiveSink, @unchecked Sendable {
 
   /// Takes a published archive away with what is beside it, the archive first; gone for good when it returns.
   public static func remove(_ archive: String) throws {
-    for name in [archive, Sidecar.path(of: archive), "\(archive).verified.json"] {
+    for name in [archive, BackupName.checksum(of: archive), BackupName.verification(of: archive)] {
       guard unlink(name) == 0 || errno == ENOENT else { throw GoudError.system("remove", name) }
     }
     try FileSystem.synchronize(directory: FileSystem.parent(of: archive))

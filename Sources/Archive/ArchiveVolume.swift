@@ -1,4 +1,5 @@
-import GoudCore
+public import GoudCore
+import Layout
 
 /// One volume on its way into an archive: its entries in order (the root first, a directory before what it holds, a file
 /// before its second names), each file with its bytes.
@@ -65,9 +66,9 @@ public enum Compression: String, Sendable, CaseIterable, Codable {
   /// `.tar.gz`, `.tar.zst`, `.tar`.
   public var fileExtension: String {
     switch self {
-    case .gzip: ".tar.gz"
-    case .zstd: ".tar.zst"
-    case .none: ".tar"
+    case .gzip: BackupName.gzip
+    case .zstd: BackupName.zstd
+    case .none: BackupName.tar
     }
   }
 

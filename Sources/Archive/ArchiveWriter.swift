@@ -1,5 +1,5 @@
 import Foundation
-import GoudCore
+public import GoudCore
 
 #if canImport(Glibc)
   import Glibc

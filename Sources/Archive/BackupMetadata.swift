@@ -1,5 +1,5 @@
-import Foundation
-import GoudCore
+public import Foundation
+public import GoudCore
 
 /// `metadata.json`, the first file of every archive: what the backup holds, before its first byte of data.
 ///

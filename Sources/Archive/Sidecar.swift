@@ -1,4 +1,5 @@
 import GoudCore
+import Layout
 
 /// `<archive>.sha256`: the digest of the whole archive, beside it.
 public struct Sidecar {
@@ -6,8 +7,6 @@ public struct Sidecar {
   /// Whether it is byte for byte what goud writes. `sha256sum DIRECTORY/ARCHIVE`, as older scripts ran it, states the
   /// directory too; that is accepted for their archives only: a flipped bit must not pass for a matter of style.
   let isCanonical: Bool
-
-  public static func path(of archive: String) -> String { "\(archive).sha256" }
 
   public static func content(_ sha256: String, archive: String) -> [UInt8] {
     Checksums.line(sha256, FileSystem.name(of: archive))
@@ -26,7 +25,7 @@ public struct Sidecar {
 
   static func damaged(_ archive: String) -> GoudError {
     GoudError(
-      .archiveChecksumMismatch, "\(path(of: archive)) is damaged, or belongs to another archive",
+      .archiveChecksumMismatch, "\(BackupName.checksum(of: archive)) is damaged, or belongs to another archive",
       hint: "compare with another copy of it; --allow-unverified does not pass over this")
   }
 }

@@ -12,11 +12,11 @@ public struct BlockRules: Sendable {
     guard let key = SignatureCheck(key: genesis.authority.publicKey) else {
       throw ChainFault(.genesis, at: 0, "the authority's key is not one")
     }
-    guard genesis.schemaVersion == Ledger.schemaVersion else {
+    guard genesis.schemaVersion == ChainSchema.version else {
       throw ChainFault(
         .genesis, at: 0,
         "founded with schema version \(genesis.schemaVersion); this version of goud reads "
-          + "\(Ledger.schemaVersion)")
+          + "\(ChainSchema.version)")
     }
     authority = key
     chain = block.hash

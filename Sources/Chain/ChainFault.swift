@@ -1,4 +1,4 @@
-import GoudCore
+public import GoudCore
 
 /// A block that breaks a rule of docs/chain.md: which rule, at what height.
 public struct ChainFault: Error, Hashable, Sendable, CustomStringConvertible {

@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import SwiftProtobuf
 
 /// What a chain is founded on: who may make blocks, and a nonce that makes it unlike any other.
 public struct Genesis: Sendable, Hashable {
@@ -28,7 +29,7 @@ public struct Genesis: Sendable, Hashable {
   /// - Parameter nonce: 16 bytes; random when left out.
   /// - Throws: `genesis` when a bound above does not hold.
   public init(
-    network: String, validators: [Validator], schemaVersion: UInt32 = Ledger.schemaVersion, nonce: [UInt8]? = nil
+    network: String, validators: [Validator], schemaVersion: UInt32 = ChainSchema.version, nonce: [UInt8]? = nil
   ) throws(ChainFault) {
     self.network = network
     self.schemaVersion = schemaVersion

@@ -3,42 +3,21 @@ import GoudCore
 import RocksDB
 import Synchronization
 
-/// A start of the authority that a node has promised to follow: never again a lower one.
-public struct EpochPromise: Hashable, Sendable {
-  public let epoch: UInt64
-  /// 16 bytes.
-  public let nonce: [UInt8]
-
-  public init(epoch: UInt64, nonce: [UInt8]) {
-    self.epoch = epoch
-    self.nonce = nonce
-  }
-}
-
 /// A node's chain on its own RocksDB: the blocks, what finds entries in them, and how far they are acknowledged.
 ///
 /// Thread-safe; every call may wait for the device, so keep them off the cooperative pool. What is appended must have
 /// passed `BlockRules`: the ledger itself checks only that it follows the head and that its ids are new.
 public final class Ledger: Sendable {
-  /// What this version reads and writes. A ledger of a newer one is refused, never made anew.
-  public static let schemaVersion: UInt32 = 1
-
   public let directory: String
   public let genesisBlock: Block
   public let rules: BlockRules
   private let door: LedgerDoor
   let database: Database
-  let state: Mutex<State>
+  let state: Mutex<LedgerState>
   /// Ids of accounts that are in the chain; what is not here has to be looked for. Emptied when blocks are taken back.
   let knownAccounts = Mutex<Set<[UInt8]>>([])
   /// Held by whoever changes the database.
   let writing = Mutex<Void>(())
-
-  struct State {
-    var head: BlockReference
-    var acknowledged: UInt64
-    var promise: EpochPromise?
-  }
 
   public var genesis: Genesis { rules.genesis }
   /// The genesis block's hash.

@@ -19,7 +19,7 @@ public struct LedgerGlance: Sendable {
       guard families.contains(LedgerFormat.blocks) else { return nil }
       let database = try Database(
         directory: directory, families: [LedgerFormat.meta, LedgerFormat.blocks],
-        options: LedgerOpening.readingOptions, readOnly: true)
+        options: LedgerOptions.reading, readOnly: true)
       guard let meta = try LedgerMeta(database, shown) else { return nil }
       try meta.refuseNewerSchema(shown)
       let stored = StoredLedger(directory: shown, database: database)
@@ -52,4 +52,15 @@ public struct LedgerGlance: Sendable {
   /// Where the block of a height stands, by the hash of what is stored.
   /// - Throws: what `block(at:)` throws.
   public func reference(at height: UInt64) throws -> BlockReference { try block(at: height).reference }
+}
+
+extension ChainFacts {
+  /// Reads them from a database that no process has open, or from a snapshot's view of one. Nothing is written.
+  ///
+  /// - Parameter name: what errors call the database; nil: its directory. For a view, which nobody knows by its path.
+  /// - Returns: nil when the database is not a ledger.
+  /// - Throws: `chain.newer-schema`; `database.corrupt` when a ledger's head or genesis block is not whole.
+  public static func read(directory: String, as name: String? = nil) throws -> ChainFacts? {
+    try LedgerGlance(directory: directory, as: name)?.facts
+  }
 }

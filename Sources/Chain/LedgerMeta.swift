@@ -16,7 +16,7 @@ struct LedgerMeta {
   /// - Throws: `RocksDBError`; `database.corrupt` when a value is missing or malformed.
   static func read(_ directory: String) throws -> LedgerMeta? {
     let database = try Database(
-      directory: directory, families: [LedgerFormat.meta], options: LedgerOpening.readingOptions, readOnly: true)
+      directory: directory, families: [LedgerFormat.meta], options: LedgerOptions.reading, readOnly: true)
     return try LedgerMeta(database, directory)
   }
 
@@ -48,10 +48,10 @@ struct LedgerMeta {
   }
 
   func refuseNewerSchema(_ directory: String) throws {
-    guard schemaVersion != Ledger.schemaVersion else { return }
+    guard schemaVersion != ChainSchema.version else { return }
     throw GoudError(
       .chainNewerSchema,
-      "\(directory) has schema version \(schemaVersion); this version of goud reads \(Ledger.schemaVersion)",
+      "\(directory) has schema version \(schemaVersion); this version of goud reads \(ChainSchema.version)",
       hint: "use the goud that wrote it; nothing was changed",
       context: ["path": directory, "schema": "\(schemaVersion)"])
   }
@@ -72,7 +72,7 @@ struct StoredLedger {
   }
 
   /// Head and acknowledged height; the head block must be there, have the hash named, and be the last one.
-  func state(_ chain: BlockHash) throws -> Ledger.State {
+  func state(_ chain: BlockHash) throws -> LedgerState {
     guard let meta = try LedgerFault.translate(directory, { try LedgerMeta(database, directory) }) else {
       throw LedgerFault.corrupt(directory, "the schema version is missing")
     }
@@ -92,7 +92,7 @@ struct StoredLedger {
         throw LedgerFault.corrupt(directory, "there is a block above the head, \(meta.height)")
       }
     }
-    return Ledger.State(head: block.reference, acknowledged: meta.acknowledged, promise: meta.promise)
+    return LedgerState(head: block.reference, acknowledged: meta.acknowledged, promise: meta.promise)
   }
 
   private func value(_ height: UInt64) throws -> [UInt8]? {

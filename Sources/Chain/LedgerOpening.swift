@@ -13,7 +13,7 @@ struct LedgerOpening {
   let database: Database
   let genesis: Block
   let rules: BlockRules
-  private(set) var state: Ledger.State
+  private(set) var state: LedgerState
 
   init(directory: String, expected: Block?) throws {
     let expectedRules = try expected.map(Self.rules)
@@ -23,7 +23,7 @@ struct LedgerOpening {
     let founded = try Self.look(directory, expected: expectedRules)
     if !founded && expected == nil { throw LedgerFault.notALedger(directory, "holds no ledger yet") }
     database = try LedgerFault.translate(directory) {
-      try Database(directory: directory, families: LedgerFormat.families, options: Self.options)
+      try Database(directory: directory, families: LedgerFormat.families, options: LedgerOptions.writing)
     }
     if !founded, let expected { try Self.found(database, directory, expected) }
     let stored = StoredLedger(directory: directory, database: database)
@@ -38,32 +38,6 @@ struct LedgerOpening {
     } catch {
       throw error.error
     }
-  }
-
-  /// Bounded memory, whatever the number of blocks: 32 MiB of tables' blocks, 32 MiB of memory tables.
-  static var options: DatabaseOptions {
-    var options = DatabaseOptions()
-    options.blockCacheBytes = 32 << 20
-    // Every new entry is looked for, to be found missing.
-    options.filterBits = 10
-    options.memoryFilterShare = 0.02
-    options.writeBufferBytes = 16 << 20
-    options.allWriteBuffersBytes = 32 << 20
-    options.allLogsBytes = 32 << 20
-    options.maxOpenFiles = 256
-    options.compression = DatabaseOptions.Compression.none
-    // The default drops what it cannot read from a log, and with it acknowledged blocks, without a word.
-    options.recovery = .tolerateCutTail
-    options.notesLogs = true
-    options.diary = .warnings
-    return options
-  }
-
-  static var readingOptions: DatabaseOptions {
-    var options = Self.options
-    options.createIfMissing = false
-    options.diary = .none
-    return options
   }
 
   private static func makeDirectory(_ directory: String) throws {
@@ -119,7 +93,8 @@ struct LedgerOpening {
   /// A founding that was cut short has no family of another name, and nothing in any.
   private static func isUnfinished(_ directory: String, _ families: [String]) throws -> Bool {
     guard families.allSatisfy(LedgerFormat.families.contains) else { return false }
-    let database = try Database(directory: directory, families: families, options: readingOptions, readOnly: true)
+    let database = try Database(
+      directory: directory, families: families, options: LedgerOptions.reading, readOnly: true)
     var empty = true
     for family in families {
       try database.scan(family: family) { _, _ in
@@ -133,7 +108,7 @@ struct LedgerOpening {
   private static func found(_ database: Database, _ directory: String, _ genesis: Block) throws {
     let batch = WriteBatch()
     var version: [UInt8] = []
-    version.append(bigEndian: Ledger.schemaVersion)
+    version.append(bigEndian: ChainSchema.version)
     database.put(version, for: LedgerFormat.Meta.schema, into: batch)
     database.put(genesis.hash.bytes, for: LedgerFormat.Meta.chain, into: batch)
     database.put(LedgerFormat.head(genesis.reference), for: LedgerFormat.Meta.head, into: batch)

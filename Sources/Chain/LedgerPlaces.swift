@@ -1,4 +1,6 @@
 import GoudCore
+import RocksDB
+import Synchronization
 
 /// For whoever makes blocks: what is in the chain already, acknowledged or not.
 extension Ledger {

@@ -1,5 +1,6 @@
 import GoudCore
 import RocksDB
+import Synchronization
 
 extension Ledger {
   /// Appends blocks, with what finds their entries, all together or not at all.

@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc
@@ -17,7 +18,6 @@ public struct VolumeStanding: Sendable, Hashable {
     case rejoining
   }
 
-  public static let fileName = ".goud-standing.json"
   /// Bytes of a beginning, and of the nonce of a reign.
   public static let identifierCount = 16
 
@@ -49,7 +49,7 @@ extension VolumeStanding {
   /// - Returns: `absent` when there is no file.
   /// - Throws: `volume.invalid-standing` when it cannot be understood: nothing is decided by guessing.
   public static func read(in volume: String) throws -> VolumeStanding {
-    let path = "\(volume)/\(fileName)"
+    let path = "\(volume)/\(VolumeName.standing)"
     guard let status = try FileSystem.status(path) else { return absent }
     guard status.isRegular else { throw fault(path, "is not a file") }
     let bytes = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW).readAll(limit: 1 << 16)
@@ -74,7 +74,7 @@ extension VolumeStanding {
       reign: reign.map { Record.Reign(epoch: $0.epoch, nonce: Hex.text($0.nonce)) }, reason: reason)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    try AtomicFile.write(Array(try encoder.encode(record)) + [10], to: "\(volume)/\(Self.fileName)")
+    try AtomicFile.write(Array(try encoder.encode(record)) + [10], to: "\(volume)/\(VolumeName.standing)")
     KillPoint.reached("standing.written")
   }
 

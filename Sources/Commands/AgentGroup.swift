@@ -1,6 +1,7 @@
 import Agent
 import ArgumentParser
 import GoudCore
+import Layout
 import Logging
 import Runtime
 import Volumes

@@ -1,7 +1,8 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
-import GoudCore
+public import GoudCore
 import Runtime
+import Synchronization
 
 /// The command line. One file per verb; this one only names them and decides what the process exits with.
 public struct Goud: ParsableCommand {

@@ -1,5 +1,6 @@
 import Agent
 import GoudCore
+import Layout
 import Runtime
 import Volumes
 

@@ -1,6 +1,8 @@
 import ArgumentParser
+import CoreFoundation
 import Foundation
 import GoudCore
+import Layout
 import Runtime
 
 #if canImport(Glibc)

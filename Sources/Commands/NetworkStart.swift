@@ -2,6 +2,7 @@ import Agent
 import ArgumentParser
 import Foundation
 import GoudCore
+import Layout
 import Node
 import Runtime
 import Volumes
@@ -115,7 +116,9 @@ struct NetworkStarter {
   private func checkPorts() throws {
     let plan = context.plan
     try free(plan.managerPort)
-    for node in plan.nodes where LockHolder.find(kind: "POSIX", path: "\(node.volume)/rocksdb/LOCK") == nil {
+    for node in plan.nodes {
+      let lock = "\(node.volume)/\(VolumeName.database)/LOCK"
+      guard LockHolder.find(kind: "POSIX", path: lock) == nil else { continue }
       try free(node.httpPort)
       try free(node.peerPort)
     }

@@ -1,6 +1,7 @@
 import Archive
 import ArgumentParser
 import Backup
+import BlobStore
 import Foundation
 import GoudCore
 import Restore

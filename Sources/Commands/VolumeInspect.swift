@@ -1,6 +1,8 @@
+import Archive
 import ArgumentParser
 import Foundation
 import GoudCore
+import RocksDB
 import Volumes
 
 struct VolumeInspect: ParsableCommand {

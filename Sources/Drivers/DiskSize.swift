@@ -1,4 +1,4 @@
-import GoudCore
+public import GoudCore
 
 /// Sizes as disks are sold and enlarged: powers of 1024, whatever the letters. `gcloud … --size=100GB`,
 /// `aws … --size 100` and `resize2fs … 100G` all mean 107,374,182,400 bytes.

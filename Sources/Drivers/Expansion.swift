@@ -1,5 +1,5 @@
 import Foundation
-import GoudCore
+public import GoudCore
 import Volumes
 
 /// Carries a plan out. Whatever stops it, running it again goes on: a disk that is enlarged already is not enlarged

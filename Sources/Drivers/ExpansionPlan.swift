@@ -1,5 +1,5 @@
-import GoudCore
-import Volumes
+public import GoudCore
+public import Volumes
 
 /// What an expansion would do, and why nothing else.
 public struct ExpansionPlan: Sendable, Encodable {

@@ -1,7 +1,7 @@
 import Synchronization
 
 #if canImport(Glibc)
-  import Glibc
+  public import Glibc
 #endif
 
 /// Whether this run has been asked to stop. Long loops call `check()` once per chunk (1 MiB) or file.

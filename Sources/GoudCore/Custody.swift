@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-  import Glibc
+  public import Glibc
 #endif
 
 /// Who may change what a path leads to: the owner of each directory and link on the way and of the thing itself, and

@@ -1,7 +1,7 @@
-import CGoudLinux
+public import CGoudLinux
 
 #if canImport(Glibc)
-  import Glibc
+  public import Glibc
 #endif
 
 /// An open file, closed when the last reference goes.

@@ -1,7 +1,7 @@
 import Foundation
 
 #if canImport(Glibc)
-  import Glibc
+  public import Glibc
 #endif
 
 extension Descriptor {

@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-  import Glibc
+  public import Glibc
 #endif
 
 /// What a name leads to, as the kernel tells them apart. The raw value is the word for it in messages.

@@ -1,4 +1,5 @@
 import Foundation
+public import Layout
 
 #if canImport(Glibc)
   import Glibc

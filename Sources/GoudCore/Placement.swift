@@ -1,4 +1,5 @@
 import CGoudLinux
+import Layout
 
 #if canImport(Glibc)
   import Glibc

@@ -1,4 +1,5 @@
 import Foundation
+import Layout
 
 #if canImport(Glibc)
   import Glibc

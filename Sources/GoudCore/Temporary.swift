@@ -1,5 +1,6 @@
 import CGoudLinux
 import Foundation
+public import Layout
 import Synchronization
 
 #if canImport(Glibc)

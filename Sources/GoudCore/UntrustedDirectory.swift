@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-  import Glibc
+  public import Glibc
 #endif
 
 /// An open directory whose content somebody else decides: a volume, or a place in one.

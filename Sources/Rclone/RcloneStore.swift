@@ -1,8 +1,9 @@
 import AsyncHTTPClient
-import BlobStore
+public import BlobStore
 import Foundation
 import GoudCore
 import NIOCore
+import NIOHTTP1
 
 /// A bucket, or whatever else rclone knows, through one rclone that lives as long as the store.
 public final class RcloneStore: BlobStore {

@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 import GoudCore
 import NIOCore
+import NIOHTTP1
 import Synchronization
 
 /// An object on its way through rclone: what is written goes into the body of one request, piece by piece.

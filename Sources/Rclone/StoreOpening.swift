@@ -1,6 +1,6 @@
-import BlobStore
+public import BlobStore
 import Foundation
-import GoudCore
+public import GoudCore
 
 /// How a store is opened.
 public struct StoreOptions: Sendable {

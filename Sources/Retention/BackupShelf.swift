@@ -2,6 +2,7 @@ import Archive
 import Backup
 import Foundation
 import GoudCore
+import Layout
 import Volumes
 
 #if canImport(Glibc)
@@ -35,7 +36,7 @@ struct BackupShelf: Shelf {
     facts.bytes = ByteCount(Int64(status.st_size))
     return try facts.described(
       try VerificationRecord.read(of: facts.path),
-      hasChecksum: try FileSystem.status(Sidecar.path(of: facts.path)) != nil
+      hasChecksum: try FileSystem.status(BackupName.checksum(of: facts.path)) != nil
     ) { try ArchiveReader.metadata(of: facts.path) }
   }
 
@@ -52,7 +53,7 @@ struct BackupShelf: Shelf {
   }
 
   func delete(_ archive: String) throws {
-    for path in [archive, Sidecar.path(of: archive), VerificationRecord.path(of: archive)] {
+    for path in [archive, BackupName.checksum(of: archive), BackupName.verification(of: archive)] {
       try remove(path)
       KillPoint.reached("prune.deleted")
     }
@@ -81,7 +82,7 @@ struct BackupShelf: Shelf {
 extension String {
   /// The archive that a checksum or a record is beside; nil for any other name.
   var archiveOfCompanion: String? {
-    [Sidecar.path(of: ""), VerificationRecord.path(of: "")].first { hasSuffix($0) }
+    [BackupName.checksum(of: ""), BackupName.verification(of: "")].first { hasSuffix($0) }
       .map { String(dropLast($0.count)) }
   }
 }

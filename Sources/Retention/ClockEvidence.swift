@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Layout
 import Volumes
 
 /// How old things are, as far as more than one clock says so.

@@ -1,6 +1,7 @@
 import BlobStore
 import Foundation
 import GoudCore
+import Layout
 import Volumes
 
 /// Deletes expired backups of one environment and expired safety copies of its volumes.
@@ -74,7 +75,7 @@ public struct Prune {
     let failed = Reading(facts: archive.broken("it could not be read"), finding: nil)
     let reading = try problems.note(archive.path, otherwise: failed) { try shelf.read(archive, request) }
     if let finding = reading.finding {
-      try problems.note(VerificationRecord.path(of: archive.path), otherwise: ()) {
+      try problems.note(BackupName.verification(of: archive.path), otherwise: ()) {
         try shelf.note(finding, of: archive.path, now: request.now)
       }
     }

@@ -1,5 +1,5 @@
-import Foundation
-import GoudCore
+public import Foundation
+public import GoudCore
 
 /// What was or would be deleted, and why the rest stays.
 public struct PruneReport: Sendable, Codable {

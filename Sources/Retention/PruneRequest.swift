@@ -1,6 +1,6 @@
-import BlobStore
-import Foundation
-import GoudCore
+public import BlobStore
+public import Foundation
+public import GoudCore
 import Volumes
 
 /// What a prune looks at, and for how long things stay.

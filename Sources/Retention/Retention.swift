@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Layout
 import Volumes
 
 /// What retention knows about one archive.

@@ -1,6 +1,7 @@
 import Archive
 import Foundation
 import GoudCore
+import Layout
 import Volumes
 
 /// A place with archives of one environment, as retention sees it. What has any other name is not looked at.

@@ -3,6 +3,7 @@ import Backup
 import BlobStore
 import Foundation
 import GoudCore
+import Layout
 import Volumes
 
 /// Archives in a store. Their paths are the location and their names.
@@ -29,8 +30,8 @@ struct StoreShelf: Shelf {
 
   func look(_ archive: BackupFacts) throws -> BackupFacts {
     let blob = try blob(archive)
-    let record = blobs[VerificationRecord.path(of: blob.name)] == nil ? nil : try stored.record(of: blob)
-    return try archive.described(record, hasChecksum: blobs[Sidecar.path(of: blob.name)] != nil) {
+    let record = blobs[BackupName.verification(of: blob.name)] == nil ? nil : try stored.record(of: blob)
+    return try archive.described(record, hasChecksum: blobs[BackupName.checksum(of: blob.name)] != nil) {
       try ArchiveReader.metadata(of: archive.path, bytes: BlobBytes(stored.store, blob, whole: false))
     }
   }

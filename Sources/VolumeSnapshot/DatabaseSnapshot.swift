@@ -1,6 +1,6 @@
-import Foundation
-import GoudCore
-import RocksDB
+public import Foundation
+public import GoudCore
+public import RocksDB
 
 /// A consistent view of one RocksDB at one moment, held as open descriptors and proven by opening it.
 ///

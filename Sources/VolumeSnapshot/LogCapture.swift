@@ -1,5 +1,9 @@
 import GoudCore
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// The logs of one database, looked at again and again. What was copied of them is kept from one look to the next.
 struct LogCapture {
   let scratch: Scratch

@@ -1,5 +1,9 @@
 import GoudCore
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// The records of a `MANIFEST`: the same form as a log's (RocksDB: `db/log_format.h`): blocks of 32 KiB with pieces of
 /// checksum, length, type and bytes.
 ///

@@ -1,4 +1,4 @@
-import GoudCore
+public import GoudCore
 
 /// How a snapshot is taken.
 public struct SnapshotOptions: Sendable {

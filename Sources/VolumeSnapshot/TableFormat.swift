@@ -1,6 +1,10 @@
 import GoudCore
 import RocksDB
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// What the last bytes of a table say about its format (RocksDB: `table/format.cc`): for saying *why* a table cannot
 /// be read, and how to open it, never for reading it.
 enum TableFormat: Equatable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-import GoudCore
+public import GoudCore
 
 /// One entry of the volume, with its bytes when it is a regular file.
 public struct VolumeItem: Sendable {

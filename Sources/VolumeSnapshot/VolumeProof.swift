@@ -1,6 +1,6 @@
 import Foundation
-import GoudCore
-import RocksDB
+public import GoudCore
+public import RocksDB
 
 /// Proof that a volume at rest (restored, unpacked, or of a stopped node) is whole: each of its databases opens, and
 /// every block of every table agrees with its checksum.

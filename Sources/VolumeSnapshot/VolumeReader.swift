@@ -1,6 +1,7 @@
 import CGoudLinux
 import Foundation
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc
@@ -34,7 +35,7 @@ struct VolumeReader {
           return
         }
         // The marker of a restore, the standing, what is staged: Goud's own, and a lie in any copy.
-        if place.path.isEmpty && name.utf8.starts(with: ".goud-".utf8) {
+        if place.path.isEmpty && name.utf8.starts(with: VolumeName.reserved.utf8) {
           if RestoreName.isWork(inRoot: name) { files.skipped.append("\(name) (a restore's work, or a safety copy)") }
           return
         }

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 import GoudCore
 
 /// A consistent view of a whole volume: its databases, each at one moment, and what lies beside them, each file as it was

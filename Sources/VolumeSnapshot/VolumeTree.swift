@@ -1,4 +1,9 @@
 import GoudCore
+import Layout
+
+#if canImport(Glibc)
+  import Glibc
+#endif
 
 /// The directories of a volume that hold files of RocksDB's names, at any depth and under any name. No link is followed.
 struct VolumeTree {

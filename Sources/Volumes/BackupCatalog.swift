@@ -1,6 +1,7 @@
-import Archive
-import Foundation
+public import Archive
+public import Foundation
 import GoudCore
+import Layout
 
 /// The archives in a directory.
 public struct BackupCatalog {

@@ -1,4 +1,4 @@
-import Archive
+package import Archive
 import Foundation
 
 /// What a backup holds, told by what it is: chains and databases, of which retention never deletes the last good copy.

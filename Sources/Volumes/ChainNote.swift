@@ -1,6 +1,6 @@
-import Archive
-import Chain
-import VolumeSnapshot
+public import Archive
+public import Chain
+public import VolumeSnapshot
 
 extension BackupMetadata.Chain {
   /// The same facts as a backup notes and a program reads them.

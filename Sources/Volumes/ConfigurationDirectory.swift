@@ -1,5 +1,5 @@
 import Foundation
-import GoudCore
+public import GoudCore
 import Synchronization
 
 #if canImport(Glibc)

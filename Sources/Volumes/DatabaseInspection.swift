@@ -1,8 +1,8 @@
-import Archive
+public import Archive
 import Chain
 import Foundation
-import GoudCore
-import RocksDB
+public import GoudCore
+public import RocksDB
 import VolumeSnapshot
 
 /// What is known of one database of a volume. Fields that need the database to open are nil when it does not; `fault`

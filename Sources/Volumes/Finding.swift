@@ -1,4 +1,4 @@
-import GoudCore
+public import GoudCore
 
 /// What one check found at one volume.
 public struct Finding: Sendable, Codable, Equatable {

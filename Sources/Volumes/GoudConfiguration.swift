@@ -1,4 +1,4 @@
-import Archive
+public import Archive
 import Configuration
 import Foundation
 import GoudCore

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// The newest backup of a volume in the backup directory.
 public struct LastBackup: Sendable, Codable, Equatable {

@@ -1,6 +1,7 @@
 import Archive
-import Foundation
+public import Foundation
 import GoudCore
+import Layout
 
 /// The backups of an environment that one could go back to now. `restore latest`, `volume check`, repairs and the
 /// metrics all ask here which is the newest.

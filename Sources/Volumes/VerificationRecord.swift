@@ -1,6 +1,7 @@
-import Archive
-import Foundation
+package import Archive
+package import Foundation
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc
@@ -30,14 +31,13 @@ package struct VerificationRecord: Codable, Sendable, Equatable {
   /// What was found in it; nil when that was not told, as in every record of Goud 0.6 and before.
   package var contents: BackupContents?
 
-  package static func path(of archive: String) -> String { "\(archive).verified.json" }
-
   /// The record of the file that is at `archive` now; nil when there is none, or it is another file's.
   package static func read(of archive: String) throws -> VerificationRecord? {
-    guard let file = try FileSystem.status(archive), try FileSystem.status(path(of: archive))?.isRegular == true else {
+    let path = BackupName.verification(of: archive)
+    guard let file = try FileSystem.status(archive), try FileSystem.status(path)?.isRegular == true else {
       return nil
     }
-    let bytes = try Descriptor.open(path(of: archive), O_RDONLY | O_NOFOLLOW).readAll(limit: 1 << 20)
+    let bytes = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW).readAll(limit: 1 << 20)
     guard let record = decoded(bytes),
       record.archive == FileSystem.name(of: archive), record.bytes == Int64(file.st_size),
       record.modified == file.modifiedParts
@@ -70,7 +70,7 @@ package struct VerificationRecord: Codable, Sendable, Equatable {
     guard finding.counts, let file = try FileSystem.status(archive) else { return }
     var record = VerificationRecord(FileSystem.name(of: archive), bytes: Int64(file.st_size), finding, now: now)
     record.modified = file.modifiedParts
-    try AtomicFile.write(try record.encoded(), to: path(of: archive))
+    try AtomicFile.write(try record.encoded(), to: BackupName.verification(of: archive))
   }
 }
 

@@ -1,5 +1,5 @@
 import GoudCore
-import VolumeSnapshot
+public import VolumeSnapshot
 
 /// A node's persistent directory, or any directory that holds a RocksDB.
 public struct Volume: Sendable, Hashable {

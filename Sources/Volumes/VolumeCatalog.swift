@@ -1,5 +1,5 @@
-import Foundation
-import GoudCore
+public import Foundation
+public import GoudCore
 
 /// The volumes that are known by name: the directories in `$GOUD_HOME/<environment>/volumes`. Those whose name starts
 /// with a dot are Goud's own (what restores build and keep) and do not count.

@@ -1,5 +1,5 @@
-import Foundation
-import GoudCore
+public import Foundation
+public import GoudCore
 
 /// What was seen of a volume: all that the checks decide on.
 public struct VolumeFacts: Sendable {

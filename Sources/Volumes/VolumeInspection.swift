@@ -1,6 +1,6 @@
 import Chain
-import Foundation
-import GoudCore
+public import Foundation
+public import GoudCore
 import VolumeSnapshot
 
 #if canImport(Glibc)

@@ -1,4 +1,5 @@
-import GoudCore
+public import GoudCore
+import Layout
 import VolumeSnapshot
 
 #if canImport(Glibc)

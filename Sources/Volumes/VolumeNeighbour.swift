@@ -1,9 +1,10 @@
 import Chain
 import GoudCore
+import Layout
 
 extension Volume {
   /// In the volume itself: a restore has swapped it in and has not confirmed it yet.
-  static let restoreMarker = RestoreGate.markerName
+  static let restoreMarker = VolumeName.restoreMarker
 
   private var ownName: String { FileSystem.name(of: path) }
   private var directory: String { FileSystem.parent(of: path) }

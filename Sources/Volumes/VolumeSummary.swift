@@ -1,4 +1,4 @@
-import GoudCore
+public import GoudCore
 import VolumeSnapshot
 
 #if canImport(Glibc)

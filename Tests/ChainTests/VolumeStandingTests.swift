@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Layout
 import TestSupport
 import Testing
 
@@ -76,7 +77,7 @@ import Testing
   @Test func aVolumeWithAnUnconfirmedRestoreIsNotToBeOpened() throws {
     try inTemporaryDirectory { volume in
       try RestoreGate.check(volume)
-      try AtomicFile.write([], to: "\(volume)/\(RestoreGate.markerName)")
+      try AtomicFile.write([], to: "\(volume)/\(VolumeName.restoreMarker)")
       let error = #expect(throws: GoudError.self) { try RestoreGate.check(volume) }
       #expect(error?.code == .restorePending)
       #expect(error?.hint?.contains("--settle") == true)
@@ -84,6 +85,6 @@ import Testing
   }
 
   private func put(_ text: String, _ volume: String) throws {
-    try AtomicFile.write(Array(text.utf8), to: "\(volume)/\(VolumeStanding.fileName)")
+    try AtomicFile.write(Array(text.utf8), to: "\(volume)/\(VolumeName.standing)")
   }
 }

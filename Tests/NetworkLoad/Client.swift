@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
+import NIOHTTP1
 
 /// One client with an account of its own, at one node; when that is away, at the next.
 struct Client {

@@ -1,6 +1,7 @@
 import Chain
 import Foundation
 import GoudCore
+import HTTPTypes
 import NIOCore
 import TestSupport
 import Testing

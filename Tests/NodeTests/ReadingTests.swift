@@ -2,6 +2,8 @@ import Chain
 import Crypto
 import Foundation
 import GoudCore
+import HTTPTypes
+import HummingbirdTesting
 import NIOCore
 import TestSupport
 import Testing

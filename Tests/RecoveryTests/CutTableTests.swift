@@ -1,3 +1,4 @@
+import Archive
 import Backup
 import Foundation
 import GoudCore

@@ -1,8 +1,10 @@
+import Archive
 import Foundation
 import GoudCore
 import RocksDB
 import TestSupport
 import Testing
+import VolumeSnapshot
 import Volumes
 
 @testable import Backup

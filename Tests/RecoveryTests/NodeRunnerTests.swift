@@ -1,3 +1,4 @@
+import Archive
 import Chain
 import Foundation
 import GoudCore

@@ -2,6 +2,7 @@ import Archive
 import BlobStore
 import Foundation
 import GoudCore
+import Layout
 import RocksDB
 import TestSupport
 import Testing
@@ -55,7 +56,7 @@ struct PruneFixture {
 
   /// Changes an archive's record.
   func change(_ archive: String, _ body: (inout VerificationRecord) -> Void) throws {
-    let url = URL(fileURLWithPath: VerificationRecord.path(of: archive))
+    let url = URL(fileURLWithPath: BackupName.verification(of: archive))
     var record = try #require(VerificationRecord.decoded(Array(try Data(contentsOf: url))))
     body(&record)
     try Data(try record.encoded()).write(to: url)

@@ -2,6 +2,7 @@ import Archive
 import BlobStore
 import Foundation
 import GoudCore
+import Layout
 import TestSupport
 import Testing
 import Volumes

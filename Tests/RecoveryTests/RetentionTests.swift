@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Layout
 import TestSupport
 import Testing
 import Volumes

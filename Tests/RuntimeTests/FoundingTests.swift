@@ -1,6 +1,7 @@
 import Chain
 import Foundation
 import GoudCore
+import Layout
 import TestSupport
 import Testing
 
@@ -146,7 +147,7 @@ import Testing
   @Test func aVolumeInTheMiddleOfARestoreIsLeftAlone() throws {
     try with { home, founding in
       _ = try founding.prepare()
-      try AtomicFile.write([], to: "\(home.volume("node2"))/\(RestoreGate.markerName)")
+      try AtomicFile.write([], to: "\(home.volume("node2"))/\(VolumeName.restoreMarker)")
       #expect(#expect(throws: GoudError.self) { try founding.prepare() }?.code == .restorePending)
     }
   }

@@ -9,31 +9,6 @@ import Testing
   import Glibc
 #endif
 
-@Suite struct HelperFileTests {
-  @Test func theFileOfARunThatLivesStaysAndThatOfAKilledOneGoes() async throws {
-    try await withTemporaryDirectory { root in
-      let own = try HelperFile(in: root, Array("secret".utf8))
-      // What a killed run leaves: nobody has it open.
-      try AtomicFile.write([1], to: "\(root)/helper-\(UUID().uuidString).json")
-      try AtomicFile.write([1], to: "\(root)/node1.json")
-      try HelperFile.removeFormer(in: root)
-      #expect(try FileSystem.names(in: root).sorted() == [FileSystem.name(of: own.path), "node1.json"].sorted())
-      #expect(try FileSystem.status(own.path)?.st_mode ?? 0 & 0o777 == S_IFREG | 0o600)
-      own.remove()
-      #expect(try FileSystem.names(in: root) == ["node1.json"])
-    }
-  }
-
-  @Test func aLinkUnderItsNameIsNotFollowed() throws {
-    try inTemporaryDirectory { root in
-      try AtomicFile.write([1], to: "\(root)/precious")
-      #expect(symlink("precious", "\(root)/helper-x.json") == 0)
-      try HelperFile.removeFormer(in: root)
-      #expect(try FileSystem.status("\(root)/precious") != nil)
-    }
-  }
-}
-
 /// Needs root: files are given away.
 @Suite struct VolumeOwnerTests {
   @Test func everythingInAVolumeIsGivenAway() throws {

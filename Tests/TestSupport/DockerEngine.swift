@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 import GoudCore
 
 /// A real Docker Engine of its own: its socket, its data and its containers are below a directory of the test.

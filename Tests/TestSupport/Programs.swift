@@ -1,6 +1,6 @@
 import Foundation
 import GoudCore
-import Subprocess
+public import Subprocess
 
 #if canImport(Glibc)
   import Glibc

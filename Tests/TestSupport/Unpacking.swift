@@ -1,6 +1,6 @@
 import Foundation
 import GoudCore
-import VolumeSnapshot
+public import VolumeSnapshot
 
 extension VolumeSnapshot {
   /// All entries, in an order in which they can be written.

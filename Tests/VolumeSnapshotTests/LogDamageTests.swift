@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import RocksDB
 import TestSupport
 import Testing
 

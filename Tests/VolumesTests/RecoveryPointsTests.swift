@@ -1,6 +1,7 @@
 import Archive
 import Foundation
 import GoudCore
+import Layout
 import TestSupport
 import Testing
 

@@ -3,6 +3,7 @@ import GoudCore
 import TestSupport
 import Testing
 
+import VolumeSnapshot
 @testable import Volumes
 
 @Suite struct VolumeReferenceTests {

@@ -1,5 +1,5 @@
 import GoudCore
-import RocksDB
+public import RocksDB
 
 /// What the writer does, as a pure function: operation `i` (from 1) of a run touches one slot in every column family
 /// and notes `i` itself, all in one batch. So the content of the database after any number of operations is known

@@ -1,8 +1,9 @@
-import Archive
-import BlobStore
-import Foundation
+public import Archive
+public import BlobStore
+package import Foundation
 import GoudCore
-import Volumes
+import Layout
+public import Volumes
 
 /// The archives in a store.
 public struct StoredBackups: Sendable {
@@ -42,14 +43,14 @@ public struct StoredBackups: Sendable {
   }
 
   private func put(_ record: VerificationRecord) throws {
-    let path = VerificationRecord.path(of: record.archive)
+    let path = BackupName.verification(of: record.archive)
     try store.delete(path)
     try store.put(try record.encoded(), as: path)
   }
 
   /// Takes an archive away, with what is beside it: the archive first.
   package func delete(_ name: String) throws {
-    for name in [name, Sidecar.path(of: name), VerificationRecord.path(of: name)] { try store.delete(name) }
+    for name in [name, BackupName.checksum(of: name), BackupName.verification(of: name)] { try store.delete(name) }
   }
 
   private func backup(_ blob: BlobStatus, _ names: Set<String>) throws -> BackupCatalog.Backup {
@@ -58,13 +59,13 @@ public struct StoredBackups: Sendable {
       path: path, bytes: blob.bytes,
       metadata: blob.name.isSealed
         ? nil : try? ArchiveReader.metadata(of: path, bytes: BlobBytes(store, blob, whole: false)),
-      record: names.contains(VerificationRecord.path(of: blob.name)) ? try record(of: blob) : nil,
-      hasChecksum: names.contains(Sidecar.path(of: blob.name)))
+      record: names.contains(BackupName.verification(of: blob.name)) ? try record(of: blob) : nil,
+      hasChecksum: names.contains(BackupName.checksum(of: blob.name)))
   }
 
   /// The record of this very object; nil when there is none.
   package func record(of blob: BlobStatus) throws -> VerificationRecord? {
-    guard let found = try store.status(of: VerificationRecord.path(of: blob.name)) else { return nil }
+    guard let found = try store.status(of: BackupName.verification(of: blob.name)) else { return nil }
     let bytes = try store.read(found, at: 0, count: 1 << 20)
     return VerificationRecord.decoded(bytes).flatMap { $0.object == blob.modified && $0.bytes == blob.bytes ? $0 : nil }
   }

@@ -1,9 +1,9 @@
-import Archive
-import Chain
+package import Archive
+package import Chain
 import Foundation
-import GoudCore
+package import GoudCore
 import RocksDB
-import VolumeSnapshot
+package import VolumeSnapshot
 
 /// The ledger of a volume at rest: proven block by block, apart from the code that writes ledgers.
 package struct LedgerProof: Sendable {

@@ -1,6 +1,7 @@
-import Foundation
+public import Foundation
 import GoudCore
-import Volumes
+import Layout
+public import Volumes
 
 #if canImport(Glibc)
   import Glibc
@@ -52,7 +53,7 @@ public struct BackupRecord: Sendable, Codable, Hashable {
     return record
   }
 
-  private static func path(_ home: String) -> String { "\(home)/backup-runs.json" }
+  private static func path(_ home: String) -> String { NetworkHome(home).backupRuns }
 
   /// A run that an earlier version noted as going on was killed, or is overwritten when it ends.
   private static func stored(_ home: String) -> BackupRecord? {
@@ -84,7 +85,7 @@ public struct BackupRecord: Sendable, Codable, Hashable {
 
   /// Adds a run that has ended, and those that were killed, whatever other runs do meanwhile. Durable when it returns.
   fileprivate static func add(_ run: BackupRun, _ home: String) throws {
-    let lock = try Descriptor.open("\(home)/.backup-runs.lock", O_RDWR | O_CREAT | O_NOFOLLOW)
+    let lock = try Descriptor.open(NetworkHome(home).backupRunsLock, O_RDWR | O_CREAT | O_NOFOLLOW)
     try lock.waitForLock()
     let runs = try RunningBackups(home)
     var record = stored(home)

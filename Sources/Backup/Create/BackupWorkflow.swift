@@ -1,10 +1,10 @@
-import Archive
-import BlobStore
+public import Archive
+public import BlobStore
 import Foundation
-import GoudCore
+public import GoudCore
 import RocksDB
 import VolumeSnapshot
-import Volumes
+public import Volumes
 
 #if canImport(Glibc)
   import Glibc

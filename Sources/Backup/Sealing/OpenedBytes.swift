@@ -1,7 +1,8 @@
-import Archive
+public import Archive
 import Foundation
 import GoudCore
-import Volumes
+import Layout
+public import Volumes
 
 #if canImport(Glibc)
   import Glibc

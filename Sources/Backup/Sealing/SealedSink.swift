@@ -1,6 +1,7 @@
-import Archive
+package import Archive
 import Foundation
 import GoudCore
+import Layout
 import Synchronization
 import Volumes
 

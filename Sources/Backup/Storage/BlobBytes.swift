@@ -1,8 +1,9 @@
 import Archive
-import BlobStore
+package import BlobStore
 import Dispatch
 import Foundation
 import GoudCore
+import Layout
 
 /// An archive that is an object, read in pieces, the next one while the present one is used. For one thread.
 package final class BlobBytes: ArchiveBytes, @unchecked Sendable {
@@ -34,7 +35,7 @@ package final class BlobBytes: ArchiveBytes, @unchecked Sendable {
   }
 
   package func checksum() throws -> [UInt8]? {
-    guard let sidecar = try store.status(of: Sidecar.path(of: blob.name)) else { return nil }
+    guard let sidecar = try store.status(of: BackupName.checksum(of: blob.name)) else { return nil }
     return try store.read(sidecar, at: 0, count: 16 << 10)
   }
 

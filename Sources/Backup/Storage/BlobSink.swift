@@ -1,6 +1,7 @@
 import Archive
 import BlobStore
 import GoudCore
+import Layout
 
 /// An archive as an object. `<archive>.sha256` appears first: an archive under its final name always has its checksum.
 final class BlobSink: ArchiveSink, @unchecked Sendable {
@@ -21,14 +22,14 @@ final class BlobSink: ArchiveSink, @unchecked Sendable {
   func write(_ bytes: UnsafeRawBufferPointer) throws { try upload.write(bytes) }
 
   func publish(_ archive: ArchiveDigest) throws -> ArchiveDigest {
-    try store.put(Sidecar.content(archive.sha256, archive: name), as: Sidecar.path(of: name))
+    try store.put(Sidecar.content(archive.sha256, archive: name), as: BackupName.checksum(of: name))
     KillPoint.reached("archive.object-checksum-published")
     do {
       try upload.finish()
     } catch {
       do {
         try upload.abandon()
-        try store.delete(Sidecar.path(of: name))
+        try store.delete(BackupName.checksum(of: name))
       } catch let failure {
         let text = "\(path) is not whole, and may be there all the same: \(failure)"
         throw (error as? GoudError)?.within(text) ?? error

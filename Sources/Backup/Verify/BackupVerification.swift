@@ -1,7 +1,10 @@
-import Archive
-import BlobStore
+public import Archive
+public import BlobStore
+import Chain
 import Foundation
-import GoudCore
+public import GoudCore
+import Layout
+import RocksDB
 import VolumeSnapshot
 import Volumes
 

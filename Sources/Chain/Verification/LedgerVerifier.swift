@@ -1,6 +1,6 @@
 import Crypto
 import Foundation
-import GoudCore
+public import GoudCore
 import RocksDB
 import Synchronization
 

@@ -2,8 +2,12 @@ import Chain
 import GoudCore
 import Logging
 import Replication
-import ServiceLifecycle
+public import ServiceLifecycle
 import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#endif
 
 /// A node's chain side for as long as the process lives: opens the volume, keeps it while it can be kept, and says what
 /// is wrong when it cannot.

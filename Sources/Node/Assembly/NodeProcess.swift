@@ -1,7 +1,8 @@
 import GoudCore
 import Hummingbird
-import Logging
+public import Logging
 import ServiceLifecycle
+import UnixSignals
 
 /// What `goud node run` is told.
 public struct NodeArguments: Sendable {

@@ -1,6 +1,7 @@
-import Chain
+public import Chain
 import GoudCore
 import Replication
+import Synchronization
 
 /// What the HTTP side asks, answered by the node that keeps the chain now.
 extension NodeHost: ChainService {

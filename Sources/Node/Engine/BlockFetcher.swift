@@ -3,6 +3,7 @@ import Foundation
 import GRPCCore
 import PeerProtocol
 import Replication
+import SwiftProtobuf
 
 /// Fetches blocks from a follower for the authority, and checks them.
 struct BlockFetcher: Sendable {

@@ -4,18 +4,6 @@ import NIOCore
 import Replication
 import Synchronization
 
-/// Where an entry is in the chain.
-public struct EntryPlace: Hashable, Sendable {
-  public let block: BlockID
-  /// From 0, within its block.
-  public let index: Int
-
-  public init(block: BlockID, index: Int) {
-    self.block = block
-    self.index = index
-  }
-}
-
 /// One entry on its way into the chain, and whoever waits for it.
 final class EntryTicket: Sendable {
   typealias Outcome = Result<EntryPlace, GoudError>

@@ -1,4 +1,4 @@
-import Chain
+public import Chain
 
 /// What the HTTP side asks of the chain, whoever keeps it: one node alone, or one of a network.
 public protocol ChainService: Sendable {

@@ -1,5 +1,6 @@
 import GoudCore
 import HTTPTypes
+import HummingbirdCore
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes

@@ -1,6 +1,7 @@
 import Chain
 import GoudCore
 import Hummingbird
+import Replication
 
 extension NodeHTTP {
   var dataRoutes: [Route] {

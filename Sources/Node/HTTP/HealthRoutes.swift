@@ -1,5 +1,6 @@
 import GoudCore
 import Hummingbird
+import Replication
 
 extension NodeHTTP {
   var healthRoutes: [Route] {

@@ -1,8 +1,8 @@
 import GoudCore
-import Hummingbird
-import HummingbirdCore
-import Logging
-import NIOCore
+public import Hummingbird
+public import HummingbirdCore
+public import Logging
+public import NIOCore
 
 /// The HTTP side of a node (docs/api.md): routes, limits, metrics, and the server that carries them.
 public struct NodeHTTP: Sendable {

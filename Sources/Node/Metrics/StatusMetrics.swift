@@ -1,4 +1,5 @@
 import Foundation
+import Replication
 
 extension NodeStatus {
   /// Seconds since the newest acknowledged block was made; 0 when its time lies ahead of this machine's.

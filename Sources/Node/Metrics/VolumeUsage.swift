@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc
@@ -21,12 +22,13 @@ struct VolumeUsage: Sendable, Encodable {
   /// - Parameter volume: its root.
   init(volume: String) throws {
     mountPath = volume
-    rocksdbPresent = try FileSystem.status("\(volume)/rocksdb/CURRENT") != nil
+    let database = "\(volume)/\(VolumeName.database)"
+    rocksdbPresent = try FileSystem.status("\(database)/CURRENT") != nil
     var bytes: Int64 = 0
     var tables = 0
     try Self.walk(volume) { path, size in
       bytes += size
-      if path.hasPrefix("\(volume)/rocksdb/") && path.hasSuffix(".sst") { tables += 1 }
+      if path.hasPrefix("\(database)/") && path.hasSuffix(".sst") { tables += 1 }
     }
     diskUsedBytes = bytes
     diskUsedMb = bytes >> 20

@@ -2,6 +2,7 @@ import Foundation
 import GRPCCore
 import PeerProtocol
 import Replication
+import SwiftProtobuf
 import Synchronization
 
 /// A follower's end of its stream to the authority. Sending never waits.

@@ -2,6 +2,7 @@ import Foundation
 import GoudCore
 import PeerProtocol
 import Replication
+import SwiftProtobuf
 
 /// Blocks on their way to a follower, not looked into yet.
 struct SentBlocks: Sendable {

@@ -3,6 +3,7 @@ import GRPCCore
 import GoudCore
 import PeerProtocol
 import Replication
+import SwiftProtobuf
 import Synchronization
 
 /// The authority's end of one follower's stream. Sending never waits.

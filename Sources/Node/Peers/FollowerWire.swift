@@ -2,6 +2,7 @@ import Foundation
 import GoudCore
 import PeerProtocol
 import Replication
+import SwiftProtobuf
 
 /// What a follower's messages need beside the decisions: who speaks, of which chain, and to whom.
 struct Greeting: Sendable {

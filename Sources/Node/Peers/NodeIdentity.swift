@@ -1,5 +1,6 @@
-import Chain
+public import Chain
 import GoudCore
+import Replication
 
 /// Who this node is among its network's validators, and how it proves it.
 public struct NodeIdentity: Sendable {

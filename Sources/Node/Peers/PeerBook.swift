@@ -1,5 +1,5 @@
-import Foundation
-import Replication
+public import Foundation
+public import Replication
 import Synchronization
 
 /// What is known of every peer, for `/peers`, `/health` and `goud status`. Bounded: one page for each validator, and the

@@ -1,5 +1,5 @@
 import GRPCCore
-import Replication
+public import Replication
 
 /// Why a peer was dropped. It goes to that peer as a `Refusal`, and into `/peers` and `/health` of this node.
 public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {

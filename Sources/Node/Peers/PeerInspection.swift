@@ -1,5 +1,6 @@
 import GoudCore
 import PeerProtocol
+import SwiftProtobuf
 
 /// What a running node says it holds, for whoever confirms a restore.
 public enum PeerInspection {

@@ -3,6 +3,7 @@ import GRPCCore
 import GoudCore
 import PeerProtocol
 import Replication
+import SwiftProtobuf
 
 /// What a node does for its peers beside the streams of followers. Everything here may throw `PeerFault` or `GoudError`.
 protocol PeerHost: FollowerHost {

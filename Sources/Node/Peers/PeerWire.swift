@@ -1,6 +1,7 @@
 import Foundation
 import PeerProtocol
 import Replication
+import SwiftProtobuf
 
 /// From the wire and back. Whatever comes from outside passes through here, and is refused (`peer.malformed`) when a
 /// length, an order or a presence is not what Proto/peer.proto says.

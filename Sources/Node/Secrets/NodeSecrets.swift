@@ -1,6 +1,7 @@
 import Crypto
-import Foundation
+public import Foundation
 import GoudCore
+import Layout
 
 /// What a node signs and seals sessions with. `jwt_secret` and `session_secret` lie in the root of its volume: 64
 /// hexadecimal digits (32 random bytes) and a newline, mode 0600, created at the first start and kept from then on.
@@ -23,8 +24,8 @@ public struct NodeSecrets: Sendable {
   /// Reads the secrets of the volume at `volume`, and creates those that are missing.
   /// - Throws: `secret.invalid`, `config.invalid-value`, `io.*`; no message shows anything of a secret.
   public init(volume: String, environment: [String: String] = ProcessInfo.processInfo.environment) throws {
-    let jwt = try Self.secret("jwt_secret", variable: "JWT_SECRET", volume, environment)
-    let session = try Self.secret("session_secret", variable: "SESSION_SECRET", volume, environment)
+    let jwt = try Self.secret(VolumeName.jwtSecret, variable: "JWT_SECRET", volume, environment)
+    let session = try Self.secret(VolumeName.sessionSecret, variable: "SESSION_SECRET", volume, environment)
     tokens = SymmetricKey(data: jwt)
     sealing = HKDF<SHA256>.deriveKey(
       inputKeyMaterial: SymmetricKey(data: session), info: Array("goud session seal v1".utf8), outputByteCount: 32)

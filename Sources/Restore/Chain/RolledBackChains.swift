@@ -1,6 +1,7 @@
 import Backup
 import Chain
 import GoudCore
+import Layout
 
 /// What safety copies are worth to a network once they are put back.
 ///
@@ -10,7 +11,7 @@ enum RolledBackChains {
   /// Writes it into the safety copies, before they are put in place.
   static func mark(_ copies: [SafetyCopy]) throws {
     let restored = Set(copies.map { NodeName.of($0.place.name) })
-    let nodes = try copies.filter { try FileSystem.status("\($0.path)/\(VolumeStanding.fileName)") != nil }
+    let nodes = try copies.filter { try FileSystem.status("\($0.path)/\(VolumeName.standing)") != nil }
     guard !nodes.allSatisfy({ validators($0)?.allSatisfy(restored.contains) ?? false }) else { return }
     for copy in nodes {
       try StandingMark.write(VolumeStanding(.rejoining, reason: "rolled back"), in: copy.path)

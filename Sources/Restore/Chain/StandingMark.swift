@@ -1,5 +1,6 @@
 import Chain
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc
@@ -10,13 +11,13 @@ enum StandingMark {
   static func write(_ standing: VolumeStanding, in root: String) throws {
     try keepingTime(of: root) {
       try standing.write(in: root)
-      try Ownership.adopt("\(root)/\(VolumeStanding.fileName)", of: root)
+      try Ownership.adopt("\(root)/\(VolumeName.standing)", of: root)
     }
   }
 
   /// Removes one that came with a backup: it vouches for a disk, and for no copy of it.
   static func remove(from root: String) throws {
-    let path = "\(root)/\(VolumeStanding.fileName)"
+    let path = "\(root)/\(VolumeName.standing)"
     guard try FileSystem.status(path) != nil else { return }
     try keepingTime(of: root) {
       guard unlink(path) == 0 else { throw GoudError.system("remove", path) }

@@ -1,4 +1,6 @@
 import GoudCore
+import Layout
+import VolumeSnapshot
 
 #if canImport(Glibc)
   import Glibc

@@ -1,4 +1,5 @@
 import GoudCore
+package import Layout
 
 #if canImport(Glibc)
   import Glibc

@@ -1,4 +1,5 @@
 import GoudCore
+import Layout
 
 extension VolumePlace {
   /// The part of restore `id` that this volume has, by what is on disk; one that is settled when there is none.

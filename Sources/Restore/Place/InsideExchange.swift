@@ -1,4 +1,5 @@
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc

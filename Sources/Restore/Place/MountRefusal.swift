@@ -1,4 +1,5 @@
 import GoudCore
+import Layout
 
 extension VolumePlace {
   /// - Throws: `restore.crosses-file-systems` when something is mounted in the volume: it would go with the old data; or

@@ -1,5 +1,6 @@
-import Foundation
-import GoudCore
+public import Foundation
+public import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc

@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Layout
 import VolumeSnapshot
 
 /// What is at a place now.

@@ -1,6 +1,7 @@
 import Chain
 import Foundation
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc
@@ -14,7 +15,7 @@ import GoudCore
 /// Inside a mount point it lies in the restore's own directory (`InsideExchange`), and a copy that only keeps nodes out
 /// in the root.
 struct RestoreMarker: Codable, Equatable {
-  static let fileName = RestoreGate.markerName
+  static let fileName = VolumeName.restoreMarker
 
   enum State: String, Codable {
     /// The data beside it may be incomplete.

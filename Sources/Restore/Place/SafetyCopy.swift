@@ -1,6 +1,7 @@
 import Backup
-import Foundation
+public import Foundation
 import GoudCore
+package import Layout
 import Volumes
 
 /// What a restore or a rollback replaced, kept beside the volume as `.NAME.replaced-<yyyyMMdd-HHmmss>`, or in the root of

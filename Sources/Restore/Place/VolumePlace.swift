@@ -1,5 +1,6 @@
 import CGoudLinux
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc

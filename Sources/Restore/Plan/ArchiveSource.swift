@@ -1,7 +1,8 @@
-import Archive
+public import Archive
 import Backup
 import Foundation
-import GoudCore
+public import GoudCore
+import Layout
 import Volumes
 
 extension RestoreSource {

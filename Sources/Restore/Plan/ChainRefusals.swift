@@ -28,10 +28,10 @@ extension RestorePlan.Step {
 
   /// - Throws: `chain.newer-schema` when the backup says that this version cannot read it.
   func refuseNewerSchema() throws {
-    guard let chain, chain.schemaVersion > Int(Ledger.schemaVersion) else { return }
+    guard let chain, chain.schemaVersion > Int(ChainSchema.version) else { return }
     throw GoudError(
       .chainNewerSchema,
-      "\(volume) has schema version \(chain.schemaVersion); this version of goud reads \(Ledger.schemaVersion)",
+      "\(volume) has schema version \(chain.schemaVersion); this version of goud reads \(ChainSchema.version)",
       hint: "use the goud that made the backup; nothing was changed",
       context: ["volume": volume, "schema": "\(chain.schemaVersion)"])
   }

@@ -1,7 +1,8 @@
-import Chain
+public import Chain
 import Foundation
-import GoudCore
+public import GoudCore
 import VolumeSnapshot
+import Volumes
 
 /// The chain that the volume at a place holds now, as far as it can be told: its database may be damaged, or open.
 public enum PresentChain: Sendable {

@@ -1,6 +1,7 @@
-import Archive
+public import Archive
 import Foundation
-import GoudCore
+public import GoudCore
+import Layout
 
 /// What a restore would do, decided before anything is touched.
 public struct RestorePlan: Sendable {

@@ -2,6 +2,7 @@ import Archive
 import Backup
 import Foundation
 import GoudCore
+import Layout
 
 extension RestorePlan {
   /// Decides, and refuses. Reads only.

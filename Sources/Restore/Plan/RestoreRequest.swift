@@ -1,6 +1,6 @@
-import Archive
+public import Archive
 import Foundation
-import GoudCore
+public import GoudCore
 
 /// A backup, as far as a restore must know it.
 public struct RestoreSource: Sendable {

@@ -1,5 +1,6 @@
 import Chain
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc
@@ -7,8 +8,8 @@ import GoudCore
 
 /// The secrets of a damaged volume, which the rebuilt one keeps: without them a node is nobody, and its sessions end.
 struct KeptSecrets {
-  static let validatorKey = "validator_key"
-  static let names = [validatorKey, "jwt_secret", "session_secret"]
+  static let validatorKey = VolumeName.validatorKey
+  static let names = [validatorKey, VolumeName.jwtSecret, VolumeName.sessionSecret]
 
   /// Content by file name; none for what could not be read.
   private(set) var files: [String: [UInt8]] = [:]
@@ -23,7 +24,7 @@ struct KeptSecrets {
     for name in Self.names {
       if name == Self.validatorKey {
         keep(name, from: "\(volume)/\(name)", "the damaged volume") { Self.isKey($0, of: publicKey) }
-        keep(name, from: "\(home)/keys/\(node).validator_key", "the network's home") { Self.isKey($0, of: publicKey) }
+        keep(name, from: FoundedName(in: home).key(node), "the network's home") { Self.isKey($0, of: publicKey) }
       } else {
         keep(name, from: "\(volume)/\(name)", "the damaged volume") { $0.count >= 32 }
       }

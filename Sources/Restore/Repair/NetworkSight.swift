@@ -1,6 +1,7 @@
 import Chain
 import Foundation
 import GoudCore
+import Layout
 import VolumeSnapshot
 import Volumes
 
@@ -24,7 +25,7 @@ struct NetworkSight {
   ///   - damaged: the name of the one that does not count.
   /// - Throws: `chain.invalid` for a genesis block in `home` that is none.
   init(home: String, volumes: String, without damaged: String, cancellation: Cancellation) throws {
-    var genesis = try Self.genesis(at: "\(home)/genesis.block")
+    var genesis = try Self.genesis(at: FoundedName(in: home).genesis)
     var height: UInt64?
     var pace: Double?
     for volume in try VolumeCatalog(directory: volumes).list() where volume.name != damaged {

@@ -1,3 +1,5 @@
+import Archive
+
 /// What a repair will do, and why that way.
 public struct RepairPlan: Sendable, Codable {
   public let node: String

@@ -2,8 +2,9 @@ import Archive
 import Backup
 import Chain
 import Foundation
-import GoudCore
-import Volumes
+public import GoudCore
+import Layout
+public import Volumes
 
 #if canImport(Glibc)
   import Glibc
@@ -187,8 +188,8 @@ extension VolumeRepair {
     }
     guard secrets.files[KeptSecrets.validatorKey] != nil else {
       throw GoudError(
-        .chainKeyInvalid, "there is no key of \(node): not in \(place.path), nor in \(home)/keys",
-        hint: "put \(node).validator_key into \(home)/keys, or name a backup with --from FILE")
+        .chainKeyInvalid, "there is no key of \(node): not in \(place.path), nor in \(FoundedName(in: home).keys)",
+        hint: "put \(FoundedName(in: home).key(node)) there, or name a backup with --from FILE")
     }
     return .empty(block, volume: volume, like: place.path)
   }
@@ -208,9 +209,9 @@ extension RestoreSource {
         if let status, FileSystem.mayChangeOwners, chown(root, status.st_uid, status.st_gid) != 0 {
           throw GoudError.system("chown", root)
         }
-        _ = try Ledger(directory: "\(root)/rocksdb", genesis: genesis)
-        try Ownership.adopt("\(root)/rocksdb", of: root)
-        try Ownership.adopt(allIn: "\(root)/rocksdb")
+        _ = try Ledger(directory: "\(root)/\(VolumeName.database)", genesis: genesis)
+        try Ownership.adopt("\(root)/\(VolumeName.database)", of: root)
+        try Ownership.adopt(allIn: "\(root)/\(VolumeName.database)")
         try FileSystem.synchronize(directory: root)
       }
       return []

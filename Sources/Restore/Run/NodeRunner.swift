@@ -1,4 +1,4 @@
-import Chain
+public import Chain
 import GoudCore
 
 /// What a restore needs of whoever runs the nodes of an environment: processes, containers. Nodes go by their names

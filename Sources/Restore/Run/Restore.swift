@@ -1,8 +1,9 @@
 import Archive
 import Backup
 import CGoudLinux
+import Chain
 import Foundation
-import GoudCore
+public import GoudCore
 import VolumeSnapshot
 import Volumes
 

@@ -1,5 +1,6 @@
-import Archive
-import GoudCore
+public import Archive
+public import GoudCore
+import Volumes
 
 /// What a restore or a rollback did.
 public struct RestoreReport: Sendable, Codable {

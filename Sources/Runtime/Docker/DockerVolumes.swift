@@ -1,6 +1,8 @@
 import Foundation
-import GoudCore
-import Volumes
+public import GoudCore
+import Layout
+import NIOHTTP1
+public import Volumes
 
 #if canImport(Glibc)
   import Glibc

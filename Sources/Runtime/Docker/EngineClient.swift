@@ -1,5 +1,5 @@
 import AsyncHTTPClient
-import Foundation
+public import Foundation
 import GoudCore
 import NIOCore
 import NIOHTTP1

@@ -1,9 +1,11 @@
 import AsyncHTTPClient
 import CGoudLinux
 import Foundation
-import GoudCore
+public import GoudCore
+import Layout
 import NIOCore
-import Volumes
+import NIOHTTP1
+public import Volumes
 
 #if canImport(Glibc)
   import Glibc
@@ -65,8 +67,11 @@ public struct HelperContainer {
         .engineImageMissing, "the engine has no image \(configuration.dockerImage)", hint: "scripts/build-image")
     }
     try removeFormer()
-    let file = try HelperFile(in: volumes.home.run, Array(try JSONEncoder().encode(try handover())))
+    // The caller's environment may hold credentials: mode 0600. The helper empties the file when it has read it.
+    let directory = try Descriptor.open(volumes.home.run, O_RDONLY | O_DIRECTORY)
+    let file = try Temporary.create(.file, for: "helper", in: directory)
     defer { file.remove() }
+    try file.content.write(Array(try JSONEncoder().encode(try handover())))
     let (_, answer) = try engine.call(.POST, "/containers/create", try body(file.path))
     let id = try EngineClient.decode(answer, "/containers/create", as: EngineIdentified.self).id
     defer { _ = try? engine.call(.DELETE, "/containers/\(id)?force=1", accepting: [404, 409]) }
@@ -103,7 +108,7 @@ public struct HelperContainer {
 
   /// Those whose run was killed, and which have ended since, with what they were told.
   private func removeFormer() throws {
-    try HelperFile.removeFormer(in: volumes.home.run)
+    try Leftovers(in: volumes.home.run).remove()
     for one in try volumes.containers()
     where one.labels?[EngineLabel.helper] == volumes.environment && ["exited", "created", "dead"].contains(one.state) {
       guard let file = one.labels?[EngineLabel.helperFile], try FileSystem.status(file) == nil else { continue }

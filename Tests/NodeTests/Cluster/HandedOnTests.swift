@@ -1,5 +1,6 @@
 import Chain
 import GoudCore
+import Replication
 import Synchronization
 import Testing
 

@@ -3,6 +3,8 @@ import GRPCCore
 import GoudCore
 import PeerProtocol
 import Replication
+import SwiftProtobuf
+import Synchronization
 import TestSupport
 import Testing
 

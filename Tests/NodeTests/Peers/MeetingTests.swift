@@ -4,6 +4,7 @@ import GRPCCore
 import GoudCore
 import PeerProtocol
 import Replication
+import Synchronization
 import TestSupport
 import Testing
 

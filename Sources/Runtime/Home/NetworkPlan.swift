@@ -1,5 +1,6 @@
 import GoudCore
-import Volumes
+import Layout
+public import Volumes
 
 /// How the nodes of a network run on this machine: who listens where. Comparable, so that a network that runs with
 /// other settings is noticed.

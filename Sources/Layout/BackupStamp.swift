@@ -1,11 +1,11 @@
-import Foundation
+public import Foundation
 
 /// `yyyyMMdd-HHmmss` in UTC, as in the names of backups and safety copies.
-package enum BackupStamp {
-  package static func text(_ date: Date) -> String { formatter().string(from: date) }
+public enum BackupStamp {
+  public static func text(_ date: Date) -> String { formatter().string(from: date) }
 
   /// - Returns: nil for anything that is not exactly such a stamp.
-  package static func date(_ text: String) -> Date? {
+  public static func date(_ text: String) -> Date? {
     guard text.utf8.count == 15, let date = formatter().date(from: text), self.text(date) == text else { return nil }
     return date
   }

@@ -19,7 +19,7 @@ public struct TemporaryName: Sendable, Hashable {
     /// `.goud-unpacked-<text>`: an archive that is being looked into.
     case unpacked
 
-    var isDirectory: Bool { self == .view || self == .unpacked }
+    public var isDirectory: Bool { self == .view || self == .unpacked }
 
     fileprivate var marker: String {
       switch self {
@@ -38,10 +38,10 @@ public struct TemporaryName: Sendable, Hashable {
   public let subject: String
   public let text: String
   /// Of an earlier version, which named its process and took no lock.
-  let isNumbered: Bool
+  public let isNumbered: Bool
 
   /// A new name for a thing of that kind.
-  init(_ kind: Kind, for subject: String) {
+  public init(_ kind: Kind, for subject: String) {
     self.kind = kind
     self.subject = subject
     isNumbered = false

@@ -1,13 +1,14 @@
 import Chain
 import GoudCore
+import Layout
 import Replication
 
 /// A node's volume as the node itself needs it: where things are, and that it may be opened.
 public struct NodeVolume: DurableVolume {
   /// The volume's directory.
   public let path: String
-  public var database: String { "\(path)/rocksdb" }
-  var keyFile: String { "\(path)/validator_key" }
+  public var database: String { "\(path)/\(VolumeName.database)" }
+  var keyFile: String { "\(path)/\(VolumeName.validatorKey)" }
 
   public init(_ path: String) { self.path = path }
 

@@ -1,5 +1,5 @@
 import CGoudLinux
-import Foundation
+public import Foundation
 import GoudCore
 
 #if canImport(Glibc)

@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Layout
 
 /// `network/network.json`: what a network was founded with. Written once, and once more when every volume is there.
 struct NetworkRecord: Codable, Sendable, Hashable {
@@ -36,6 +37,6 @@ struct NetworkRecord: Codable, Sendable, Hashable {
   func write(in directory: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    try AtomicFile.write(Array(try encoder.encode(self)) + [10], to: "\(directory)/network.json")
+    try AtomicFile.write(Array(try encoder.encode(self)) + [10], to: FoundedName(in: directory).record)
   }
 }

@@ -1,4 +1,4 @@
-import Replication
+public import Replication
 
 /// How things stand with a node, at one moment: what `/health`, `/peers` and the metrics are made of.
 public struct NodeStatus: Sendable {

@@ -1,4 +1,4 @@
-import GoudCore
+public import GoudCore
 
 #if canImport(Glibc)
   import Glibc

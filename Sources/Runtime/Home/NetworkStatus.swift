@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// How a network is doing, for `goud network status` and the manager's `/status`.
 public struct NetworkStatus: Sendable, Codable {

@@ -1,7 +1,8 @@
-import AsyncHTTPClient
-import Foundation
+public import AsyncHTTPClient
+public import Foundation
 import GoudCore
-import NIOCore
+public import NIOCore
+import NIOHTTP1
 
 /// Asks nodes over HTTP; an answer takes at most `patience`, and is at most 4 MiB.
 public struct NodeClient: Sendable {

@@ -1,5 +1,6 @@
 import Chain
 import GoudCore
+import Layout
 
 /// Makes `network/` from volumes that a restore has put on a machine where the network was not founded.
 struct Adoption {
@@ -17,12 +18,13 @@ struct Adoption {
     for node in present {
       let volume = home.volume(node)
       try RestoreGate.check(volume)
-      guard try FileSystem.status("\(volume)/rocksdb/CURRENT") != nil else { continue }
-      guard let facts = try ChainFacts.read(directory: "\(volume)/rocksdb") else { throw noLedger(volume) }
+      let database = "\(volume)/\(VolumeName.database)"
+      guard try FileSystem.status("\(database)/CURRENT") != nil else { continue }
+      guard let facts = try ChainFacts.read(directory: database) else { throw noLedger(volume) }
       if let found, found.chain != facts.chain { throw foreign(volume, facts, found) }
       guard found == nil else { continue }
       found = facts
-      genesis = try Ledger(directory: "\(volume)/rocksdb").genesisBlock.encoded
+      genesis = try Ledger(directory: database).genesisBlock.encoded
     }
     guard let found else { throw noLedger(home.volumes) }
     guard found.validators == founding.nodes else { throw differs(found) }
@@ -34,7 +36,7 @@ struct Adoption {
 
   private func keys(_ genesis: Genesis) throws -> [(String, ValidatorKey)] {
     try genesis.validators.map { validator in
-      let path = "\(home.volume(validator.name))/validator_key"
+      let path = "\(home.volume(validator.name))/\(VolumeName.validatorKey)"
       guard try FileSystem.status(path) != nil else {
         throw GoudError(
           .networkNotFounded, "there is no validator key of \(validator.name): \(path) is missing",

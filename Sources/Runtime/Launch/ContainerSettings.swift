@@ -1,6 +1,13 @@
 import Crypto
 import Foundation
 import GoudCore
+import Layout
+
+/// Where things are inside a node's container.
+enum ContainerPaths {
+  static let data = "/data"
+  static let genesis = "/genesis.block"
+}
 
 /// What a node's container is made with.
 struct ContainerSettings {
@@ -18,8 +25,8 @@ struct ContainerSettings {
       "PortBindings": Dictionary(
         uniqueKeysWithValues: ports.map { ("\($0)/tcp", [["HostIp": plan.address, "HostPort": "\($0)"]]) }),
       "Mounts": [
-        ["Type": "volume", "Source": volume, "Target": DockerLauncher.data],
-        ["Type": "bind", "Source": home.genesis, "Target": DockerLauncher.genesis, "ReadOnly": true],
+        ["Type": "volume", "Source": volume, "Target": ContainerPaths.data],
+        ["Type": "bind", "Source": home.genesis, "Target": ContainerPaths.genesis, "ReadOnly": true],
       ],
       "ReadonlyRootfs": true, "Tmpfs": ["/tmp": ""], "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"],
       "LogConfig": ["Type": "json-file", "Config": ["max-size": "10m", "max-file": "5"]],
@@ -42,35 +49,5 @@ struct ContainerSettings {
   static func digest(_ body: [String: Any], image: String) -> String {
     let data = (try? JSONSerialization.data(withJSONObject: body, options: [.sortedKeys])) ?? Data()
     return Hex.text(Array(SHA256.hash(data: data + Data(image.utf8))).prefix(16).map { $0 })
-  }
-}
-
-/// The engine's log stream: frames of 8 bytes (stream, three zeros, length, big-endian) and text.
-struct LogFrames {
-  struct Frame {
-    let isError: Bool
-    let bytes: ArraySlice<UInt8>
-  }
-  private var pending: [UInt8] = []
-
-  /// - Returns: the frames that are whole now.
-  mutating func take(_ bytes: some Sequence<UInt8>) -> [Frame] {
-    pending += bytes
-    var frames: [Frame] = []
-    var offset = 0
-    while offset + 8 <= pending.count {
-      let length = pending[offset + 4..<offset + 8].reduce(0) { $0 << 8 | Int($1) }
-      let end = offset + 8 + length
-      guard end <= pending.count else { break }
-      frames.append(Frame(isError: pending[offset] == 2, bytes: pending[offset + 8..<end]))
-      offset = end
-    }
-    pending.removeFirst(offset)
-    return frames
-  }
-
-  static func lines(_ data: Data) -> [String] {
-    var frames = LogFrames()
-    return frames.take(data).flatMap(\.bytes).split(separator: 10).map { String(decoding: $0, as: UTF8.self) }
   }
 }

@@ -1,5 +1,7 @@
 import Foundation
 import GoudCore
+import Layout
+import NIOHTTP1
 import Volumes
 
 #if canImport(Glibc)
@@ -9,9 +11,6 @@ import Volumes
 /// Nodes as containers of a Docker Engine on this machine. The engine restarts those that end by themselves; what the
 /// operator stops or starts by `docker` counts as asked for.
 public struct DockerLauncher: NodeLauncher {
-  static let data = "/data"
-  static let genesis = "/genesis.block"
-
   private let home: NetworkHome
   private let plan: NetworkPlan
   private let settings: NetworkPlan.Docker

@@ -40,8 +40,8 @@ public struct ComposeFile {
       "    hostname: \(node.name)", "    command: \(Self.list(plan.command(node)))", "    restart: unless-stopped",
       "    read_only: true", "    tmpfs: [/tmp]", "    cap_drop: [ALL]",
       "    security_opt: [\"no-new-privileges:true\"]", "    ports: [\(ports.joined(separator: ", "))]", "    volumes:",
-      "      - \(node.name)_data:\(DockerLauncher.data)",
-      "      - ${GOUD_HOME:?name the home of goud}/\(plan.environment)/network/genesis.block:\(DockerLauncher.genesis):ro",
+      "      - \(node.name)_data:\(ContainerPaths.data)",
+      "      - ${GOUD_HOME:?name the home of goud}/\(plan.environment)/network/genesis.block:\(ContainerPaths.genesis):ro",
       "    labels: {\(EngineLabel.environment): \(plan.environment), \(EngineLabel.node): \(node.name)}",
       "    healthcheck:", "      test: \(Self.list(plan.healthCheck(node)))",
       "      interval: 10s", "      timeout: 5s", "      retries: 3", "      start_period: 30s",
@@ -68,8 +68,8 @@ extension NetworkPlan {
   /// What a node's container runs. It listens on the ports that are published, where the others find it by its name.
   func command(_ node: Node) -> [String] {
     var words = [
-      "node", "run", "--name", node.name, "--data", DockerLauncher.data, "--http", "0.0.0.0:\(node.httpPort)",
-      "--listen", "0.0.0.0:\(node.peerPort)", "--genesis", DockerLauncher.genesis,
+      "node", "run", "--name", node.name, "--data", ContainerPaths.data, "--http", "0.0.0.0:\(node.httpPort)",
+      "--listen", "0.0.0.0:\(node.peerPort)", "--genesis", ContainerPaths.genesis,
     ]
     for peer in nodes where peer != node { words += ["--peer", "\(peer.name)=\(peer.name):\(peer.peerPort)"] }
     if let writeAcks { words += ["--write-acks", "\(writeAcks)"] }

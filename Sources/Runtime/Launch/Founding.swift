@@ -1,6 +1,7 @@
 import Chain
 import Foundation
 import GoudCore
+public import Layout
 import Volumes
 
 #if canImport(Glibc)
@@ -100,9 +101,10 @@ public struct Founding: Sendable {
   func publish(_ record: NetworkRecord, genesis: [UInt8], keys: [(String, ValidatorKey)]) throws {
     let building = "\(home.path)/.network.new"
     try? FileManager.default.removeItem(atPath: building)
-    for directory in [building, "\(building)/keys"] { try NetworkHome.create(directory) }
-    for (node, key) in keys { try key.write(to: "\(building)/keys/\(node).validator_key") }
-    try AtomicFile.write(genesis, to: "\(building)/genesis.block", mode: 0o600)
+    let names = FoundedName(in: building)
+    for directory in [building, names.keys] { try NetworkHome.create(directory) }
+    for (node, key) in keys { try key.write(to: names.key(node)) }
+    try AtomicFile.write(genesis, to: names.genesis, mode: 0o600)
     try record.write(in: building)
     KillPoint.reached("network is written")
     try Self.rename(building, home.network)
@@ -149,7 +151,7 @@ public struct Founding: Sendable {
     let building = "\(FileSystem.parent(of: place))/.\(node)_data.new"
     try? FileManager.default.removeItem(atPath: building)
     try NetworkHome.create(building)
-    try ValidatorKey(path: home.key(node)).write(to: "\(building)/validator_key")
+    try ValidatorKey(path: home.key(node)).write(to: "\(building)/\(VolumeName.validatorKey)")
     if let beginning {
       try VolumeStanding(.member, beginning: beginning, reason: "founded").write(in: building)
     }

@@ -1,5 +1,6 @@
-import Foundation
+public import Foundation
 import GoudCore
+import Layout
 
 #if canImport(Glibc)
   import Glibc
@@ -58,17 +59,6 @@ extension NodeLauncher {
   public func container(_ node: String) -> NodeContainer? { nil }
 }
 
-/// The launcher of a network.
-public enum Launchers {
-  public static func make(home: NetworkHome, plan: NetworkPlan, program: String) throws -> any NodeLauncher {
-    let founding = try Founding(home: home, plan: plan)
-    guard let docker = plan.docker, let volumes = founding.engineVolumes else {
-      return ProcessLauncher(home: home, plan: plan, founding: founding, program: program)
-    }
-    return DockerLauncher(home: home, plan: plan, settings: docker, founding: founding, volumes: volumes)
-  }
-}
-
 /// `run/<node>.stopped`: the operator has stopped it.
 struct StopMarks: Sendable {
   private let home: NetworkHome
@@ -86,50 +76,4 @@ struct StopMarks: Sendable {
   }
 
   private func marker(_ node: String) -> String { "\(home.run)/\(node).stopped" }
-}
-
-/// Nodes as processes of this machine. `run/<node>.json` says which process a node is, `run/<node>.stopped` that the
-/// operator has stopped it.
-public struct ProcessLauncher: NodeLauncher {
-  private let home: NetworkHome
-  private let plan: NetworkPlan
-  private let founding: Founding
-  private let program: String
-
-  public init(home: NetworkHome, plan: NetworkPlan, founding: Founding, program: String) {
-    self.home = home
-    self.plan = plan
-    self.founding = founding
-    self.program = program
-  }
-
-  public func running(_ node: String) -> ProcessID? {
-    if let bytes = try? Descriptor.open(home.process(node), O_RDONLY).readAll(limit: 4096),
-      let process = try? JSONDecoder().decode(ProcessID.self, from: Data(bytes)), process.isRunning
-    {
-      return process
-    }
-    // A manager that was killed between starting a node and noting it down.
-    guard let volume = try? plan.node(node).volume,
-      let holder = LockHolder.find(kind: "POSIX", path: "\(volume)/rocksdb/LOCK"), holder.pid > 0,
-      holder.command.contains("node run --name \(node) --data \(volume) ")
-    else { return nil }
-    return ProcessID(holder.pid)
-  }
-
-  public func start(_ node: String) throws -> ProcessID {
-    let planned = try plan.node(node)
-    if try FileSystem.status(planned.volume) == nil { _ = try founding.prepare() }
-    let process = try Detached.start(program, plan.arguments(for: planned, home: home), log: home.log(node))
-    try AtomicFile.write(Array(try JSONEncoder().encode(process)), to: home.process(node))
-    return process
-  }
-
-  public func ended(_ node: String, _ process: ProcessID) -> String? {
-    try? FileManager.default.removeItem(atPath: home.process(node))
-    return Detached.reap(process)
-  }
-
-  public func isStopped(_ node: String) -> Bool { StopMarks(home).isStopped(node) }
-  public func remember(_ node: String, stopped: Bool) throws { try StopMarks(home).remember(node, stopped: stopped) }
 }
