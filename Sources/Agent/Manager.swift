@@ -46,7 +46,8 @@ public struct Manager: Sendable {
     let control = Application(
       router: controlRouter(end), configuration: .init(address: .unixDomainSocket(path: socket.path)), logger: quiet)
     let page = Application(
-      router: pageRouter(), configuration: .init(address: .hostname(plan.address, port: plan.managerPort)),
+      router: pageRouter(), server: .http1(configuration: .init(additionalChannelHandlers: [TargetHost.Placement()])),
+      configuration: .init(address: .hostname(plan.address, port: plan.managerPort)),
       onServerRunning: { [log, plan] _ in log.notice("serves \(plan.endpoint(plan.managerPort))") }, logger: quiet)
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(

@@ -11,6 +11,7 @@ extension Manager {
   func pageRouter() -> Router<BasicRequestContext> {
     let router = Router()
     router.add(middleware: ErrorAnswers())
+    router.add(middleware: PageGate(names: plan.managerHosts))
     router.get("/health") { _, _ in
       let status = await status()
       return try ManagerReply.json(

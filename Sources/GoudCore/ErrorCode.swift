@@ -149,6 +149,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case requestHeadTooLarge = "request.head-too-large"
   case requestMediaType = "request.unsupported-media-type"
   case requestRate = "request.too-many"
+  case requestForeignHost = "request.foreign-host"
+  case requestForeignPage = "request.foreign-page"
   case tokenMissing = "auth.token-missing"
   case tokenInvalid = "auth.token-invalid"
   case tokenExpired = "auth.token-expired"
@@ -205,7 +207,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .requestUnknownRoute, .entryNotFound: .notFound
     case .requestTimeout, .requestRate, .nodeUnacknowledged: .failed
     case .tokenMissing, .tokenInvalid, .tokenExpired, .keyMalformed, .keyUnknown, .accountUnknown, .secretInvalid,
-      .portInUse:
+      .portInUse, .requestForeignHost, .requestForeignPage:
       .refused
     case .nodeBusy, .nodeNotReady, .nodeNoMajority: .unreachable
     case .networkDiffers, .networkLost: .refused
@@ -225,12 +227,13 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     switch self {
     case .requestMalformed: 400
     case .tokenMissing, .tokenInvalid, .tokenExpired, .keyMalformed, .keyUnknown: 401
-    case .accountUnknown: 403
+    case .accountUnknown, .requestForeignPage: 403
     case .requestUnknownRoute, .entryNotFound: 404
     case .requestMethod: 405
     case .requestTimeout: 408
     case .requestTooLarge: 413
     case .requestMediaType: 415
+    case .requestForeignHost: 421
     case .requestInvalid: 422
     case .requestRate: 429
     case .requestHeadTooLarge: 431

@@ -1,3 +1,5 @@
+import GoudCore
+
 /// Every setting of Goud. A value is taken from the first of: flag, process environment,
 /// `config/environments/<environment>/overrides.env`, `config/base/constants.env`, default. An empty value in the
 /// environment or in a file counts as not set. None is secret. `docs/configuration.md` holds the same table; a test
@@ -21,6 +23,7 @@
 /// | `VOLUME_CRITICAL_PERCENT` | integer, percent | `85` | 1…99 |
 /// | `BIND_ADDRESS` | address | `127.0.0.1` | |
 /// | `MANAGER_PORT` | port | `8080` | 1…65535 |
+/// | `MANAGER_HOSTS` | names that the manager's page answers to as well, separated by spaces | `` | host names |
 /// | `NODE_HTTP_PORT` | port of the first node; the next has the next | `8081` | 1…65000 |
 /// | `NODE_PEER_PORT` | port of the first node; the next has the next | `9001` | 1…65000 |
 /// | `WRITE_ACKS` | nodes; `0`: a majority | `0` | 0…64 |
@@ -46,6 +49,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case volumeCriticalPercent = "VOLUME_CRITICAL_PERCENT"
   case bindAddress = "BIND_ADDRESS"
   case managerPort = "MANAGER_PORT"
+  case managerHosts = "MANAGER_HOSTS"
   case nodeHTTPPort = "NODE_HTTP_PORT"
   case nodePeerPort = "NODE_PEER_PORT"
   case writeAcks = "WRITE_ACKS"
@@ -72,7 +76,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .home, .backupDirectory: nil
     case .environment, .volumeDriver: "local"
     case .dataDirectory: "/data"
-    case .volumeIDs, .volumeZone: ""
+    case .volumeIDs, .volumeZone, .managerHosts: ""
     case .backupEnabled: "false"
     case .backupRetentionDays: "30"
     case .backupCompression: "gzip"
@@ -108,6 +112,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .volumeWarningPercent, .volumeCriticalPercent: .integer(1...99)
     case .bindAddress: .address
     case .managerPort: .integer(1...65535)
+    case .managerHosts: .hosts
     case .nodeHTTPPort, .nodePeerPort: .integer(1...65000)
     case .writeAcks: .integer(0...64)
     case .runtime: .word(NodeRuntime.allCases.map(\.rawValue))
@@ -120,7 +125,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
 
 /// What a value may be, and its one spelling.
 enum ConfigurationKind {
-  case path, absolutePath, name, names, assignments, address, boolean, image
+  case path, absolutePath, name, names, hosts, assignments, address, boolean, image
   case integer(ClosedRange<Int>)
   case word([String])
 
@@ -131,6 +136,7 @@ enum ConfigurationKind {
     case .absolutePath: text.hasPrefix("/") && !text.utf8.contains(0) ? text : nil
     case .name: text.isName(further: "-") ? text : nil
     case .names: Self.names(text)
+    case .hosts: Self.hosts(text)
     case .assignments: Self.assignments(text)
     case .address: !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x2f } ? text : nil
     case .boolean: Self.boolean(text)
@@ -148,6 +154,7 @@ enum ConfigurationKind {
     case .name: "a name of a-z, 0-9 and -"
     case .address: "an address or a host name of this machine"
     case .names: "a list of different names of a-z, 0-9, - and _, separated by spaces"
+    case .hosts: "a list of host names, separated by spaces, without ports"
     case .boolean: "true or false"
     case .assignments: "one identifier, or NODE=IDENTIFIER for different nodes, separated by spaces"
     case .image: "the name of a container image"
@@ -170,6 +177,12 @@ enum ConfigurationKind {
       return nil
     }
     return names.joined(separator: " ")
+  }
+
+  private static func hosts(_ text: String) -> String? {
+    let hosts = text.split(separator: " ").map { WebHost($0) }
+    guard hosts.allSatisfy({ $0?.port == nil && $0?.isAddress == false }) else { return nil }
+    return hosts.map { $0!.host }.joined(separator: " ")
   }
 
   private static func assignments(_ text: String) -> String? {

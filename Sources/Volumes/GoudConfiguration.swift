@@ -127,6 +127,8 @@ extension GoudConfiguration {
   public var backupDirectory: String { self[.backupDirectory].text }
   public var bindAddress: String { self[.bindAddress].text }
   public var managerPort: Int { Int(self[.managerPort].text)! }
+  /// In lower case.
+  public var managerHosts: [String] { self[.managerHosts].text.split(separator: " ").map(String.init) }
   public var nodeHTTPPort: Int { Int(self[.nodeHTTPPort].text)! }
   public var nodePeerPort: Int { Int(self[.nodePeerPort].text)! }
   /// nil: a majority.

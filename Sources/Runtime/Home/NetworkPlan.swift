@@ -26,6 +26,8 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
   public let docker: Docker?
   public let address: String
   public let managerPort: Int
+  /// Further names that the manager's page answers to.
+  public let managerHosts: [String]
   public let writeAcks: Int?
   /// The first is the authority.
   public let nodes: [Node]
@@ -39,6 +41,7 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
       ? Docker(image: configuration.dockerImage, memory: configuration.nodeMemory, cpu: configuration.nodeCPU) : nil
     address = configuration.bindAddress
     managerPort = configuration.managerPort
+    managerHosts = configuration.managerHosts
     writeAcks = configuration.writeAcks
     nodes = configuration.nodes.enumerated().map { index, name in
       Node(
@@ -97,6 +100,7 @@ extension NetworkPlan {
     docker = nil
     address = "127.0.0.1"
     managerPort = 8080
+    managerHosts = []
     writeAcks = nil
     self.nodes = nodes.enumerated().map {
       Node(name: $1, httpPort: 8081 + $0, peerPort: 9001 + $0, volume: "/\($1)_data")
