@@ -11,11 +11,17 @@ import Layout
 /// `/tmp` is. The first of `TMPDIR`, `/tmp`, `/var/tmp`, `/dev/shm` and `/run` that is such a one and can be
 /// written to, rather one that has links; `TMPDIR` is passed over without a word where anybody may rename what is in it.
 public enum PrivatePlace {
+  private static let disks = ["/tmp", "/var/tmp"]
+  private static let memory = ["/dev/shm", "/run"]
+
   /// - Throws: `io.permission-denied` when there is none.
-  public static func open() throws -> Descriptor {
-    let named = ProcessInfo.processInfo.environment["TMPDIR"].map { [$0] } ?? []
-    return try open(among: named + ["/tmp", "/var/tmp", "/dev/shm", "/run"])
-  }
+  public static func open() throws -> Descriptor { try open(among: named + disks + memory) }
+
+  /// For thousands of links, of which a file system on a disk makes an inode each: rather one in memory.
+  /// - Throws: `io.permission-denied` when there is none.
+  public static func openForLinks() throws -> Descriptor { try open(among: named + memory + disks) }
+
+  private static var named: [String] { ProcessInfo.processInfo.environment["TMPDIR"].map { [$0] } ?? [] }
 
   /// The directory that was named, or a private one.
   public static func open(unless named: String?) throws -> Descriptor {

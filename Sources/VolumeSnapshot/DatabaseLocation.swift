@@ -49,16 +49,22 @@ public struct VolumeContents {
   public let others: [OtherStore]
   /// The directories that look like databases and are parts of `others`.
   let otherDirectories: Set<String>
+  /// What may be a database, and what looks like one.
+  let candidates: [VolumeTree.Directory]
   let tree: VolumeTree
 
-  /// - Parameter volume: absolute. Links in it are not followed; those on the way to it are.
-  public init(of volume: String) throws {
+  /// - Parameters:
+  ///   - volume: absolute. Links in it are not followed; those on the way to it are.
+  ///   - oneFileSystem: leaves out databases on what is mounted in the volume. A database of the volume is whole all the
+  ///     same, wherever its tables lie.
+  public init(of volume: String, oneFileSystem: Bool = false) throws {
     tree = try VolumeTree(root: volume)
+    candidates = tree.directories.filter { !(oneFileSystem && $0.isMounted) }
     var found: [DatabaseLocation] = []
     var remains: [DatabaseLocation] = []
     var others: Set<OtherStore> = []
     var otherDirectories: Set<String> = []
-    for directory in tree.directories where directory.holdsManifest || directory.holdsDatabase {
+    for directory in candidates where directory.holdsManifest || directory.holdsDatabase {
       if let other = try OtherStore(directory, in: tree) {
         others.insert(other)
         otherDirectories.insert(directory.path)
@@ -95,7 +101,7 @@ public struct VolumeContents {
 
   /// - Throws: `snapshot.unsupported-layout` for a database in a place that no archive can carry back.
   func refuseUnstorable() throws {
-    for directory in tree.directories where directory.holdsDatabase && !otherDirectories.contains(directory.path) {
+    for directory in candidates where directory.holdsDatabase && !otherDirectories.contains(directory.path) {
       if !directory.isNamed {
         throw GoudError(
           .snapshotUnsupported, "the database in \(directory.absolute) lies in a directory whose name is not UTF-8",

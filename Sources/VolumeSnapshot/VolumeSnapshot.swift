@@ -23,7 +23,7 @@ public struct VolumeSnapshot: Sendable {
   public static func take(_ root: String, options: SnapshotOptions) throws -> VolumeSnapshot {
     var taken: [DatabaseLocation: DatabaseSnapshot] = [:]
     for _ in 0..<5 {
-      let contents = try VolumeContents(of: root)
+      let contents = try VolumeContents(of: root, oneFileSystem: options.oneFileSystem)
       guard !contents.databases.isEmpty else { throw contents.noDatabase }
       try contents.refuseUnstorable()
       // Other volumes' snapshots are open by now.
@@ -63,7 +63,7 @@ extension VolumeContents {
   /// `others`, and directories whose files are a database's by their names, and belong to none.
   fileprivate func others(beside captured: [DatabaseSnapshot]) -> [OtherStore] {
     let used = Set(captured.flatMap(\.files).map(\.directory))
-    let stray = tree.directories.filter { directory in
+    let stray = candidates.filter { directory in
       directory.holdsTables && !directory.holdsManifest && !used.contains(directory.absolute)
         && !others.contains { $0.path == "." || directory.path.hasPrefix("\($0.path)/") }
     }

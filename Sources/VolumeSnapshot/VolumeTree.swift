@@ -15,6 +15,8 @@ struct VolumeTree {
     let isNamed: Bool
     /// The names that are RocksDB's, of anything but directories.
     let names: [String]
+    /// Whether it is on another file system than the root.
+    let isMounted: Bool
 
     /// Whether it has a `CURRENT`, and a `MANIFEST` or the word of `CURRENT` that there should be one.
     let holdsDatabase: Bool
@@ -57,6 +59,7 @@ struct VolumeTree {
         Directory(
           path: way.isEmpty ? "." : way.map(\.name).joined(separator: "/"), absolute: directory.path,
           isNamed: way.allSatisfy { $0.text != nil }, names: names,
+          isMounted: directory.descriptor.mount != root.descriptor.mount,
           holdsDatabase: try names.contains("CURRENT") && (names.holdManifest || directory.namesManifest)))
     }
     directories = found.sorted { $0.path < $1.path }

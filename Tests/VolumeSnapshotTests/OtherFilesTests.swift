@@ -240,6 +240,10 @@ import Testing
         let without = try take(volume, scratch, oneFileSystem: true)
         #expect(without.beside.mounts.isEmpty && item("m/inside", without) == nil && item("m", without) != nil)
         #expect(without.beside.skipped.contains { $0.hasPrefix("m ") })
+        // A database on it goes the same way.
+        try await writeDatabase("\(mounted)/other", operations: 10, [])
+        #expect(try take(volume, scratch).databases.map(\.location.path).sorted() == ["m/other", "rocksdb"])
+        #expect(try take(volume, scratch, oneFileSystem: true).databases.map(\.location.path) == ["rocksdb"])
       }
     }
   }
