@@ -76,6 +76,8 @@ public enum Waiting: Hashable, Sendable {
 public enum Fault: Hashable, Sendable {
   /// The chain to follow has another block at this height, which this node knows to be acknowledged.
   case acknowledgedBlock(height: UInt64, acknowledged: UInt64)
+  /// This node's volume has promised an epoch above which there is none: no correct network comes that far.
+  case noEpochLeft(promised: UInt64)
 }
 
 public enum Report: Hashable, Sendable {

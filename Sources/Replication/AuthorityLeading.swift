@@ -52,8 +52,8 @@ extension AuthorityMachine {
 
   /// `fork`: the first height that may differ. The counts are upper bounds, since a locator is sparse.
   mutating func setApart(_ index: Int, from fork: UInt64, acknowledged: UInt64, head: UInt64) {
-    let apart = SetApart(
-      acknowledged: acknowledged < fork ? 0 : acknowledged - fork + 1, blocks: head < fork ? 0 : head - fork + 1)
+    let last = fork.above(1)
+    let apart = SetApart(acknowledged: acknowledged.above(last), blocks: head.above(last))
     if followers[index].setApart != apart {
       actions.append(.report(.setApart(node: followers[index].node, apart)))
     }
@@ -84,7 +84,7 @@ extension AuthorityMachine {
       first = true
     }
     while let sent = follower.sent, first || sent.height < chain.head.height {
-      let room = follower.floor + FollowerProgress.window - sent.height
+      let room = follower.floor.raised(by: FollowerProgress.window).above(sent.height)
       let count = min(FollowerProgress.batch, room, chain.head.height - sent.height)
       guard first || count > 0 else { break }
       let blocks = (0..<count).compactMap { chain.block(at: sent.height + 1 + $0) }
@@ -100,9 +100,9 @@ extension AuthorityMachine {
   // MARK: - Counting
 
   mutating func count(_ stored: Stored, _ index: Int, _ chain: some ChainReader) {
-    guard case .leading = phase, stored.epoch == epoch.number, followers[index].sent != nil,
-      chain.block(at: stored.head.height) == stored.head
-    else { return }
+    guard case .leading = phase, stored.epoch == epoch.number, let sent = followers[index].sent else { return }
+    guard stored.head.height <= sent.height else { return letGo(index, chain) }
+    guard chain.block(at: stored.head.height) == stored.head else { return }
     followers[index].stored = max(followers[index].stored ?? 0, stored.head.height)
     followers[index].floor = max(followers[index].floor, stored.head.height)
     if stored.standing == .member, followers[index].position?.standing == .rejoining, followers[index].admitted {

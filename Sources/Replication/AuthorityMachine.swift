@@ -53,6 +53,7 @@ public struct AuthorityMachine: Sendable {
 
   public let network: Network
   let rules: Rules
+  let reach: EpochReach
   var record = StandingRecord.absent
   var epoch = Epoch.none
   /// The highest epoch number heard of.
@@ -74,9 +75,10 @@ public struct AuthorityMachine: Sendable {
 
   public init(network: Network) { self.init(network: network, rules: .all) }
 
-  package init(network: Network, rules: Rules) {
+  package init(network: Network, rules: Rules, reach: EpochReach = .standard) {
     self.network = network
     self.rules = rules
+    self.reach = reach
     followers = network.nodes.dropFirst().map(FollowerProgress.init(node:))
   }
 
@@ -99,6 +101,16 @@ public struct AuthorityMachine: Sendable {
     announce()
     defer { actions = [] }
     return actions
+  }
+
+  /// Whether this message has the authority open a higher epoch, if it is believed. The environment lets some time pass
+  /// before it hands it on.
+  public func isRaised(by message: FollowerMessage) -> Bool {
+    switch message {
+    case .refusal(let refusal): refusal.code == .promised && refusal.promised >= epoch.number
+    case .promise(let promise): promise.position.head.epoch >= epoch.number
+    case .introduction, .stored: false
+    }
   }
 
   /// What it says about itself, for rpc Inspect and `status`.

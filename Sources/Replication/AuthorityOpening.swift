@@ -6,7 +6,9 @@ extension AuthorityMachine {
 
   /// Opens an epoch above everything heard of.
   mutating func open(_ chain: some ChainReader) {
-    epoch.number = max(epoch.number, heard) + 1
+    let known = max(epoch.number, heard)
+    guard let next = reach.next(after: known) else { return halt(.noEpochLeft(promised: known)) }
+    epoch.number = next
     round = 1
     phase = .gathering
     producing = false
@@ -75,11 +77,11 @@ extension AuthorityMachine {
     guard promise.epoch == epoch else { return }
     if promise.position.head.epoch >= epoch.number, phase == .gathering || phase == .confirming {
       // A rejoining disk, which promises anything: an override may take it in, so its blocks must be the older ones.
-      heard = max(heard, promise.position.head.epoch)
       followers[index].position = promise.position
-      return open(chain)
+      return open(above: promise.position.head.epoch, chain)
     }
     followers[index].promised = true
+    followers[index].raises = 0
     followers[index].confirmed = promise.round == round
     followers[index].position = promise.position
     followers[index].locator = promise.locator
@@ -96,9 +98,7 @@ extension AuthorityMachine {
     followers[index].refusal = refusal
     switch refusal.code {
     case .promised where refusal.promised >= epoch.number && !isForeign(followers[index]):
-      heard = max(heard, refusal.promised)
-      if case .halted = phase { return }
-      open(chain)
+      hearPromised(refusal.promised, index, chain)
     case .otherReign:
       actions.append(.report(.replaced(by: followers[index].node)))
       gather(chain)
@@ -109,6 +109,30 @@ extension AuthorityMachine {
       setApart(index, from: refusal.height, acknowledged: acknowledged, head: head)
     default: break
     }
+  }
+
+  /// A correct follower says no more than is believed at once. One that is far ahead has the numbers climb; one that only
+  /// has them climb is let go.
+  private mutating func hearPromised(_ number: UInt64, _ index: Int, _ chain: some ChainReader) {
+    if case .halted = phase { return }
+    guard !rules.contains(.reach) || number <= reach.limit(above: epoch.number), followers[index].raises < reach.raises
+    else { return letGo(index, chain) }
+    followers[index].raises += 1
+    open(above: number, chain)
+  }
+
+  /// Of what is too far above to be believed, as much as is.
+  private mutating func open(above number: UInt64, _ chain: some ChainReader) {
+    heard = max(heard, rules.contains(.reach) ? min(number, reach.limit(above: epoch.number)) : number)
+    open(chain)
+  }
+
+  /// The end of a connection on which something came that no correct follower says.
+  mutating func letGo(_ index: Int, _ chain: some ChainReader) {
+    guard let connection = followers[index].connection else { return }
+    actions.append(.send(.refusal(Refusal(.malformed)), to: connection))
+    actions.append(.drop(connection, .malformed))
+    lose(index, chain)
   }
 
   // MARK: - Quorum
@@ -154,6 +178,7 @@ extension AuthorityMachine {
       }
       override?.told = true
     }
+    guard round < .max else { return open(chain) }
     ballot = candidates
     phase = .confirming
     round += 1
@@ -186,10 +211,7 @@ extension AuthorityMachine {
   private mutating func adopt(from confirmed: [Int], _ chain: some ChainReader) {
     let heads = confirmed.compactMap { followers[$0].position?.head }
     guard rules.contains(.catchUp), let best = heads.max() else { return settle(on: chain.head, chain) }
-    if best.epoch >= epoch.number {
-      heard = max(heard, best.epoch)
-      return open(chain)
-    }
+    if best.epoch >= epoch.number { return open(above: best.epoch, chain) }
     if chain.block(at: best.height) == best || (ownDiskCounts || ballot.overriding) && !(chain.head < best) {
       return settle(on: chain.head, chain)
     }
@@ -200,6 +222,7 @@ extension AuthorityMachine {
       actions.append(.drop(connection, .otherChain))
       return lose(source, chain)
     }
+    guard common.height < best.height else { return letGo(source, chain) }
     let fetch = Fetch(
       connection: connection, node: followers[source].node, after: common, through: best.height,
       limit: Self.fetchLimit)
@@ -213,7 +236,11 @@ extension AuthorityMachine {
       last.height < target.height || last == target
     else { return abandon(fetch, chain) }
     if case .new(let first, let keep) = Extension(blocks, on: chain) {
-      if keep < acknowledged, rules.contains(.keeping) { return halt(at: keep + 1) }
+      if keep < acknowledged, rules.contains(.keeping) {
+        // Before it has shown the head that it claims, its word alone stops nothing.
+        guard last == target else { return abandon(fetch, chain) }
+        return halt(.acknowledgedBlock(height: keep + 1, acknowledged: acknowledged))
+      }
       if keep < chain.head.height {
         synced = min(synced, keep)
         actions.append(.truncate(above: keep))
@@ -234,8 +261,7 @@ extension AuthorityMachine {
     lose(index, chain)
   }
 
-  private mutating func halt(at height: UInt64) {
-    let fault = Fault.acknowledgedBlock(height: height, acknowledged: acknowledged)
+  private mutating func halt(_ fault: Fault) {
     phase = .halted(fault)
     actions.append(.report(.fault(fault)))
   }

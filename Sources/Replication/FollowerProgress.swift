@@ -11,6 +11,8 @@ struct FollowerProgress: Sendable {
   var setApart: SetApart?
   var refusal: Refusal?
   var locator: [BlockID] = []
+  /// How often it has had a higher epoch opened, on this connection and since it last promised.
+  var raises = 0
   /// Has promised the present epoch, on this connection.
   var promised = false
   /// Has answered the present round.
@@ -37,9 +39,9 @@ struct FollowerProgress: Sendable {
 
   /// A new epoch: everything is asked and sent anew.
   mutating func reset() {
-    let (last, refused) = (locator, refusal)
+    let (last, refused, raised) = (locator, refusal, raises)
     connect(connection)
-    (locator, refusal) = (last, refused)
+    (locator, refusal, raises) = (last, refused, raised)
   }
 
   var view: FollowerView {

@@ -26,6 +26,8 @@ package struct Rules: OptionSet, Sendable {
   package static let synced = Rules(rawValue: 1 << 9)
   /// What is acknowledged is never given up.
   package static let keeping = Rules(rawValue: 1 << 10)
+  /// No epoch that others name is believed beyond `EpochReach`.
+  package static let reach = Rules(rawValue: 1 << 11)
 
-  package static let all: Rules = Rules(rawValue: (1 << 11) - 1)
+  package static let all: Rules = Rules(rawValue: (1 << 12) - 1)
 }

@@ -44,7 +44,7 @@ public final class NodeHost: PeerHost, Service {
     self.pool = pool
     self.log = log
     self.genesis = try genesis.map { try Self.decode($0) }
-    book = PeerBook(peers: settings.peers.map(\.name))
+    book = PeerBook(peers: settings.peers.map(\.name), log: log)
     do {
       let core = try NodeCore(
         volume: volume, settings: settings, genesis: self.genesis, book: book, pool: pool, log: log)

@@ -51,6 +51,7 @@ extension NodeHost: ChainService {
   }
 
   private static func note(_ page: PeerBook.Page) -> String? {
+    if let fault = page.fault, !fault.code.isAbsence { return fault.description }
     if let offset = page.clockOffset, abs(offset) > PeerLimits.clockTolerance.inSeconds {
       return "its clock is \(Int(abs(offset).rounded())) s \(offset > 0 ? "ahead of" : "behind") this node's"
     }

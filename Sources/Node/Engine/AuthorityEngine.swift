@@ -56,9 +56,12 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
   }
 
   func start() throws {
-    let nonce = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
-    handle(.started(try core.durableState(), nonce: nonce))
+    handle(try started())
     if let failure { throw failure.error }
+  }
+
+  private func started() throws -> AuthorityMachine.Event {
+    .started(try core.durableState(), nonce: (0..<16).map { _ in UInt8.random(in: .min ... .max) })
   }
 
   // MARK: - What happens
@@ -69,7 +72,10 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     handle(.received(.introduction(link.introduction), from: link.connection))
   }
 
-  func followerSaid(_ message: FollowerMessage, on link: FollowerLink) {
+  func followerSaid(_ message: FollowerMessage, on link: FollowerLink) async throws {
+    if machine.isRaised(by: message) {
+      try await Task.sleep(for: machine.status.leading ? PeerLimits.interruption : PeerLimits.rise)
+    }
     guard links[link.connection] != nil else { return }
     handle(.received(message, from: link.connection))
   }
@@ -131,11 +137,28 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
         if let fault = core.store.fault { throw fault }
         for action in actions { try perform(action) }
         if events.isEmpty { produceFromEntries() }
+      } catch let fault as PeerFault {
+        beginAnew(fault)
       } catch {
         fail(NodeFailure(error), report: true)
       }
     }
     show()
+  }
+
+  /// Blocks that were fetched break a rule of the whole chain. Nothing of them is stored: everybody is let go, and the
+  /// decisions begin anew from what is.
+  private func beginAnew(_ fault: PeerFault) {
+    core.log.error("fetched blocks are refused", metadata: ["why": "\(fault)"])
+    for link in links.values { link.close(fault) }
+    links = [:]
+    accepting = nil
+    do {
+      machine = AuthorityMachine(network: machine.network)
+      events = [try started()]
+    } catch {
+      fail(NodeFailure(error), report: true)
+    }
   }
 
   private func show() {
@@ -151,7 +174,11 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     case .persistPromise(let epoch): try core.persist(epoch)
     case .persistStanding(let standing, let reason): try core.persist(standing, reason)
     case .append(let ids):
-      try core.store.append(fetched.filter { ids.contains($0.id) })
+      do {
+        try core.store.append(fetched.filter { ids.contains($0.id) })
+      } catch let fault as ChainFault {
+        throw PeerFault(.badBlock, fault.description)
+      }
       synchronize()
     case .truncate(let height):
       for ticket in try core.truncate(above: height) { ticket.settle(.failure(EntryTicket.unknown)) }

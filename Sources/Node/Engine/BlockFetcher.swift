@@ -15,6 +15,7 @@ struct BlockFetcher: Sendable {
   /// - Throws: `PeerFault`, `RPCError`.
   func fetch(_ fetch: Fetch, before: BlockReference?) async throws -> [NamedBlock] {
     guard let address = addresses[fetch.node] else { throw PeerFault(.unreachable, "no address is known") }
+    guard fetch.through > fetch.after.height else { return [] }
     let request = Goud_Peer_V1_BlocksRequest.with {
       $0.chain = Data(chain)
       $0.from = fetch.after.height + 1

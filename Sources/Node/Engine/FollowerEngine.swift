@@ -71,7 +71,10 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     handOn()
   }
 
-  func authoritySaid(_ message: AuthorityMessage, on link: AuthorityLink) {
+  func authoritySaid(_ message: AuthorityMessage, on link: AuthorityLink) async throws {
+    if case .openEpoch(let open) = message, open.epoch.number.above(machine.status.promised) > PeerLimits.cheapRise {
+      try await Task.sleep(for: PeerLimits.rise)
+    }
     guard isCurrent(link) else { return }
     handle(.received(message, from: link.connection))
   }
@@ -141,11 +144,27 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
         let actions = machine.handle(events.removeFirst(), chain: core.store)
         if let fault = core.store.fault { throw fault }
         for action in actions { try perform(action) }
+      } catch let fault as PeerFault {
+        letGo(fault)
       } catch {
         fail(NodeFailure(error), report: true)
       }
     }
     show()
+  }
+
+  /// The authority sent a block that breaks a rule of the whole chain. Nothing of it is stored: it is let go, and the
+  /// decisions begin anew from what is.
+  private func letGo(_ fault: PeerFault) {
+    link?.close(fault)
+    link = nil
+    refuseEntries()
+    do {
+      machine = FollowerMachine(node: machine.node)
+      events = [.started(try core.durableState())]
+    } catch {
+      fail(NodeFailure(error), report: true)
+    }
   }
 
   private func show() {
@@ -162,7 +181,11 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     case .append(let ids):
       let wanted = Set(ids)
       let blocks = received.filter { wanted.contains($0.id) }
-      try core.store.append(blocks)
+      do {
+        try core.store.append(blocks)
+      } catch let fault as ChainFault {
+        throw PeerFault(.badBlock, fault.description)
+      }
       try find(in: blocks)
       synchronize()
     case .truncate(let height):

@@ -53,6 +53,7 @@ final class NodeCore: PeerHost {
     let key = try volume.validatorKey()
     if let genesis { _ = try NodeIdentity.checked(name: settings.name, rules: try Self.rules(genesis), key: key) }
     ledger = try Ledger(directory: volume.database, genesis: genesis)
+    try Self.checkPromise(ledger)
     identity = try NodeIdentity.checked(name: settings.name, rules: ledger.rules, key: key)
     network = Network(nodes: identity.validators, acknowledgements: settings.writeAcks)
     self.settings = settings
@@ -73,6 +74,14 @@ final class NodeCore: PeerHost {
           node: identity.name, authority: identity.authority, ledger: ledger, volume: volume, checker: checker,
           log: log))
     }
+  }
+
+  /// - Throws: `database.corrupt` for a promise that leaves no room for another epoch: none was ever made.
+  private static func checkPromise(_ ledger: Ledger) throws {
+    guard let promise = ledger.promise, promise.epoch > Bounds.epoch else { return }
+    throw GoudError(
+      .databaseCorrupt, "\(ledger.directory) has promised epoch \(promise.epoch), which no network comes to",
+      hint: "goud volume repair rebuilds it from the other nodes", context: ["path": ledger.directory])
   }
 
   private static func rules(_ genesis: Block) throws -> BlockRules {
@@ -174,7 +183,7 @@ final class NodeCore: PeerHost {
 
   func followerSaid(_ message: FollowerMessage, on link: FollowerLink) async throws {
     guard case .authority(let engine) = engine else { return }
-    await engine.followerSaid(message, on: link)
+    try await engine.followerSaid(message, on: link)
   }
 
   func followerSubmitted(_ entries: [[UInt8]], on link: FollowerLink) async throws {

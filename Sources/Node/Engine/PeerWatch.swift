@@ -41,7 +41,7 @@ struct PeerWatch: Sendable {
     guard reply.node == peer.name else {
       throw PeerFault(.unknownNode, "\(reply.node.firstLine) answers at \(peer.address)")
     }
-    book.stands(peer.name, at: try Position(wire: reply.position), clock: reply.clock)
+    book.stands(peer.name, at: try Position(wire: reply.position), clock: try PeerTime.parse(reply.clock))
     if peer.name != identity.authority { book.met(peer.name, clock: reply.clock) }
   }
 }

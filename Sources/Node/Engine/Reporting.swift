@@ -44,6 +44,8 @@ extension Fault {
     switch self {
     case .acknowledgedBlock(let height, let acknowledged):
       "the chain to follow has another block \(height), and this node knows its own up to \(acknowledged) to be acknowledged"
+    case .noEpochLeft(let promised):
+      "this node's volume has promised epoch \(promised), above which there is none; no correct network comes that far"
     }
   }
 }

@@ -7,8 +7,6 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Code: Hashable, Sendable {
     /// What the protocol's decisions, or a check of the handshake, refuse.
     case refused(Refusal.Code)
-    /// A message that no correct node sends.
-    case malformed
     /// Nothing came for longer than it may.
     case silent
     /// It did not take what it was sent for longer than it may.
@@ -18,10 +16,12 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// This node cannot answer now: it is stopping, or its database has failed.
     case unavailable
 
+    /// A message that no correct node sends.
+    public static let malformed = Code.refused(.malformed)
+
     public var name: String {
       switch self {
       case .refused(let code): code.rawValue
-      case .malformed: "peer.malformed"
       case .silent: "peer.silent"
       case .slow: "peer.slow"
       case .unreachable: "peer.unreachable"
@@ -32,7 +32,7 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
     init?(name: String) {
       if let code = Refusal.Code(rawValue: name) {
         self = .refused(code)
-      } else if let code = [Self.malformed, .silent, .slow, .unreachable, .unavailable].first(where: { $0.name == name }
+      } else if let code = [Self.silent, .slow, .unreachable, .unavailable].first(where: { $0.name == name }
       ) {
         self = code
       } else {
@@ -53,6 +53,7 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
     self.reason = reason
   }
 
+  @_disfavoredOverload
   init(_ code: Refusal.Code, _ reason: String) { self.init(.refused(code), reason) }
 
   public var description: String { "\(code.name): \(reason)" }

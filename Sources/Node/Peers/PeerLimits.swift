@@ -34,9 +34,13 @@ enum PeerLimits {
   static let refusedRetry = Duration.seconds(5)
   /// A clock that is off by more is reported.
   static let clockTolerance = Duration.seconds(5)
-  /// A locator (`Introduction.locator`) of 2^64 blocks.
-  static let locatorBlocks = 66
   static let inspectedBlocks = 128
+  /// How long a node waits before it raises its epoch because a peer says so: with at most `EpochReach.step` at a time,
+  /// using epochs up takes thousands of years. A follower does not wait for an ordinary start, `cheapRise`.
+  static let rise = Duration.milliseconds(200)
+  static let cheapRise: UInt64 = 64
+  /// The same while the authority leads without that peer: what works is not interrupted more often.
+  static let interruption = Duration.seconds(1)
 
   /// For calls that a node makes.
   static func call(timeout: Duration? = nil) -> CallOptions {
