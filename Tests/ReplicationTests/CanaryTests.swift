@@ -38,6 +38,8 @@ struct Canary: Sendable, CustomTestStringConvertible {
     Canary(name: "a replaced volume of the authority obeyed", missing: .reigns, from: 600),
     Canary(name: "members of another beginning counted", missing: .beginnings, from: 9150),
     Canary(name: "acknowledged blocks given up", missing: .keeping, from: 300),
+    Canary(name: "numbers of others believed", missing: .reach, storm: .liar(0, authority: false)),
+    Canary(name: "numbers of the authority believed", missing: .reach, storm: .liar(0, authority: true)),
     Canary(name: "a restore that leaves epochs to collide", missing: [], from: 131_140),
   ]
 

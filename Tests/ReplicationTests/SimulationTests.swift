@@ -14,8 +14,42 @@ import Testing
     for seed in 0..<runs { try run(seed: seed) }
   }
 
+  /// Ordinary faults, where epochs may rise so little at a time that nodes have to climb.
+  @Test func nodesThatAreFarApartComeTogether() throws {
+    for seed in seeds(300) {
+      var random = Random(seed: seed ^ 0xc11b)
+      var profile = Profile.drawn(from: seed)
+      profile.reach = .small(&random)
+      try run(seed: seed, profile, trace: isSingle)
+    }
+  }
+
+  /// A follower says anything; nothing that is acknowledged is lost, and when it is gone the network goes on.
+  @Test func nothingIsLostToAFollowerThatLies() throws {
+    for seed in seeds(400) { try run(seed: seed, .liar(seed, authority: false), trace: isSingle) }
+  }
+
+  /// The authority says anything. What it signs cannot be told from the truth, but the network goes on without it.
+  @Test func networksGoOnAfterAnAuthorityThatLied() throws {
+    for seed in seeds(400) { try run(seed: seed, .liar(seed, authority: true), trace: isSingle) }
+  }
+
+  private var isSingle: Bool { ProcessInfo.processInfo.environment["GOUD_LIAR_SEED"] != nil }
+
+  /// `GOUD_LIAR_SEED=n` is one of them, with everything that happens; `GOUD_LIAR_RUNS=n` so many.
+  private func seeds(_ count: UInt64) -> Range<UInt64> {
+    let environment = ProcessInfo.processInfo.environment
+    if let seed = environment["GOUD_LIAR_SEED"].flatMap(UInt64.init) { return seed..<seed + 1 }
+    let from = environment["GOUD_LIAR_FROM"].flatMap(UInt64.init) ?? 0
+    return from..<from + (environment["GOUD_LIAR_RUNS"].flatMap(UInt64.init) ?? count)
+  }
+
   private func run(seed: UInt64, trace: Bool = false) throws {
-    let world = World(profile: .drawn(from: seed), rules: .all, seed: seed)
+    try run(seed: seed, .drawn(from: seed), trace: trace)
+  }
+
+  private func run(seed: UInt64, _ profile: Profile, trace: Bool) throws {
+    let world = World(profile: profile, rules: .all, seed: seed)
     if trace { world.trace = { print($0) } }
     do {
       _ = try world.run()

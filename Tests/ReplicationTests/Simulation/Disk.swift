@@ -45,7 +45,12 @@ final class Disk: ChainReader {
   }
 
   /// Some of what was not synced may have reached the disk nevertheless.
-  func crash(_ random: inout Random) {
+  /// - Parameter power: false: only the process ends, and what it wrote is there.
+  func crash(_ random: inout Random, power: Bool = true) {
+    guard power else {
+      durable = blocks.count
+      return
+    }
     blocks.removeLast(random.below(blocks.count - durable + 1))
     if random.chance(500) { acknowledged = durableAcknowledged }
     acknowledged = min(acknowledged, UInt64(blocks.count - 1))

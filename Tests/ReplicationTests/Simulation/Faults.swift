@@ -28,6 +28,13 @@ struct Profile {
   var restoreSettlesEpochs = true
   /// Of the sync steps of a node: how many do nothing. One per node, missing: 0.
   var slow: [Int] = []
+  /// A node that says anything the protocol can carry; 0: the authority.
+  var liar: Int?
+  /// How often it says something unasked.
+  var lies = 0
+  /// Of what its machine says: how much has a number in it that is not true.
+  var falseNumbers = 0
+  var reach = EpochReach.standard
 }
 
 /// Copies of all volumes, taken one after the other while the nodes run.
@@ -66,6 +73,7 @@ extension World {
       if falls(profile.copy) { return copy() }
       if falls(profile.restore) { return restore() }
       if falls(profile.restart) { return try restart() }
+      if profile.liar != nil, falls(profile.lies) { return sayAnything() }
     }
     switch random.below(100) {
     case ..<50: try deliver()

@@ -18,6 +18,8 @@ final class Process {
   var fetch: Fetch?
   /// The follower's connection to the authority.
   var wire: Wire?
+  /// How often it has let the other end go for what no correct node says.
+  var refused: UInt64 = 0
   let name: String
 
   init(node: Int, disk: Disk, machine: Machine, name: String) {

@@ -12,6 +12,11 @@ extension World {
   func run() throws -> Outcome {
     for node in disks.indices { try boot(node) }
     for _ in 0..<profile.steps { try step() }
+    guard let liar = profile.liar else { return try settle() }
+    if liar == 0 { return try recover() }
+    // Its disk may lack what it said it had.
+    if let process = processes[liar] { kill(process) }
+    disks[liar] = Disk(blocks: [genesis])
     return try settle()
   }
 
@@ -37,7 +42,8 @@ extension World {
     var left = 1500 * profile.nodes
     while !(oracle.height >= goal && isSettled) {
       try step()
-      if isReplaced { try rejoin() }
+      // An operator acts on what is so, not on what a liar has said.
+      if profile.liar == nil, isReplaced { try rejoin() }
       left -= 1
       guard left > 0 else { throw Violation(description: "no progress: \(summary)", isStandstill: true) }
     }
