@@ -28,6 +28,12 @@ import Testing
       try await NetworkFixture.with(settings: settings) { network in
         let status = try await network.waitUntil("the network to be healthy") { $0.condition == "healthy" }
         #expect(status.nodes.map { $0.health?.role } == ["authority", "follower", "follower"])
+        if runtime == "docker" {
+          let made = try await engine.docker(
+            "inspect", "-f", "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}",
+            "node1")
+          #expect(made.trimmingCharacters(in: .whitespacesAndNewlines) == "true [ALL] [no-new-privileges]")
+        }
         #expect(try await network.underLoad(seconds: 2).acknowledged > 0)
         try await network.nothingIsLost()
         let listed = try await network.goud("volume", "list")
