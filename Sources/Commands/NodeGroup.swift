@@ -40,6 +40,11 @@ struct NodeRun: ParsableCommand {
 
   @Option(help: "The node's name in genesis.") var name: String
   @Option(help: ArgumentHelp("The volume's directory.", valueName: "path")) var data: String
+  @Option(
+    help: ArgumentHelp(
+      "A directory outside of the volume where the node notes how far it has come: by it, an old copy of the volume is "
+        + "recognised.", valueName: "path"))
+  var progress: String?
   @Option(help: ArgumentHelp("Where clients are served.", valueName: "host:port")) var http: String
   @Option(help: ArgumentHelp("Where peers are served.", valueName: "host:port")) var listen: String
   @Option(help: ArgumentHelp("Another node, once for each.", valueName: "name=host:port")) var peer: [String] = []
@@ -62,7 +67,8 @@ struct NodeRun: ParsableCommand {
       name: name, peers: try peer.map { try PeerAddress(parsing: $0) }, writeAcks: writeAcks,
       overrideRejoin: overrideRejoin)
     let arguments = NodeArguments(
-      settings: settings, volume: data, http: try HostPort(parsing: http), listen: try HostPort(parsing: listen),
+      settings: settings, volume: data, progress: progress, http: try HostPort(parsing: http),
+      listen: try HostPort(parsing: listen),
       genesis: try genesis.map { try Descriptor.open($0, O_RDONLY).readAll(limit: 4 << 20) })
     if let logFile { try ProcessLog.follow(logFile) }
     let log = ProcessLog.start(name, level: try .parse(logLevel))

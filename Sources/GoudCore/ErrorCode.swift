@@ -58,6 +58,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case volumeFileChanged = "volume.file-changed"
   case volumeUnsafe = "volume.unsafe-entry"
   case volumeStandingInvalid = "volume.invalid-standing"
+  case volumeProgressInvalid = "volume.invalid-progress"
   case volumeWouldShrink = "volume.would-shrink"
   case volumeNotExpandable = "volume.not-expandable"
   case volumeToolMissing = "volume.tool-missing"
@@ -178,7 +179,9 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .usage: .usage
     case .someFailed: .someItemsFailed
     case .environmentUnknown, .volumeNotFound, .archiveNotFound, .restoreNothingToRollBack: .notFound
-    case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous, .volumeUnsafe, .volumeStandingInvalid: .refused
+    case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous, .volumeUnsafe, .volumeStandingInvalid,
+      .volumeProgressInvalid:
+      .refused
     case .volumeWouldShrink, .backupInsideVolume, .volumeNotExpandable: .refused
     case .volumeToolMissing: .notFound
     case .volumeProviderRefused: .failed

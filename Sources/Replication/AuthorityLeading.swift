@@ -17,6 +17,7 @@ extension AuthorityMachine {
   /// The own disk holds everything of the quorum: it counts from now on, under a reign of its own.
   private mutating func rejoin() {
     record = StandingRecord(standing: .member, beginning: ballot.beginning, reign: reign)
+    remembered = epoch.number
     actions.append(.persistStanding(record, reason: ballot.overriding ? .overridden : .rejoined))
     if ballot.overriding {
       let members = ballot.followers.filter { followers[$0].confirmed }.map { followers[$0].node }
@@ -105,6 +106,7 @@ extension AuthorityMachine {
     guard chain.block(at: stored.head.height) == stored.head else { return }
     followers[index].stored = max(followers[index].stored ?? 0, stored.head.height)
     followers[index].floor = max(followers[index].floor, stored.head.height)
+    if counts(followers[index]) { followers[index].told.stored = stored.head }
     if stored.standing == .member, followers[index].position?.standing == .rejoining, followers[index].admitted {
       followers[index].position?.standing = .member
       followers[index].position?.beginning = record.beginning

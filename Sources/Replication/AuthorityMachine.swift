@@ -58,6 +58,8 @@ public struct AuthorityMachine: Sendable {
   var epoch = Epoch.none
   /// The highest epoch number heard of.
   var heard: UInt64 = 0
+  /// The highest epoch that the volume knew of when it last counted: of a later one it has opened none, or forgotten it.
+  var remembered: UInt64 = 0
   var round: UInt32 = 0
   var phase = Phase.gathering
   /// With whom the authority confirms, catches up, leads.
@@ -134,6 +136,7 @@ public struct AuthorityMachine: Sendable {
     synced = chain.head.height
     epoch = Epoch(number: state.promise.number, nonce: nonce)
     heard = max(chain.head.epoch, record.reign.number)
+    remembered = max(epoch.number, heard)
     open(chain)
   }
 

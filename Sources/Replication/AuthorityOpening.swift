@@ -38,6 +38,9 @@ extension AuthorityMachine {
     followers[index].connect(connection)
     followers[index].position = introduction.position
     followers[index].locator = introduction.locator
+    if rules.contains(.witnesses), let forgotten = followers[index].resume(introduction.position, chain) {
+      actions.append(.report(.forgotten(node: introduction.node, forgotten)))
+    }
     if known.map({ $0.isSameVolume(as: introduction.position) }) != true { followers[index].setApart = nil }
     ask(index)
     judge(index, chain)
@@ -66,6 +69,7 @@ extension AuthorityMachine {
   /// authority leads.
   mutating func ask(_ index: Int, demand: OpenEpoch.Demand = .none) {
     let follower = followers[index]
+    let demand = follower.hasForgotten ? .rejoin : demand
     guard let connection = follower.connection, demand == .rejoin || !isForeign(follower) else { return }
     let beginning = record.standing == .member ? record.beginning : []
     let open = OpenEpoch(
@@ -79,6 +83,11 @@ extension AuthorityMachine {
       // A rejoining disk, which promises anything: an override may take it in, so its blocks must be the older ones.
       followers[index].position = promise.position
       return open(above: promise.position.head.epoch, chain)
+    }
+    if promise.position.standing == .rejoining {
+      (followers[index].told, followers[index].hasForgotten) = (FollowerProgress.Told(), false)
+    } else {
+      followers[index].told.promised = max(followers[index].told.promised, promise.epoch.number)
     }
     followers[index].promised = true
     followers[index].raises = 0
@@ -139,7 +148,7 @@ extension AuthorityMachine {
 
   /// Whose disk counts, among those that are connected.
   func counts(_ follower: FollowerProgress) -> Bool {
-    guard let position = follower.position, follower.setApart == nil else { return false }
+    guard let position = follower.position, follower.setApart == nil, !follower.hasForgotten else { return false }
     guard rules.contains(.rejoining) else { return true }
     return position.standing == .member && !isForeign(follower)
   }
@@ -235,6 +244,9 @@ extension AuthorityMachine {
     guard let last = blocks.last, blocks.follow(fetch.after, upTo: target.epoch), last.height <= target.height,
       last.height < target.height || last == target
     else { return abandon(fetch, chain) }
+    if rules.contains(.witnesses), record.standing == .member, last.epoch > remembered {
+      return forget(last.epoch, chain)
+    }
     if case .new(let first, let keep) = Extension(blocks, on: chain) {
       if keep < acknowledged, rules.contains(.keeping) {
         // Before it has shown the head that it claims, its word alone stops nothing.
@@ -252,6 +264,15 @@ extension AuthorityMachine {
     next.after = last
     phase = .fetching(next, target: target)
     actions.append(.fetch(next))
+  }
+
+  /// A block that this authority signed, in an epoch that its own volume knows nothing of: an old copy of it was put back,
+  /// and what it acknowledged since may be on one other disk alone.
+  private mutating func forget(_ opened: UInt64, _ chain: some ChainReader) {
+    actions.append(.report(.forgotten(node: nil, .epoch(opened, has: remembered))))
+    record.standing = .rejoining
+    actions.append(.persistStanding(record, reason: .forgotten))
+    open(chain)
   }
 
   /// The follower that was to give its blocks did not: it is let go, and comes back when it can.

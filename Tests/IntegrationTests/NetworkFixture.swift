@@ -15,6 +15,7 @@ struct NetworkFixture: Sendable {
   var home: String { "\(fixture.home)/local" }
   var urls: [String] { nodes.indices.map { "http://127.0.0.1:\(ports.http + $0)" } }
   var manager: String { "http://127.0.0.1:\(ports.manager)" }
+  func progress(_ node: String) -> String { "\(home)/network/progress/\(node)" }
   func volume(_ node: String) -> String { "\(home)/volumes/\(node)_data" }
 
   /// The settings that every goud of this network runs with.
@@ -47,6 +48,12 @@ struct NetworkFixture: Sendable {
 
   func goud(_ arguments: String...) async throws -> Finished {
     try await fixture.goud(arguments, environment: environment)
+  }
+
+  /// Runs goud, which must succeed.
+  func run(_ arguments: String..., location: SourceLocation = #_sourceLocation) async throws {
+    let finished = try await fixture.goud(arguments, environment: environment)
+    try #require(finished.status == 0, "\(arguments): \(finished.errors)", sourceLocation: location)
   }
 
   func start() async throws {

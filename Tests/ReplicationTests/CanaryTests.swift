@@ -40,6 +40,7 @@ struct Canary: Sendable, CustomTestStringConvertible {
     Canary(name: "acknowledged blocks given up", missing: .keeping, from: 300),
     Canary(name: "numbers of others believed", missing: .reach, storm: .liar(0, authority: false)),
     Canary(name: "numbers of the authority believed", missing: .reach, storm: .liar(0, authority: true)),
+    Canary(name: "a disk that went back in time counted", missing: .progress, storm: .putBack),
     Canary(name: "a restore that leaves epochs to collide", missing: [], from: 131_140),
   ]
 
@@ -78,6 +79,14 @@ extension Profile {
     (profile.crash, profile.restart) = (5, 200)
     (profile.cutOff, profile.heal, profile.copy, profile.restore) = (20, 10, 0, 0)
     (profile.loss, profile.authorityLoss, profile.zombies, profile.reckless) = (12, 800, 0, 0)
+    return profile
+  }()
+
+  /// Disks of three nodes go back to snapshots of them, again and again.
+  static let putBack: Profile = {
+    var profile = Profile(nodes: 3, steps: 400)
+    (profile.loss, profile.copy, profile.restore, profile.zombies) = (0, 0, 0, 0)
+    (profile.snapshot, profile.putBack) = (30, 20)
     return profile
   }()
 

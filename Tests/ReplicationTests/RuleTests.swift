@@ -26,6 +26,45 @@ import Testing
     #expect(more.contains { if case .fetch(let fetch) = $0 { fetch.node == "node3" } else { false } })
   }
 
+  /// An old copy of the authority's volume, with nothing outside of it that tells: a follower has a block of an epoch that
+  /// the copy knows nothing of. What was acknowledged after that block may be on the disk of the one that is away.
+  @Test(arguments: [Rules.all, Rules.all.subtracting(.witnesses)])
+  func authorityWithAnOldDiskIsToldByAFollowersBlock(_ rules: Rules) throws {
+    let disk = Disk(blocks: Array(chain.prefix(2)))
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]), rules: rules)
+    let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
+    let state = DurableState(promise: Epoch(number: 1, nonce: nonce), standing: record, acknowledged: 1)
+    _ = authority.handle(.started(state, nonce: nonce), chain: disk)
+    let barrier = BlockID(height: 2, epoch: 2, hash: [22])
+    let actions = promise(&authority, disk, from: "node3", head: barrier)
+    let fetch = try #require(actions.lazy.compactMap { if case .fetch(let fetch) = $0 { fetch } else { nil } }.first)
+    let more = authority.handle(.fetched(fetch, [barrier]), chain: disk)
+    let forgotten = more.contains(.report(.forgotten(node: nil, .epoch(2, has: 1))))
+    #expect(forgotten == rules.contains(.witnesses))
+    #expect(authority.status.standing.standing == (rules.contains(.witnesses) ? .rejoining : .member))
+    #expect(more.contains(.append([barrier])) == !rules.contains(.witnesses))
+  }
+
+  /// A follower whose disk went back in time under the eyes of an authority that it had told more.
+  @Test(arguments: [Rules.all, Rules.all.subtracting(.witnesses)])
+  func followerThatComesBackWithLessIsToRejoin(_ rules: Rules) throws {
+    let disk = Disk(blocks: chain)
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]), rules: rules)
+    let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
+    let state = DurableState(promise: Epoch(number: 1, nonce: nonce), standing: record, acknowledged: 3)
+    _ = authority.handle(.started(state, nonce: nonce), chain: disk)
+    _ = promise(&authority, disk, from: "node2", head: chain[3])
+    let stored = Stored(epoch: 2, head: chain[3], standing: .member)
+    _ = authority.handle(.received(.stored(stored), from: Connection(2)), chain: disk)
+    var old = position(chain[2])
+    old.promised = 2
+    let introduction = Introduction(node: "node2", position: old, locator: locator(chain[2]))
+    let actions = authority.handle(.received(.introduction(introduction), from: Connection(7)), chain: disk)
+    let demands = actions.compactMap { if case .send(.openEpoch(let open), _) = $0 { open.demand } else { nil } }
+    #expect(demands == [rules.contains(.witnesses) ? .rejoin : .none])
+    #expect(actions.contains(.report(.forgotten(node: "node2", .blocks(through: 3, has: 2)))) == (demands == [.rejoin]))
+  }
+
   /// Two of three members, the authority among them, are enough after an ordinary restart.
   @Test func restartedAuthorityLeadsWithOneOther() {
     let disk = Disk(blocks: chain)

@@ -5,13 +5,14 @@ import Testing
 
 /// `GOUD_SIMULATION_SEED=n` runs one seed and prints what happened; `GOUD_SIMULATION_RUNS=n` runs that many.
 @Suite struct SimulationTests {
-  @Test func noAcknowledgedBlockIsLostAndNodesNeverDisagree() throws {
+  /// With every fault, and with disks that go back in time as well.
+  @Test(arguments: [false, true]) func noAcknowledgedBlockIsLostAndNodesNeverDisagree(oldDisks: Bool) throws {
     let environment = ProcessInfo.processInfo.environment
     if let seed = environment["GOUD_SIMULATION_SEED"].flatMap(UInt64.init) {
-      return try run(seed: seed, trace: true)
+      return try run(seed: seed, oldDisks, trace: true)
     }
     let runs = environment["GOUD_SIMULATION_RUNS"].flatMap(UInt64.init) ?? 1000
-    for seed in 0..<runs { try run(seed: seed) }
+    for seed in 0..<runs { try run(seed: seed, oldDisks) }
   }
 
   /// Ordinary faults, where epochs may rise so little at a time that nodes have to climb.
@@ -44,8 +45,8 @@ import Testing
     return from..<from + (environment["GOUD_LIAR_RUNS"].flatMap(UInt64.init) ?? count)
   }
 
-  private func run(seed: UInt64, trace: Bool = false) throws {
-    try run(seed: seed, .drawn(from: seed), trace: trace)
+  private func run(seed: UInt64, _ oldDisks: Bool, trace: Bool = false) throws {
+    try run(seed: seed, .drawn(from: seed, oldDisks: oldDisks), trace: trace)
   }
 
   private func run(seed: UInt64, _ profile: Profile, trace: Bool) throws {
@@ -54,7 +55,7 @@ import Testing
     do {
       _ = try world.run()
     } catch {
-      Issue.record("seed \(seed), \(world.profile.nodes) nodes: \(error)")
+      Issue.record("seed \(seed), old disks: \(profile.putBack > 0), \(world.profile.nodes) nodes: \(error)")
       throw error
     }
   }
@@ -62,7 +63,7 @@ import Testing
 
 extension Profile {
   /// Networks of 1, 2, 3 and 5 nodes, from quiet to wild.
-  static func drawn(from seed: UInt64) -> Profile {
+  static func drawn(from seed: UInt64, oldDisks: Bool = false) -> Profile {
     var random = Random(seed: seed ^ 0x5eed)
     var profile = Profile()
     profile.nodes = random.pick([1, 2, 2, 3, 3, 3, 3, 5, 5]) ?? 3
@@ -75,6 +76,7 @@ extension Profile {
     profile.loss = random.below(12)
     profile.restore = random.below(6)
     profile.slow = (0..<profile.nodes).map { _ in random.chance(500) ? 0 : random.below(1000) }
+    if oldDisks { (profile.snapshot, profile.putBack) = (10 + random.below(40), 1 + random.below(15)) }
     return profile
   }
 }

@@ -9,6 +9,9 @@ public struct NodeArguments: Sendable {
   public var settings: NodeSettings
   /// The volume's root.
   public var volume: String
+  /// The directory outside of the volume that says how far the node has come; nil: an old copy of the volume is not told
+  /// from the newest.
+  public var progress: String?
   /// Where clients are served.
   public var http: HostPort
   /// Where peers are served.
@@ -16,9 +19,13 @@ public struct NodeArguments: Sendable {
   /// Encoded block 0; nil where the volume has a ledger.
   public var genesis: [UInt8]?
 
-  public init(settings: NodeSettings, volume: String, http: HostPort, listen: HostPort, genesis: [UInt8]? = nil) {
+  public init(
+    settings: NodeSettings, volume: String, progress: String? = nil, http: HostPort, listen: HostPort,
+    genesis: [UInt8]? = nil
+  ) {
     self.settings = settings
     self.volume = volume
+    self.progress = progress
     self.http = http
     self.listen = listen
     self.genesis = genesis
@@ -46,7 +53,8 @@ public struct NodeProcess: Sendable {
     let socket = try ListeningSocket(arguments.listen)
     let pool = ReaderPool(threads: 2, waiting: 256)
     let host = try NodeHost(
-      volume: NodeVolume(arguments.volume), settings: arguments.settings, genesis: arguments.genesis, pool: pool,
+      volume: NodeVolume(arguments.volume, progress: arguments.progress), settings: arguments.settings,
+      genesis: arguments.genesis, pool: pool,
       log: log)
     let http = await NodeHTTP(
       service: host, volume: arguments.volume, secrets: try NodeSecrets(volume: arguments.volume))

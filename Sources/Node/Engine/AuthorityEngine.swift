@@ -41,6 +41,8 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     var status: AuthorityStatus?
     var position: Position?
     var failure: NodeFailure?
+    /// See `EngineCore.forgotten`.
+    var forgotten: Forgotten?
   }
 
   init(
@@ -54,6 +56,9 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     disk = Disk(ledger)
     shown = Mutex(Shown())
   }
+
+  /// What the device still has to take of what is known outside of the volume; nil before the start.
+  var progress: ProgressFile? { core.progress }
 
   func start() throws {
     handle(try started())
@@ -164,7 +169,7 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
   private func show() {
     let status = machine.status
     let position = machine.position(core.store)
-    shown.withLock { $0 = Shown(status: status, position: position, failure: failure) }
+    shown.withLock { $0 = Shown(status: status, position: position, failure: failure, forgotten: core.forgotten) }
   }
 
   // MARK: - What is done about it
@@ -194,7 +199,7 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     case .refuse(let waiting):
       accepting = nil
       queue.refuse(waiting.error(machine.status, authority: identity.name))
-    case .report(let report): core.log.report(report)
+    case .report(let report): core.report(report)
     case .reply: break
     }
   }
@@ -275,7 +280,13 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     syncing = false
     guard failure == nil else { return }
     if core.store.head != head || core.store.generation != generation { synchronize() }
-    if generation == core.store.generation { handle(.stored(head)) }
+    guard generation == core.store.generation else { return }
+    do {
+      try core.noteStored(head)
+    } catch {
+      return fail(NodeFailure(error), report: true)
+    }
+    handle(.stored(head))
   }
 
   // MARK: - Blocks of others
@@ -315,6 +326,7 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     events = []
     queue.refuse(failure.refusal)
     core.giveUp(EntryTicket.unknown)
+    try? core.progress?.synchronize()
     for link in links.values { link.close(PeerFault(.unavailable, failure.error.message.firstLine)) }
     links = [:]
     show()

@@ -39,6 +39,8 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     var status: FollowerStatus?
     var position: Position?
     var failure: NodeFailure?
+    /// See `EngineCore.forgotten`.
+    var forgotten: Forgotten?
   }
 
   init(
@@ -51,6 +53,9 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     self.checker = checker
     shown = Mutex(Shown())
   }
+
+  /// What the device still has to take of what is known outside of the volume; nil before the start.
+  var progress: ProgressFile? { core.progress }
 
   func start() throws {
     handle(.started(try core.durableState()))
@@ -169,7 +174,7 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
 
   private func show() {
     let (status, position) = (machine.status, machine.position(core.store))
-    shown.withLock { $0 = Shown(status: status, position: position, failure: failure) }
+    shown.withLock { $0 = Shown(status: status, position: position, failure: failure, forgotten: core.forgotten) }
   }
 
   // MARK: - What is done about it
@@ -199,7 +204,7 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
       link?.close(PeerFault(code, Refusal(code).reason))
       link = nil
       refuseEntries()
-    case .report(let report): core.log.report(report)
+    case .report(let report): core.report(report)
     case .produce, .fetch, .send, .accept, .refuse: break
     }
   }
@@ -265,7 +270,13 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     syncing = false
     guard failure == nil else { return }
     if core.store.head != head || core.store.generation != generation { synchronize() }
-    if generation == core.store.generation { handle(.stored(head)) }
+    guard generation == core.store.generation else { return }
+    do {
+      try core.noteStored(head)
+    } catch {
+      return fail(NodeFailure(error), report: true)
+    }
+    handle(.stored(head))
   }
 
   /// The end, until the ledger is opened anew: nobody is told that anything is stored which may not be.
@@ -277,6 +288,7 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     queue.refuse(failure.refusal)
     handedOn.giveUp(EntryTicket.unknown)
     core.giveUp(EntryTicket.unknown)
+    try? core.progress?.synchronize()
     link?.close(PeerFault(.unavailable, failure.error.message.firstLine))
     link = nil
     show()

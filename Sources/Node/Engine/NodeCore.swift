@@ -120,12 +120,15 @@ final class NodeCore: PeerHost {
       switch engine {
       case .authority(let engine):
         try await engine.start()
-        try await race({ try await self.watchFailure() }, { try await self.overrideWhenAsked(engine) })
+        try await race(
+          { try await self.watchFailure() }, { try await self.overrideWhenAsked(engine) },
+          { [log] in try await ProgressKeeper(await engine.progress, log).run() })
       case .follower(let engine):
         try await engine.start()
         let watch = PeerWatch(identity: identity, book: book, peers: settings.peers)
         try await race(
-          { try await self.watchFailure() }, { try await self.follow(engine) }, { try await watch.run() })
+          { try await self.watchFailure() }, { try await self.follow(engine) }, { try await watch.run() },
+          { [log] in try await ProgressKeeper(await engine.progress, log).run() })
       }
       await stop()
     } catch {

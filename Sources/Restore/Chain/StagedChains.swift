@@ -74,7 +74,7 @@ struct StagedChains {
       effect.begins
       ? VolumeStanding(.member, beginning: VolumeStanding.newBeginning(), reason: request.reason)
       : VolumeStanding(.rejoining, reason: request.reason)
-    for item in items { try StandingMark.write(standing, in: item.root) }
+    for item in items { try StandingMark.write(standing, in: item.root, over: item.step.place.path) }
   }
 }
 

@@ -72,7 +72,8 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
   func arguments(for node: Node, home: NetworkHome) -> [String] {
     var arguments = [
       "node", "run", "--name", node.name, "--data", node.volume, "--http", endpoint(node.httpPort),
-      "--listen", endpoint(node.peerPort), "--genesis", home.genesis, "--log-file", home.log(node.name),
+      "--listen", endpoint(node.peerPort), "--genesis", home.genesis, "--progress", home.progress(node.name),
+      "--log-file", home.log(node.name),
     ]
     for peer in nodes where peer != node { arguments += ["--peer", "\(peer.name)=\(endpoint(peer.peerPort))"] }
     if let writeAcks { arguments += ["--write-acks", "\(writeAcks)"] }

@@ -42,6 +42,7 @@ public struct ComposeFile {
       "    security_opt: [\"no-new-privileges:true\"]", "    ports: [\(ports.joined(separator: ", "))]", "    volumes:",
       "      - \(node.name)_data:\(ContainerPaths.data)",
       "      - ${GOUD_HOME:?name the home of goud}/\(plan.environment)/network/genesis.block:\(ContainerPaths.genesis):ro",
+      "      - ${GOUD_HOME:?name the home of goud}/\(plan.environment)/network/progress/\(node.name):\(ContainerPaths.progress)",
       "    labels: {\(EngineLabel.environment): \(plan.environment), \(EngineLabel.node): \(node.name)}",
       "    healthcheck:", "      test: \(Self.list(plan.healthCheck(node)))",
       "      interval: 10s", "      timeout: 5s", "      retries: 3", "      start_period: 30s",
@@ -70,6 +71,7 @@ extension NetworkPlan {
     var words = [
       "node", "run", "--name", node.name, "--data", ContainerPaths.data, "--http", "0.0.0.0:\(node.httpPort)",
       "--listen", "0.0.0.0:\(node.peerPort)", "--genesis", ContainerPaths.genesis,
+      "--progress", ContainerPaths.progress,
     ]
     for peer in nodes where peer != node { words += ["--peer", "\(peer.name)=\(peer.name):\(peer.peerPort)"] }
     if let writeAcks { words += ["--write-acks", "\(writeAcks)"] }

@@ -7,6 +7,7 @@ import Layout
 enum ContainerPaths {
   static let data = "/data"
   static let genesis = "/genesis.block"
+  static let progress = "/progress"
 }
 
 /// What a node's container is made with.
@@ -27,6 +28,7 @@ struct ContainerSettings {
       "Mounts": [
         ["Type": "volume", "Source": volume, "Target": ContainerPaths.data],
         ["Type": "bind", "Source": home.genesis, "Target": ContainerPaths.genesis, "ReadOnly": true],
+        ["Type": "bind", "Source": home.progress(node.name), "Target": ContainerPaths.progress],
       ],
       "ReadonlyRootfs": true, "Tmpfs": ["/tmp": ""], "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"],
       "LogConfig": ["Type": "json-file", "Config": ["max-size": "10m", "max-file": "5"]],

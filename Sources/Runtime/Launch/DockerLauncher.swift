@@ -109,8 +109,11 @@ public struct DockerLauncher: NodeLauncher {
 
   private func handOver(_ node: String, _ image: EngineImage) throws {
     let shift = try engine.get("/info", EngineInfo.self)?.shift ?? (user: 0, group: 0)
-    try VolumeOwner.give(
-      home.volume(node), user: image.owner.user + shift.user, group: image.owner.group + shift.group)
+    try founding.makeProgress(node)
+    for directory in [home.volume(node), home.progress(node)] {
+      try VolumeOwner.give(
+        directory, user: image.owner.user + shift.user, group: image.owner.group + shift.group)
+    }
     // The container's user is another one; who may read the genesis is decided by the directories above it.
     guard chmod(home.genesis, 0o644) == 0 else { throw GoudError.system("set the mode of", home.genesis) }
   }

@@ -61,6 +61,7 @@ public struct Founding: Sendable {
     guard var record else { throw GoudError(.internalFault, "no network was made") }
     guard record.nodes == nodes else { throw differs(record) }
     let notes = try makeVolumes(record)
+    for node in nodes { try makeProgress(node) }
     if !record.complete {
       record.complete = true
       try record.write(in: home.network)
@@ -112,6 +113,12 @@ public struct Founding: Sendable {
   }
 
   // MARK: - Volumes
+
+  /// Makes the directory where a node notes how far it has come, in a network that was founded.
+  func makeProgress(_ node: String) throws {
+    guard try FileSystem.status(home.network) != nil else { return }
+    try NetworkHome.create(home.progress(node))
+  }
 
   /// Makes the volumes that are missing.
   /// - Returns: what to tell the operator.

@@ -38,6 +38,7 @@ public struct ProcessLauncher: NodeLauncher {
   public func start(_ node: String) throws -> ProcessID {
     let planned = try plan.node(node)
     if try FileSystem.status(planned.volume) == nil { _ = try founding.prepare() }
+    try founding.makeProgress(node)
     let process = try Detached.start(program, plan.arguments(for: planned, home: home), log: home.log(node))
     try AtomicFile.write(Array(try JSONEncoder().encode(process)), to: home.process(node))
     return process

@@ -262,7 +262,7 @@ extension World {
     }
     guard !isRecoverable else { return }
     processes[0].map(kill)
-    authority.record = .absent
+    authority.write(.absent, serial: 0)
     try boot(0)
     guard let process = processes[0] else { return }
     try tell(authority: process, .overridden(others: network.acknowledgements - 1, beginning: random.bytes16()))

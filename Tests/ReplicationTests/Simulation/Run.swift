@@ -82,7 +82,7 @@ extension World {
   /// An operator has the authority's volume rejoin.
   private func rejoin() throws {
     processes[0].map(kill)
-    disks[0].record = .absent
+    disks[0].write(.absent, serial: 0)
     try boot(0)
     if !isRecoverable { _ = try overridden() }
   }

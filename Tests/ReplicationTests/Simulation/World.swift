@@ -14,6 +14,11 @@ final class World {
   /// An authority whose volume was replaced while it went on running.
   var zombie: Process?
   var zombieDisk: Disk?
+  /// What is known of the nodes outside of their volumes, and of the volume that runs on.
+  var memories: [Memory]
+  var zombieMemory = Memory()
+  /// Earlier states of disks: what a snapshot holds, standing and all.
+  var images: [(node: Int, disk: Disk)] = []
   var wires: [Wire] = []
   /// Nodes that nobody reaches.
   var cutOff: Set<Int> = []
@@ -27,6 +32,7 @@ final class World {
   var trace: ((String) -> Void)?
   private var serial: UInt64 = 0
   private var lastConnection: UInt64 = 0
+  private var lastSerial: UInt64 = 0
 
   init(profile: Profile, rules: Rules, seed: UInt64) {
     self.profile = profile
@@ -39,6 +45,13 @@ final class World {
     let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
     disks = (0..<profile.nodes).map { [genesis] _ in Disk(blocks: [genesis], record: record) }
     processes = Array(repeating: nil, count: profile.nodes)
+    memories = (0..<profile.nodes).map { _ in Memory() }
+  }
+
+  /// Of the next standing that is written.
+  var nextSerial: UInt64 {
+    lastSerial += 1
+    return lastSerial
   }
 
   static func hash(_ serial: UInt64) -> [UInt8] { withUnsafeBytes(of: serial.bigEndian) { Array($0) } }
@@ -50,14 +63,15 @@ final class World {
   // MARK: - Processes
 
   func boot(_ node: Int) throws {
-    let process = Process(node: node, disk: disks[node], machine: machine(node), name: network.nodes[node])
+    let process = Process(
+      node: node, disk: disks[node], memory: memories[node], machine: machine(node), name: network.nodes[node])
     processes[node] = process
     try begin(process)
   }
 
   func bootZombie() throws {
     guard let disk = zombieDisk else { return }
-    let process = Process(node: 0, disk: disk, machine: machine(0), name: "zombie")
+    let process = Process(node: 0, disk: disk, memory: zombieMemory, machine: machine(0), name: "zombie")
     zombie = process
     try begin(process)
   }
@@ -70,7 +84,16 @@ final class World {
 
   private func begin(_ process: Process) throws {
     note("\(process.name) starts: \(process.disk.summary)")
-    let state = process.disk.state
+    var state = process.disk.state
+    if rules.contains(.progress) {
+      let begun = process.memory.begin(process.disk)
+      state = begun.state
+      if let forgotten = begun.forgotten {
+        note("\(process.name) has forgotten: \(forgotten)")
+        process.disk.write(state.standing, serial: nextSerial)
+        process.memory.note(state.standing, serial: process.disk.serial)
+      }
+    }
     if process.isAuthority {
       try tell(authority: process, .started(state, nonce: random.bytes16()))
     } else {
@@ -110,11 +133,19 @@ final class World {
   private func perform(_ actions: [Action], _ process: Process) throws {
     var appended: [BlockID] = []
     for action in actions {
-      if !calm, random.chance(profile.crashInside) { return kill(process) }
+      if crashesInside(process) { return }
       if trace != nil { note("    → \(action.short)") }
       try perform(action, process, &appended)
+      guard process.alive else { return }
     }
     for block in appended where process.alive { try tell(authority: process, .appended(block)) }
+  }
+
+  /// Between any two things that a process does.
+  private func crashesInside(_ process: Process) -> Bool {
+    guard !calm, random.chance(profile.crashInside) else { return false }
+    kill(process)
+    return true
   }
 
   private func perform(_ action: Action, _ process: Process, _ appended: inout [BlockID]) throws {
@@ -123,7 +154,12 @@ final class World {
     case .persistPromise(let epoch):
       try checkReach(epoch, process)
       disk.promise = epoch
-    case .persistStanding(let record, _): disk.record = record
+      if profile.putBack > 0, crashesInside(process) { return }
+      process.memory.note(epoch)
+    case .persistStanding(let record, _):
+      disk.write(record, serial: nextSerial)
+      if profile.putBack > 0, crashesInside(process) { return }
+      process.memory.note(record, serial: disk.serial)
     case .append(let blocks):
       guard oracle.links(blocks, after: disk.head) else {
         throw Violation(description: "\(process.name) appends what does not stand on its head")
@@ -133,6 +169,8 @@ final class World {
       guard height >= disk.acknowledged, height < disk.head.height else {
         throw Violation(description: "\(process.name) truncates to \(height), acknowledged \(disk.acknowledged)")
       }
+      disk.block(at: height).map(process.memory.goBack)
+      if profile.putBack > 0, crashesInside(process) { return }
       disk.truncate(above: height)
     case .produce(let epoch): appended.append(produce(process, epoch))
     case .acknowledge(let height):
@@ -165,6 +203,7 @@ final class World {
       oracle.forget(above: oracle.common(with: disk))
       self.beginning = beginning
       for (node, name) in network.nodes.enumerated() { disks[node].leftOut = !members.contains(name) }
+      images.removeAll { $0.node == 0 }
     case .report: break
     }
   }
