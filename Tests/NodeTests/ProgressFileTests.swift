@@ -172,6 +172,24 @@ import Testing
     }
   }
 
+  /// Database and standing of another node, under the key of this one.
+  @Test func theStandingOfAnotherNodesVolumeIsRefused() throws {
+    try inTemporaryDirectory { root in
+      let volumes = try ["node1", "node2"].map { name in
+        try FileManager.default.createDirectory(atPath: "\(root)/\(name)", withIntermediateDirectories: true)
+        try ValidatorKey.generate().write(to: "\(root)/\(name)/validator_key")
+        try VolumeStanding(.member, beginning: Self.record.beginning, reason: "founded").write(in: "\(root)/\(name)")
+        return NodeVolume("\(root)/\(name)")
+      }
+      #expect(try volumes[0].standing() == Self.record)
+      let standing = "\(volumes[0].path)/\(VolumeName.standing)"
+      try FileManager.default.removeItem(atPath: standing)
+      try FileManager.default.copyItem(atPath: "\(volumes[1].path)/\(VolumeName.standing)", toPath: standing)
+      let error = #expect(throws: GoudError.self) { try volumes[0].standing() }
+      #expect(error?.code == .volumeStandingInvalid)
+    }
+  }
+
   @Test func itIsForItsOwnerAlone() throws {
     try with { fixture in
       let chain = try fixture.chain()
