@@ -47,8 +47,8 @@ public struct Manager: Sendable {
       router: controlRouter(end), configuration: .init(address: .unixDomainSocket(path: socket.path)), logger: quiet)
     let page = Application(
       router: pageRouter(), server: .http1(configuration: .init(additionalChannelHandlers: [TargetHost.Placement()])),
-      configuration: .init(address: .hostname(plan.address, port: plan.managerPort)),
-      onServerRunning: { [log, plan] _ in log.notice("serves \(plan.endpoint(plan.managerPort))") }, logger: quiet)
+      configuration: .init(address: .hostname(plan.manager.address, port: plan.manager.port)),
+      onServerRunning: { [log, plan] _ in log.notice("serves \(plan.manager)") }, logger: quiet)
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [

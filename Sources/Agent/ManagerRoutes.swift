@@ -81,7 +81,7 @@ extension Manager {
     await withTaskGroup(of: (Int, String, Data)?.self) { group in
       for (index, node) in plan.nodes.enumerated() {
         group.addTask {
-          guard let (status, body) = try? await client.get(plan.url(node.httpPort, path)), status == 200 else {
+          guard let (status, body) = try? await client.get(plan.clients(node).url(path)), status == 200 else {
             return nil
           }
           return (index, node.name, body)

@@ -193,7 +193,7 @@ actor Supervisor {
       return NetworkStatus.Node(
         name: planned.name, state: state, pid: kept?.process?.pid, container: container?.id,
         since: container?.started ?? kept?.since, restarts: kept?.restarts ?? 0,
-        lastExit: kept?.lastExit, retryAt: kept?.retryAt, url: plan.url(planned.httpPort, ""), volume: planned.volume)
+        lastExit: kept?.lastExit, retryAt: kept?.retryAt, url: plan.clients(planned).url(), volume: planned.volume)
     }
   }
 }

@@ -1,7 +1,6 @@
 import Agent
 import Chain
 import GoudCore
-import Node
 import Restore
 import Runtime
 
@@ -30,9 +29,9 @@ struct ManagedNodes: NodeRunner {
     let deadline = ContinuousClock.now + timeout
     var last = "it does not answer"
     while ContinuousClock.now < deadline {
-      if let answer = await health.health(plan.url(planned.httpPort, "/health")) {
+      if let answer = await health.health(plan.clients(planned).url("/health")) {
         last = [answer.status, answer.reason].compactMap { $0 }.joined(separator: ": ")
-        if try await stands(answer, head, planned) { return }
+        if await stands(answer, head, planned) { return }
       }
       try await Task.sleep(for: .milliseconds(100))
     }
@@ -42,11 +41,11 @@ struct ManagedNodes: NodeRunner {
   }
 
   /// Whether the node's database is whole and has the block.
-  private func stands(_ answer: NodeHealth, _ head: BlockReference?, _ node: NetworkPlan.Node) async throws -> Bool {
+  private func stands(_ answer: NodeHealth, _ head: BlockReference?, _ node: NetworkPlan.Node) async -> Bool {
     guard ["healthy", "degraded", "syncing"].contains(answer.status) else { return false }
     guard let head else { return true }
     guard let own = answer.head, own.height >= head.height else { return false }
-    let address = try HostPort(parsing: plan.peer(node))
-    return try await PeerInspection.block(at: head.height, of: address) == head.hash.bytes
+    if own.height == head.height { return own.hash == head.hash.hex }
+    return await health.block(at: head.height, of: plan.clients(node).url()) == head.hash.hex
   }
 }

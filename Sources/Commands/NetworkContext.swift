@@ -42,7 +42,7 @@ extension NetworkContext {
     try launcher?.check()
     var nodes: [NetworkStatus.Node] = []
     for node in plan.nodes {
-      let url = plan.url(node.httpPort, "")
+      let url = plan.clients(node).url()
       let process = launcher?.running(node.name)
       let container = launcher?.container(node.name)
       nodes.append(

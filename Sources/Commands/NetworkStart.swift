@@ -115,17 +115,17 @@ struct NetworkStarter {
   /// Every port that a node is to have must be free, unless the node runs already.
   private func checkPorts() throws {
     let plan = context.plan
-    try free(plan.managerPort)
+    try free(plan.manager)
     for node in plan.nodes {
       let lock = "\(node.volume)/\(VolumeName.database)/LOCK"
       guard LockHolder.find(kind: "POSIX", path: lock) == nil else { continue }
-      try free(node.httpPort)
-      try free(node.peerPort)
+      try free(plan.clients(node))
+      try free(plan.peers(node))
     }
   }
 
-  private func free(_ port: Int) throws {
-    _ = try ListeningSocket(HostPort(host: context.plan.address, port: port))
+  private func free(_ door: NetworkPlan.Door) throws {
+    _ = try ListeningSocket(HostPort(host: door.address, port: door.port))
   }
 
   /// - Returns: the status when all are healthy, or when the time is over.

@@ -11,7 +11,7 @@ enum NetworkStatusText {
   }
 
   private static func text(_ status: NetworkStatus) -> String {
-    let manager = status.managerPid.map { "manager \(status.plan.url(status.plan.managerPort, "")) (process \($0))" }
+    let manager = status.managerPid.map { "manager \(status.plan.manager.url()) (process \($0))" }
     let chain = status.chain.map { "chain \($0.prefix(12))" }
     let facts = [chain, manager ?? "no manager runs"].compactMap { $0 }.joined(separator: ", ")
     let table = Output.table(

@@ -21,7 +21,9 @@ import GoudCore
 /// | `SAFETY_COPY_RETENTION_DAYS` | integer, days | `7` | 1…36500 |
 /// | `VOLUME_WARNING_PERCENT` | integer, percent | `70` | 1…99, below the next |
 /// | `VOLUME_CRITICAL_PERCENT` | integer, percent | `85` | 1…99 |
-/// | `BIND_ADDRESS` | address | `127.0.0.1` | |
+/// | `BIND_ADDRESS` | address, for clients | `127.0.0.1` | |
+/// | `PEER_ADDRESS` | address, for peers | `127.0.0.1` | |
+/// | `MANAGER_ADDRESS` | address, for the manager's page | `127.0.0.1` | |
 /// | `MANAGER_PORT` | port | `8080` | 1…65535 |
 /// | `MANAGER_HOSTS` | names that the manager's page answers to as well, separated by spaces | `` | host names |
 /// | `NODE_HTTP_PORT` | port of the first node; the next has the next | `8081` | 1…65000 |
@@ -48,6 +50,8 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case volumeWarningPercent = "VOLUME_WARNING_PERCENT"
   case volumeCriticalPercent = "VOLUME_CRITICAL_PERCENT"
   case bindAddress = "BIND_ADDRESS"
+  case peerAddress = "PEER_ADDRESS"
+  case managerAddress = "MANAGER_ADDRESS"
   case managerPort = "MANAGER_PORT"
   case managerHosts = "MANAGER_HOSTS"
   case nodeHTTPPort = "NODE_HTTP_PORT"
@@ -84,7 +88,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .safetyCopyRetentionDays: "7"
     case .volumeWarningPercent: "70"
     case .volumeCriticalPercent: "85"
-    case .bindAddress: "127.0.0.1"
+    case .bindAddress, .peerAddress, .managerAddress: "127.0.0.1"
     case .managerPort: "8080"
     case .nodeHTTPPort: "8081"
     case .nodePeerPort: "9001"
@@ -110,7 +114,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .backupRetentionDays, .safetyCopyRetentionDays: .integer(1...36500)
     case .backupNice: .integer(0...19)
     case .volumeWarningPercent, .volumeCriticalPercent: .integer(1...99)
-    case .bindAddress: .address
+    case .bindAddress, .peerAddress, .managerAddress: .address
     case .managerPort: .integer(1...65535)
     case .managerHosts: .hosts
     case .nodeHTTPPort, .nodePeerPort: .integer(1...65000)

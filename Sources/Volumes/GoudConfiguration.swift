@@ -126,6 +126,8 @@ extension GoudConfiguration {
   public var backupEnabled: Bool { self[.backupEnabled].text == "true" }
   public var backupDirectory: String { self[.backupDirectory].text }
   public var bindAddress: String { self[.bindAddress].text }
+  public var peerAddress: String { self[.peerAddress].text }
+  public var managerAddress: String { self[.managerAddress].text }
   public var managerPort: Int { Int(self[.managerPort].text)! }
   /// In lower case.
   public var managerHosts: [String] { self[.managerHosts].text.split(separator: " ").map(String.init) }

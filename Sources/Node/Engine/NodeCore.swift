@@ -63,8 +63,7 @@ final class NodeCore: PeerHost {
     try Self.check(settings, network)
     let checker = BlockChecker(ledger.rules, pool)
     if identity.isAuthority {
-      let addresses = Dictionary(uniqueKeysWithValues: settings.peers.map { ($0.name, $0.address) })
-      let fetcher = BlockFetcher(chain: identity.chain, checker: checker, addresses: addresses)
+      let fetcher = BlockFetcher(identity: identity, checker: checker, peers: settings.peers)
       engine = .authority(
         AuthorityEngine(
           identity: identity, network: network, ledger: ledger, volume: volume, fetcher: fetcher, log: log))

@@ -20,7 +20,7 @@ struct PeerWatch: Sendable {
   private func watch(_ peer: PeerAddress) async throws {
     while true {
       do {
-        try await PeerConnection.with(peer.address) { client in
+        try await PeerConnection.with(peer, as: identity) { client in
           while true {
             try await ask(peer, client)
             try await Task.sleep(for: Self.interval * Double.random(in: 0.9...1.1))

@@ -86,11 +86,12 @@ final class AuthoritySession: Sendable {
   /// Returns only by throwing.
   /// - Throws: why the stream ended, as a `PeerFault`; it is in the book. Or `CancellationError`.
   func run(at address: HostPort) async throws {
+    let authority = PeerAddress(name: identity.authority, address: address)
     let fault: PeerFault
     do {
       try await race(
         { try await self.signs.watch() },
-        { try await PeerConnection.with(address) { try await self.call($0) } })
+        { try await PeerConnection.with(authority, as: self.identity) { try await self.call($0) } })
       fault = end.reason ?? PeerFault(.unreachable, "the authority ended the stream")
     } catch {
       try Task.checkCancellation()

@@ -19,6 +19,23 @@ public struct NodeClient: Sendable {
     return try? NodeHealth.decode(body)
   }
 
+  /// - Parameters:
+  ///   - url: where the node serves clients.
+  ///   - height: of an acknowledged block.
+  /// - Returns: its hash in hexadecimal digits; nil when the node does not answer, or has acknowledged no such block.
+  public func block(at height: UInt64, of url: String) async -> String? {
+    guard let (status, body) = try? await get("\(url)/chain?from=\(height)&limit=1"), status == 200 else { return nil }
+    return (try? JSONDecoder().decode(Page.self, from: body))?.blocks.first { $0.height == height }?.hash
+  }
+
+  private struct Page: Decodable {
+    struct Block: Decodable {
+      let height: UInt64
+      let hash: String
+    }
+    let blocks: [Block]
+  }
+
   /// - Returns: the status and the body.
   /// - Throws: whatever kept the answer away.
   public func get(_ url: String) async throws -> (Int, Data) {

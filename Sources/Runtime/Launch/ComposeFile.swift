@@ -34,12 +34,13 @@ public struct ComposeFile {
   }
 
   private func service(_ node: NetworkPlan.Node) -> String {
-    let ports = [node.httpPort, node.peerPort].map { Self.quoted("\(plan.address):\($0):\($0)") }
+    let clients = plan.clients(node)
     var lines = [
       "  \(node.name):", "    image: \(Self.quoted(settings.image))", "    container_name: \(node.name)",
       "    hostname: \(node.name)", "    command: \(Self.list(plan.command(node)))", "    restart: unless-stopped",
       "    read_only: true", "    tmpfs: [/tmp]", "    cap_drop: [ALL]",
-      "    security_opt: [\"no-new-privileges:true\"]", "    ports: [\(ports.joined(separator: ", "))]", "    volumes:",
+      "    security_opt: [\"no-new-privileges:true\"]", "    ports: [\(Self.quoted("\(clients):\(clients.port)"))]",
+      "    volumes:",
       "      - \(node.name)_data:\(ContainerPaths.data)",
       "      - ${GOUD_HOME:?name the home of goud}/\(plan.environment)/network/genesis.block:\(ContainerPaths.genesis):ro",
       "      - ${GOUD_HOME:?name the home of goud}/\(plan.environment)/network/progress/\(node.name):\(ContainerPaths.progress)",
@@ -66,7 +67,8 @@ extension NetworkPlan {
   /// The engine's network that the containers share.
   var network: String { "goud-\(environment)" }
 
-  /// What a node's container runs. It listens on the ports that are published, where the others find it by its name.
+  /// What a node's container runs. It listens wherever the container does: what is not published is seen by the other
+  /// containers alone, who find it by its name.
   func command(_ node: Node) -> [String] {
     var words = [
       "node", "run", "--name", node.name, "--data", ContainerPaths.data, "--http", "0.0.0.0:\(node.httpPort)",

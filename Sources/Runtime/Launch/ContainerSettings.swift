@@ -16,15 +16,14 @@ struct ContainerSettings {
   let settings: NetworkPlan.Docker
   let home: NetworkHome
 
-  /// The body of `POST /containers/create`. A node listens on the ports that are published, in a network where the
-  /// others go by their names; its root is read-only, and it has no privileges.
+  /// The body of `POST /containers/create`. Only the port for clients is published: peers find each other by their names,
+  /// in a network of their own. The root is read-only, and there are no privileges.
   func body(_ node: NetworkPlan.Node, volume: String, network: String) -> [String: Any] {
-    let ports = [node.httpPort, node.peerPort]
+    let clients = plan.clients(node)
     var host: [String: Any] = [
       "RestartPolicy": ["Name": "unless-stopped"],
       "NetworkMode": network,
-      "PortBindings": Dictionary(
-        uniqueKeysWithValues: ports.map { ("\($0)/tcp", [["HostIp": plan.address, "HostPort": "\($0)"]]) }),
+      "PortBindings": ["\(clients.port)/tcp": [["HostIp": clients.address, "HostPort": "\(clients.port)"]]],
       "Mounts": [
         ["Type": "volume", "Source": volume, "Target": ContainerPaths.data],
         ["Type": "bind", "Source": home.genesis, "Target": ContainerPaths.genesis, "ReadOnly": true],
@@ -38,7 +37,7 @@ struct ContainerSettings {
     return [
       "Image": settings.image, "Cmd": plan.command(node), "Hostname": node.name,
       "Labels": [EngineLabel.environment: plan.environment, EngineLabel.node: node.name],
-      "ExposedPorts": Dictionary(uniqueKeysWithValues: ports.map { ("\($0)/tcp", [String: String]()) }),
+      "ExposedPorts": ["\(clients.port)/tcp": [String: String]()],
       "Healthcheck": [
         "Test": plan.healthCheck(node),
         "Interval": 10_000_000_000, "Timeout": 5_000_000_000, "Retries": 3, "StartPeriod": 30_000_000_000,

@@ -26,7 +26,7 @@ struct HostileFollower {
   ) async throws -> Goud_Peer_V1_Refusal? {
     let (messages, input) = AsyncThrowingStream.makeStream(of: Goud_Peer_V1_FollowerMessage.self)
     let (answers, output) = AsyncStream.makeStream(of: Goud_Peer_V1_AuthorityMessage.self)
-    let session = FollowerSession(identity: target.identity, host: target, book: target.book, remote: identity.name)
+    let session = FollowerSession(identity: target.identity, host: target, book: target.book, caller: identity.name)
     let served = Task {
       defer { output.finish() }
       try? await session.run(RPCAsyncSequence(wrapping: messages), RPCWriter(wrapping: Writer(output)))
