@@ -7,11 +7,11 @@ import Runtime
   import Glibc
 #endif
 
-/// `goud node`: what the runtimes start. Operators use `goud network`.
+/// `goud node`: what the runtimes start, and what is done for one node alone. Operators use `goud network`.
 struct NodeGroup: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "node", abstract: "Run one node (goud network starts them all).", shouldDisplay: false,
-    subcommands: [NodeRun.self, NodeHealthVerb.self])
+    subcommands: [NodeRun.self, NodeHealthVerb.self, NodeCredentialsVerb.self])
 }
 
 /// What a container's health check runs: the image has neither a shell nor curl.
