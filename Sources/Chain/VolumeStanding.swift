@@ -75,8 +75,8 @@ extension VolumeStanding {
     guard let standing = Standing(rawValue: record.standing) else {
       throw fault(path, "names no standing that is known here")
     }
-    guard record.reign.map({ $0.epoch <= BlockLimits.epoch }) != false else {
-      throw fault(path, "names a reign that no network comes to")
+    guard record.reign?.epoch ?? 0 <= BlockLimits.epoch, record.serial ?? 0 <= BlockLimits.epoch else {
+      throw fault(path, "names a reign or a serial that no network comes to")
     }
     let beginning = try identifier(record.beginning, path)
     guard standing == .rejoining || !beginning.isEmpty else { throw fault(path, "is a member's, without a beginning") }
