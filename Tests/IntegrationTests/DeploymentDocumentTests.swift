@@ -322,7 +322,7 @@ enum TerraformFacts {
       ]
     ),
     (
-      "Give the disk a file system once, `mkfs.xfs DEVICE` with `device` of the output, and mount it where `GOUD_HOME` is.",
+      "Give the disk a file system once, `mkfs.xfs DEVICE` with `device` of the output, and mount it at `$GOUD_HOME/<environment>/volumes`.",
       [
         .only(
           "aws.output.device.value",
@@ -331,6 +331,14 @@ enum TerraformFacts {
           ]),
         .line("gcp.output.device.value = /dev/disk/by-id/google-goud-volumes"),
         .line("gcp.resource.google_compute_attached_disk.volumes.device_name = goud-volumes"),
+      ]
+    ),
+    (
+      "How far nodes have come is then noted on another disk than their volumes are on, so that an old copy of this one is recognised ([replication](replication.md#old-disks)).",
+      [
+        .words("\"\\(network)/progress/\\(node)\"", in: "Sources/Layout/NetworkHome.swift"),
+        .words("\"\\(path)/volumes\"", in: "Sources/Layout/NetworkHome.swift"),
+        .test("theAuthorityWaitsForWhoHasWhatItsOldDiskLacks", in: "IntegrationTests/NetworkOldDiskTests.swift"),
       ]
     ),
     (
