@@ -63,12 +63,13 @@ let coreTargets: [Target] = [
     name: "GoudCore",
     dependencies: ["Layout", "CGoudLinux", .product(name: "Crypto", package: "swift-crypto")],
     swiftSettings: strict),
+  .target(name: "Minisign", dependencies: ["GoudCore", "CSodium"], swiftSettings: strict),
   .target(
     name: "VolumeSnapshot", dependencies: ["CGoudLinux", "RocksDB", "Layout", "GoudCore", "CISAL"],
     swiftSettings: strict),
   .target(
     name: "Archive",
-    dependencies: ["Layout", "GoudCore", "CGoudLinux", "CLibArchive", "CISAL", "CLibZstd"],
+    dependencies: ["Layout", "GoudCore", "Minisign", "CGoudLinux", "CLibArchive", "CISAL", "CLibZstd"],
     swiftSettings: strict),
   .target(name: "BlobStore", dependencies: ["GoudCore"], swiftSettings: strict),
   .target(
@@ -81,24 +82,26 @@ let coreTargets: [Target] = [
   .target(
     name: "Volumes",
     dependencies: [
-      "RocksDB", "Layout", "GoudCore", "VolumeSnapshot", "Archive", "Chain",
+      "RocksDB", "Layout", "GoudCore", "Minisign", "VolumeSnapshot", "Archive", "Chain",
       .product(name: "Configuration", package: "swift-configuration"),
     ],
     swiftSettings: strict),
   .target(
     name: "Backup",
     dependencies: [
-      "RocksDB", "Layout", "GoudCore", "VolumeSnapshot", "Archive", "BlobStore", "Chain", "Volumes",
+      "RocksDB", "Layout", "GoudCore", "Minisign", "VolumeSnapshot", "Archive", "BlobStore", "Chain", "Volumes",
       .product(name: "Subprocess", package: "swift-subprocess"),
     ],
     swiftSettings: strict),
   .target(
     name: "Restore",
-    dependencies: ["CGoudLinux", "Layout", "GoudCore", "VolumeSnapshot", "Archive", "Chain", "Volumes", "Backup"],
+    dependencies: [
+      "CGoudLinux", "Layout", "GoudCore", "Minisign", "VolumeSnapshot", "Archive", "Chain", "Volumes", "Backup",
+    ],
     swiftSettings: strict),
   .target(
     name: "Retention",
-    dependencies: ["Layout", "GoudCore", "Archive", "BlobStore", "Volumes", "Backup", "Restore"],
+    dependencies: ["Layout", "GoudCore", "Minisign", "Archive", "BlobStore", "Volumes", "Backup", "Restore"],
     swiftSettings: strict),
   // A writer that Goud has never seen: the oracle of the torture tests and of the demo.
   .target(
@@ -136,19 +139,21 @@ let coreTargets: [Target] = [
       "GoudCore", "VolumeSnapshot", "RocksDB", "TestSupport", "WriterOracle", "goud-foreign", "goud-writer",
     ],
     swiftSettings: strict),
+  .testTarget(name: "MinisignTests", dependencies: ["Minisign", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(name: "BlobStoreTests", dependencies: ["BlobStore", "GoudCore"], swiftSettings: strict),
   .testTarget(name: "ArchiveTests", dependencies: ["Archive", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "VolumesTests",
     dependencies: [
-      "Archive", "Volumes", "RocksDB", "Layout", "GoudCore", "VolumeSnapshot", "TestSupport", "goud-writer",
+      "Archive", "Minisign", "Volumes", "RocksDB", "Layout", "GoudCore", "VolumeSnapshot", "TestSupport",
+      "goud-writer",
     ],
     swiftSettings: strict),
   .testTarget(
     name: "RecoveryTests",
     dependencies: [
       "Backup", "Restore", "Retention", "Archive", "BlobStore", "Chain", "Volumes", "RocksDB", "Layout", "GoudCore",
-      "TestSupport",
+      "Minisign", "TestSupport",
       "goud-writer",
     ],
     swiftSettings: strict),
@@ -232,8 +237,8 @@ let networkTargets: [Target] = [
   .target(
     name: "Commands",
     dependencies: [
-      "Layout", "GoudCore", "CGoudLinux", "VolumeSnapshot", "Archive", "BlobStore", "Volumes", "Drivers", "Backup",
-      "Restore", "Retention",
+      "Layout", "GoudCore", "Minisign", "CGoudLinux", "VolumeSnapshot", "Archive", "BlobStore", "Volumes", "Drivers",
+      "Backup", "Restore", "Retention",
       "Chain", "Node", "Runtime", "Agent", "Rclone",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
       .product(name: "Logging", package: "swift-log"),

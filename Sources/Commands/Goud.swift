@@ -16,7 +16,7 @@ public struct Goud: ParsableCommand {
     version: version,
     subcommands: [
       VolumeGroup.self, BackupGroup.self, RestoreCommand.self, NetworkGroup.self, ScheduleGroup.self, ConfigGroup.self,
-      AgentGroup.self, NodeGroup.self,
+      SecretsGroup.self, AgentGroup.self, NodeGroup.self,
     ])
 
   public init() {}

@@ -81,6 +81,7 @@ struct ScheduleInstall: ParsableCommand {
   @Option(help: "When: minute, hour, day, month, weekday, as cron writes them.") var at = "0 2 * * *"
   @OptionGroup var cloud: CloudOptions
   @OptionGroup var seal: SealOptions
+  @OptionGroup var signing: SignOptions
   @Flag(help: "Show the files, and write none.") var print = false
   @Option(help: ArgumentHelp("Write below another root directory.", valueName: "path")) var root = ""
   @OptionGroup var scope: EnvironmentOptions
@@ -97,7 +98,7 @@ struct ScheduleInstall: ParsableCommand {
     let schedule = BackupSchedule(
       environment: configuration.environment, time: try CronTime(at), program: try Detached.program(),
       variables: variables, writes: [configuration.environmentHome, configuration.backupDirectory],
-      arguments: try cloud.arguments() + seal.arguments)
+      arguments: try cloud.arguments() + seal.arguments + signing.arguments(configuration))
     let files = schedule.files(scheduler)
     try refuseReplaceable(schedule.program, configuration.directory)
     if print {

@@ -95,6 +95,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case archiveUnproven = "archive.unproven"
   case archiveSealed = "archive.sealed"
   case archiveAgeMissing = "archive.age-missing"
+  case archiveUntrusted = "archive.untrusted"
+  case signingKeyInvalid = "signing.invalid-key"
 
   // Object storage
   case blobBucketMissing = "blob.bucket-missing"
@@ -195,7 +197,10 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .chainInvalid: .corrupt
     case .chainForeign, .chainNewerSchema, .chainNotALedger, .chainAcknowledged, .chainKeyInvalid: .refused
     case .archiveCorrupt, .archiveChecksumMismatch, .archiveUnsafe: .corrupt
-    case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven, .archiveSealed: .refused
+    case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven, .archiveSealed,
+      .archiveUntrusted,
+      .signingKeyInvalid:
+      .refused
     case .archiveAgeMissing: .notFound
     case .blobBucketMissing, .blobNotFound: .notFound
     case .blobExists, .blobDenied, .blobExpired, .blobClockSkew, .blobWrongRegion: .refused

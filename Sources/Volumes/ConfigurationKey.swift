@@ -1,4 +1,5 @@
 import GoudCore
+import Minisign
 
 /// Every setting of Goud. A value is taken from the first of: flag, process environment,
 /// `config/environments/<environment>/overrides.env`, `config/base/constants.env`, default. An empty value in the
@@ -18,6 +19,7 @@ import GoudCore
 /// | `BACKUP_RETENTION_DAYS` | integer, days | `30` | 1…36500 |
 /// | `BACKUP_COMPRESSION` | word | `gzip` | `gzip`, `pigz`, `zstd`, `none` |
 /// | `BACKUP_NICE` | integer | `12` | 0…19 |
+/// | `TRUSTED_KEYS` | public keys of minisign (`RW…`), or absolute paths of files that hold them, separated by spaces | `` | |
 /// | `SAFETY_COPY_RETENTION_DAYS` | integer, days | `7` | 1…36500 |
 /// | `VOLUME_WARNING_PERCENT` | integer, percent | `70` | 1…99, below the next |
 /// | `VOLUME_CRITICAL_PERCENT` | integer, percent | `85` | 1…99 |
@@ -46,6 +48,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case backupRetentionDays = "BACKUP_RETENTION_DAYS"
   case backupCompression = "BACKUP_COMPRESSION"
   case backupNice = "BACKUP_NICE"
+  case trustedKeys = "TRUSTED_KEYS"
   case safetyCopyRetentionDays = "SAFETY_COPY_RETENTION_DAYS"
   case volumeWarningPercent = "VOLUME_WARNING_PERCENT"
   case volumeCriticalPercent = "VOLUME_CRITICAL_PERCENT"
@@ -80,7 +83,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .home, .backupDirectory: nil
     case .environment, .volumeDriver: "local"
     case .dataDirectory: "/data"
-    case .volumeIDs, .volumeZone, .managerHosts: ""
+    case .volumeIDs, .volumeZone, .managerHosts, .trustedKeys: ""
     case .backupEnabled: "false"
     case .backupRetentionDays: "30"
     case .backupCompression: "gzip"
@@ -113,6 +116,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .backupCompression: .word(["gzip", "pigz", "zstd", "none"])
     case .backupRetentionDays, .safetyCopyRetentionDays: .integer(1...36500)
     case .backupNice: .integer(0...19)
+    case .trustedKeys: .keys
     case .volumeWarningPercent, .volumeCriticalPercent: .integer(1...99)
     case .bindAddress, .peerAddress, .managerAddress: .address
     case .managerPort: .integer(1...65535)
@@ -129,7 +133,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
 
 /// What a value may be, and its one spelling.
 enum ConfigurationKind {
-  case path, absolutePath, name, names, hosts, assignments, address, boolean, image
+  case path, absolutePath, name, names, hosts, assignments, address, boolean, image, keys
   case integer(ClosedRange<Int>)
   case word([String])
 
@@ -144,6 +148,7 @@ enum ConfigurationKind {
     case .assignments: Self.assignments(text)
     case .address: !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x2f } ? text : nil
     case .boolean: Self.boolean(text)
+    case .keys: Self.keys(text)
     case .image: text.isName(further: "-._/:@ABCDEFGHIJKLMNOPQRSTUVWXYZ") ? text : nil
     case .integer(let range): Int(text).flatMap { range.contains($0) ? "\($0)" : nil }
     case .word(let words): words.contains(text) ? text : nil
@@ -162,6 +167,7 @@ enum ConfigurationKind {
     case .boolean: "true or false"
     case .assignments: "one identifier, or NODE=IDENTIFIER for different nodes, separated by spaces"
     case .image: "the name of a container image"
+    case .keys: "a list of public keys of minisign (RW…) or absolute paths of files with one, separated by spaces"
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .word(let words): "one of \(words.joined(separator: ", "))"
     }
@@ -187,6 +193,12 @@ enum ConfigurationKind {
     let hosts = text.split(separator: " ").map { WebHost($0) }
     guard hosts.allSatisfy({ $0?.port == nil && $0?.isAddress == false }) else { return nil }
     return hosts.map { $0!.host }.joined(separator: " ")
+  }
+
+  private static func keys(_ text: String) -> String? {
+    let words = text.split(separator: " ")
+    guard words.allSatisfy({ $0.hasPrefix("/") || VerifyingKey(base64: $0) != nil }) else { return nil }
+    return words.joined(separator: " ")
   }
 
   private static func assignments(_ text: String) -> String? {

@@ -2,6 +2,7 @@ public import Archive
 import Configuration
 import Foundation
 import GoudCore
+public import Minisign
 
 /// Where a value comes from.
 public enum ConfigurationOrigin: Sendable, Hashable, CustomStringConvertible {
@@ -137,6 +138,17 @@ extension GoudConfiguration {
   public var writeAcks: Int? { Int(self[.writeAcks].text).flatMap { $0 == 0 ? nil : $0 } }
   public var backupNice: Int { Int(self[.backupNice].text)! }
   public var backupRetentionDays: Int { Int(self[.backupRetentionDays].text)! }
+  /// Whose signatures count; with any, a backup that none of them has signed is not restored.
+  /// - Throws: `signing.invalid-key`, and what keeps a file with a key from being read.
+  public func trustedKeys() throws -> [VerifyingKey] {
+    try self[.trustedKeys].text.split(separator: " ").map {
+      do {
+        return try VerifyingKey(String($0))
+      } catch let error as GoudError {
+        throw error.within("TRUSTED_KEYS (\(self[.trustedKeys].origin))")
+      }
+    }
+  }
   public var safetyCopyRetentionDays: Int { Int(self[.safetyCopyRetentionDays].text)! }
   public var volumeWarningPercent: Int { Int(self[.volumeWarningPercent].text)! }
   public var volumeCriticalPercent: Int { Int(self[.volumeCriticalPercent].text)! }

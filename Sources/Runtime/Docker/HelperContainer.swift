@@ -197,6 +197,7 @@ public struct HelperContainer {
     let named =
       variables.filter { variable in files.contains { variable.key.hasPrefix($0) } }.values.filter { $0.hasPrefix("/") }
       + arguments.map { $0.split(separator: "=").last.map(String.init) ?? $0 }
+      + configuration[.trustedKeys].text.split(separator: " ").map(String.init).filter { $0.hasPrefix("/") }
     // Relative ones may lead out of the working directory.
     for path in named { paths.insert(FileSystem.parent(of: URL(fileURLWithPath: path).standardizedFileURL.path)) }
     return paths.filter { !["/", "/etc", "/usr", "/var"].contains($0) && access($0, F_OK) == 0 }
