@@ -106,6 +106,24 @@ import Testing
     #expect(try EntryKey(key, account: account).open(sealed, .label, entry: account) == Array("x".utf8))
   }
 
+  @Test func noTokenOfReplacedSecretsIsGoodAndThoseOfTheNewOnesAre() async throws {
+    let sessions = try await sessions(Counter(1000))
+    let seen = try await sessions.issue(APIKey(), account: account)
+    let unseen = try await sessions.issue(APIKey(), account: account)
+    #expect(await code(sessions, seen) == nil)
+    await sessions.replace(with: try NodeSecrets.inMemory())
+    #expect(await code(sessions, seen) == .tokenInvalid, "also one that was remembered")
+    #expect(await code(sessions, unseen) == .tokenInvalid)
+    #expect(await code(sessions, try await sessions.issue(APIKey(), account: account)) == nil)
+  }
+
+  @Test func aTokenThatIsCheckedWhileTheSecretsChangeIsNotRemembered() async throws {
+    let sessions = try await sessions(Counter(1000))
+    let token = try await sessions.issue(APIKey(), account: account)
+    _ = try await sessions.session(token[...]) { _ in await sessions.replace(with: try NodeSecrets.inMemory()) }
+    #expect(await code(sessions, token) == .tokenInvalid)
+  }
+
   @Test func aTokenShowsNothingOfTheKey() async throws {
     let key = APIKey()
     let token = try await sessions(Counter(0)).issue(key, account: account)

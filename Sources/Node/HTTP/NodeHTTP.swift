@@ -46,7 +46,8 @@ public struct NodeHTTP: Sendable {
         maxHeaderFieldCount: limits.headFields))
     return Application(
       router: router(), server: .http1(configuration: channel),
-      configuration: ApplicationConfiguration(address: address, backlog: limits.connections), services: [pool],
+      configuration: ApplicationConfiguration(address: address, backlog: limits.connections),
+      services: [pool, SecretsWatch(sessions: sessions, pool: pool, log: logger)],
       onServerRunning: onServerRunning, logger: logger)
   }
 
