@@ -364,6 +364,17 @@ enum TerraformFacts {
       [.test("everySentenceHasItsLine", in: "IntegrationTests/DeploymentDocumentTests.swift")]
     ),
     (
+      "A machine that has nothing knows nobody: before it restores, `deploy.sh` asks who vouches for the backup (at a terminal; otherwise it ends with 64), unless `TRUSTED_KEYS` is set.",
+      [
+        .words("fail 64 'nobody vouches for the backup'", in: "scripts/deploy.sh"),
+        .test("fromNothingToAHealthyNetworkOutOfABucket", in: "IntegrationTests/NetworkDeployTests.swift"),
+      ]
+    ),
+    (
+      "Take `goud.pub` and the id of the chain along on another way than the bucket ([who vouches for a backup](disaster-recovery.md#who-vouches-for-a-backup)).",
+      [.advice]
+    ),
+    (
       "`FROM scratch`: the binary and its libraries, user 10001, no shell.",
       [
         .words("user=10001", in: "scripts/build-image"),
