@@ -226,16 +226,27 @@ import Testing
     #expect(throws: GoudError.self) { try limit.take("a", at: start + .seconds(60)) }
   }
 
-  @Test func aBudgetIsGivenBack() throws {
-    let budget = BodyBudget(bytes: 100)
+  @Test func aBudgetIsGivenBack() async throws {
+    let budget = BodyBudget(bytes: 100, table: ConnectionTable(limit: 1))
     do {
-      let one = try budget.take(60)
-      #expect(throws: GoudError.self) { try budget.take(41) }
-      let two = try budget.take(40)
+      let one = try await budget.take(60, for: nil)
+      await #expect(throws: GoudError.self) { try await budget.take(41, for: nil) }
+      let two = try await budget.take(40, for: nil)
       withExtendedLifetime((one, two)) {}
     }
-    _ = try budget.take(100)
-    _ = try budget.take(100)
+    _ = try await budget.take(100, for: nil)
+    _ = try await budget.take(100, for: nil)
+    await #expect(throws: GoudError.self) { try await budget.take(101, for: nil) }
+  }
+
+  @Test func whoNeedsBytesWaitsForThemAMoment() async throws {
+    let budget = BodyBudget(bytes: 100, table: ConnectionTable(limit: 1))
+    var held: BodyBudget.Share? = try await budget.take(60, for: nil)
+    async let waiting = budget.take(60, for: nil)
+    try await Task.sleep(for: .milliseconds(50))
+    withExtendedLifetime(held) {}
+    held = nil
+    _ = try await waiting
   }
 
   @Test func readsBeyondTheBoundAreRefusedAndTheOthersRun() async throws {

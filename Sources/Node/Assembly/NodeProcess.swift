@@ -37,6 +37,9 @@ public struct NodeProcess: Sendable {
   /// What a stop waits for requests under way, before it breaks them off.
   static let stopTime = Duration.seconds(10)
 
+  /// Open files besides clients' connections: the database's, peers', and some to spare.
+  private static let otherFiles = 640
+
   private let arguments: NodeArguments
   private let log: Logger
 
@@ -56,8 +59,10 @@ public struct NodeProcess: Sendable {
       volume: NodeVolume(arguments.volume, progress: arguments.progress), settings: arguments.settings,
       genesis: arguments.genesis, pool: pool,
       log: log)
+    var limits = HTTPLimits()
+    limits.connections = min(limits.connections, max(64, DescriptorLimit.raise() - Self.otherFiles))
     let http = await NodeHTTP(
-      service: host, volume: arguments.volume, secrets: try NodeSecrets(volume: arguments.volume))
+      service: host, volume: arguments.volume, secrets: try NodeSecrets(volume: arguments.volume), limits: limits)
     let peers = PeerServer(PeerService(identity: host.identity, host: host, book: host.book), on: socket)
     let address = arguments.http
     let application = http.application(
