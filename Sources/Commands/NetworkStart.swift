@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import GoudCore
 import Layout
+import Logging
 import Node
 import Runtime
 import Volumes
@@ -85,6 +86,9 @@ struct NetworkStarter {
 
   func found() throws -> FoundedNetwork {
     try checkRuntime()
+    if let tls = context.plan.tls {
+      _ = try ClientTLS(.init(certificate: tls.certificate, key: tls.key), log: Logger(label: "tls"))
+    }
     let network = try Founding(home: context.home, plan: context.plan).prepare()
     try context.configuration.runtime.remember(in: context.home.path)
     for note in network.notes { Output.note("note: \(note)") }

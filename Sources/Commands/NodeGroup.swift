@@ -20,10 +20,11 @@ struct NodeHealthVerb: ParsableCommand {
     commandName: "health", abstract: "Ask a node how it is; exit 0 when it serves, 14 when not.")
 
   @Option(help: ArgumentHelp("Where it serves clients.", valueName: "host:port")) var http: String
+  @Flag(help: "It serves them over TLS.") var tls = false
 
   func run() throws {
-    let address = try HostPort(parsing: http)
-    guard let health = try Awaiting.result(of: { await NodeClient().health("http://\(address)/health") }) else {
+    let url = "\(tls ? "https" : "http")://\(try HostPort(parsing: http))/health"
+    guard let health = try Awaiting.result(of: { await NodeClient().health(url) }) else {
       throw GoudError(.nodeNotReady, "no node answers at \(http)", hint: "see its log")
     }
     Output.write(health.status)
@@ -46,6 +47,9 @@ struct NodeRun: ParsableCommand {
         + "recognised.", valueName: "path"))
   var progress: String?
   @Option(help: ArgumentHelp("Where clients are served.", valueName: "host:port")) var http: String
+  @Option(help: ArgumentHelp("Serve them over TLS with this certificate, in PEM.", valueName: "file"))
+  var tlsCertificate: String?
+  @Option(help: ArgumentHelp("The certificate's key, in PEM.", valueName: "file")) var tlsKey: String?
   @Option(help: ArgumentHelp("Where peers are served.", valueName: "host:port")) var listen: String
   @Option(help: ArgumentHelp("Another node, once for each.", valueName: "name=host:port")) var peer: [String] = []
   @Option(help: ArgumentHelp("The encoded genesis block; needed where the volume has no chain yet.", valueName: "file"))
@@ -63,13 +67,17 @@ struct NodeRun: ParsableCommand {
     for (flag, value, least) in [("--write-acks", writeAcks, 1), ("--override-rejoin", overrideRejoin, 0)] {
       if let value, value < least { throw GoudError(.usage, "\(flag) is at least \(least)") }
     }
+    guard (tlsCertificate == nil) == (tlsKey == nil) else {
+      throw GoudError(.usage, "--tls-certificate and --tls-key go together")
+    }
     let settings = NodeSettings(
       name: name, peers: try peer.map { try PeerAddress(parsing: $0) }, writeAcks: writeAcks,
       overrideRejoin: overrideRejoin)
     let arguments = NodeArguments(
       settings: settings, volume: data, progress: progress, http: try HostPort(parsing: http),
       listen: try HostPort(parsing: listen),
-      genesis: try genesis.map { try Descriptor.open($0, O_RDONLY).readAll(limit: 4 << 20) })
+      genesis: try genesis.map { try Descriptor.open($0, O_RDONLY).readAll(limit: 4 << 20) },
+      tls: tlsCertificate.map { ClientTLS.Files(certificate: $0, key: tlsKey ?? "") })
     if let logFile { try ProcessLog.follow(logFile) }
     let log = ProcessLog.start(name, level: try .parse(logLevel))
     try Awaiting.result { try await NodeProcess(arguments, log: log).run() }

@@ -30,6 +30,8 @@ import Minisign
 /// | `MANAGER_HOSTS` | names that the manager's page answers to as well, separated by spaces | `` | host names |
 /// | `NODE_HTTP_PORT` | port of the first node; the next has the next | `8081` | 1…65000 |
 /// | `NODE_PEER_PORT` | port of the first node; the next has the next | `9001` | 1…65000 |
+/// | `TLS_CERTIFICATE` | path of what nodes show their clients, PEM; empty: no TLS | `` | with the next, or neither |
+/// | `TLS_KEY` | path of its key, PEM | `` | |
 /// | `WRITE_ACKS` | nodes; `0`: a majority | `0` | 0…64 |
 /// | `NODES` | names, separated by spaces | `node1 node2 node3` | `[a-z0-9][a-z0-9_-]*` each |
 /// | `RUNTIME` | word; what the home was started with last | `process` | `process`, `docker` |
@@ -59,6 +61,8 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case managerHosts = "MANAGER_HOSTS"
   case nodeHTTPPort = "NODE_HTTP_PORT"
   case nodePeerPort = "NODE_PEER_PORT"
+  case tlsCertificate = "TLS_CERTIFICATE"
+  case tlsKey = "TLS_KEY"
   case writeAcks = "WRITE_ACKS"
   case nodes = "NODES"
   case runtime = "RUNTIME"
@@ -83,7 +87,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .home, .backupDirectory: nil
     case .environment, .volumeDriver: "local"
     case .dataDirectory: "/data"
-    case .volumeIDs, .volumeZone, .managerHosts, .trustedKeys: ""
+    case .volumeIDs, .volumeZone, .managerHosts, .trustedKeys, .tlsCertificate, .tlsKey: ""
     case .backupEnabled: "false"
     case .backupRetentionDays: "30"
     case .backupCompression: "gzip"
@@ -105,7 +109,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
 
   var kind: ConfigurationKind {
     switch self {
-    case .home, .backupDirectory: .path
+    case .home, .backupDirectory, .tlsCertificate, .tlsKey: .path
     case .dataDirectory: .absolutePath
     case .environment: .name
     case .nodes: .names

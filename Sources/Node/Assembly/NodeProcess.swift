@@ -18,10 +18,12 @@ public struct NodeArguments: Sendable {
   public var listen: HostPort
   /// Encoded block 0; nil where the volume has a ledger.
   public var genesis: [UInt8]?
+  /// What clients are shown; nil: they are served in the clear.
+  public var tls: ClientTLS.Files?
 
   public init(
     settings: NodeSettings, volume: String, progress: String? = nil, http: HostPort, listen: HostPort,
-    genesis: [UInt8]? = nil
+    genesis: [UInt8]? = nil, tls: ClientTLS.Files? = nil
   ) {
     self.settings = settings
     self.volume = volume
@@ -29,6 +31,7 @@ public struct NodeArguments: Sendable {
     self.http = http
     self.listen = listen
     self.genesis = genesis
+    self.tls = tls
   }
 }
 
@@ -50,8 +53,9 @@ public struct NodeProcess: Sendable {
 
   /// Serves until SIGTERM or SIGINT, or until its task is cancelled. Clients are refused first, then peers, then the
   /// ledger is closed.
-  /// - Throws: `node.port-in-use`, and what `NodeHost` throws: both with nothing changed.
+  /// - Throws: `node.port-in-use`, what `ClientTLS` throws, and what `NodeHost` throws: all with nothing changed.
   public func run() async throws {
+    let tls = try arguments.tls.map { try ClientTLS($0, log: log) }
     _ = try ListeningSocket(arguments.http)
     let socket = try ListeningSocket(arguments.listen)
     let pool = ReaderPool(threads: 2, waiting: 256)
@@ -66,7 +70,7 @@ public struct NodeProcess: Sendable {
     let peers = PeerServer(PeerService(identity: host.identity, host: host, book: host.book), on: socket)
     let address = arguments.http
     let application = http.application(
-      address: .hostname(address.host, port: address.port), logger: log,
+      address: .hostname(address.host, port: address.port), tls: tls, logger: log,
       onServerRunning: { [log] channel in
         log.notice("\(host.identity.name) serves \(channel.localAddress.map { "\($0)" } ?? "\(address)")")
       })

@@ -1,6 +1,7 @@
 import GoudCore
 public import Hummingbird
 public import HummingbirdCore
+import HummingbirdTLS
 public import Logging
 public import NIOCore
 
@@ -35,9 +36,10 @@ public struct NodeHTTP: Sendable {
     usage = Cached(for: .seconds(5)) { try await pool.run { try VolumeUsage(volume: volume) } }
   }
 
+  /// - Parameter tls: nil: clients are served in the clear.
   /// - Returns: a service that listens until it is asked to stop; then no connection is accepted, and requests under way end.
   public func application(
-    address: BindAddress, logger: Logger,
+    address: BindAddress, tls: ClientTLS? = nil, logger: Logger,
     onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
   ) -> some ApplicationProtocol {
     let limits = limits
@@ -51,10 +53,11 @@ public struct NodeHTTP: Sendable {
       router: router(),
       server: HTTPServerBuilder { responder in
         let plain = GatedChannel(HTTP1Channel(responder: responder, configuration: channel))
-        return ClientChannel(plain)
+        guard let tls else { return ClientChannel(plain) }
+        return ClientChannel(try TLSChannel(plain, tlsConfiguration: tls.configuration))
       },
       configuration: ApplicationConfiguration(address: address, backlog: limits.connections),
-      services: [pool, SecretsWatch(sessions: sessions, pool: pool, log: logger)],
+      services: [pool, SecretsWatch(sessions: sessions, pool: pool, log: logger)] + (tls.map { [$0] } ?? []),
       onServerRunning: onServerRunning, logger: logger)
   }
 

@@ -21,6 +21,12 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
     public let cpu: Int
   }
 
+  /// In PEM each.
+  public struct TLS: Sendable, Hashable, Codable {
+    public let certificate: String
+    public let key: String
+  }
+
   public let environment: String
   /// nil: the nodes are processes.
   public let docker: Docker?
@@ -32,6 +38,8 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
   public let managerPort: Int
   /// Further names that the manager's page answers to.
   public let managerHosts: [String]
+  /// What nodes show their clients; nil: they serve in the clear.
+  public let tls: TLS?
   public let writeAcks: Int?
   /// The first is the authority.
   public let nodes: [Node]
@@ -48,6 +56,7 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
     managerAddress = configuration.managerAddress
     managerPort = configuration.managerPort
     managerHosts = configuration.managerHosts
+    tls = configuration.tls.map { TLS(certificate: $0.certificate, key: $0.key) }
     writeAcks = configuration.writeAcks
     nodes = configuration.nodes.enumerated().map { index, name in
       Node(
@@ -82,6 +91,7 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
       "--log-file", home.log(node.name),
     ]
     for peer in nodes where peer != node { arguments += ["--peer", "\(peer.name)=\(peers(peer).reach)"] }
+    if let tls { arguments += ["--tls-certificate", tls.certificate, "--tls-key", tls.key] }
     if let writeAcks { arguments += ["--write-acks", "\(writeAcks)"] }
     return arguments
   }
@@ -93,6 +103,8 @@ extension NetworkPlan {
   public struct Door: Sendable, Hashable, CustomStringConvertible {
     public let address: String
     public let port: Int
+    /// Served over TLS.
+    public var isTLS = false
 
     public var description: String { address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)" }
 
@@ -102,11 +114,11 @@ extension NetworkPlan {
       return nearby[address].map { Door(address: $0, port: port).description } ?? description
     }
 
-    public func url(_ path: String = "") -> String { "http://\(reach)\(path)" }
+    public func url(_ path: String = "") -> String { "\(isTLS ? "https" : "http")://\(reach)\(path)" }
   }
 
   /// Where a node serves clients.
-  public func clients(_ node: Node) -> Door { Door(address: address, port: node.httpPort) }
+  public func clients(_ node: Node) -> Door { Door(address: address, port: node.httpPort, isTLS: tls != nil) }
   /// Where a node serves peers; a container does so inside the engine's network alone.
   public func peers(_ node: Node) -> Door { Door(address: peerAddress, port: node.peerPort) }
   public var manager: Door { Door(address: managerAddress, port: managerPort) }
@@ -123,6 +135,7 @@ extension NetworkPlan {
     managerAddress = try values.decodeIfPresent(String.self, forKey: .managerAddress) ?? address
     managerPort = try values.decode(Int.self, forKey: .managerPort)
     managerHosts = try values.decodeIfPresent([String].self, forKey: .managerHosts) ?? []
+    tls = try values.decodeIfPresent(TLS.self, forKey: .tls)
     writeAcks = try values.decodeIfPresent(Int.self, forKey: .writeAcks)
     nodes = try values.decode([Node].self, forKey: .nodes)
   }
@@ -136,6 +149,7 @@ extension NetworkPlan {
     (address, peerAddress, managerAddress) = ("127.0.0.1", "127.0.0.1", "127.0.0.1")
     managerPort = 8080
     managerHosts = []
+    tls = nil
     writeAcks = nil
     self.nodes = nodes.enumerated().map {
       Node(name: $1, httpPort: 8081 + $0, peerPort: 9001 + $0, volume: "/\($1)_data")

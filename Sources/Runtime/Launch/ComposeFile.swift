@@ -49,6 +49,10 @@ public struct ComposeFile {
       "      interval: 10s", "      timeout: 5s", "      retries: 3", "      start_period: 30s",
       "    logging: {driver: json-file, options: {max-size: 10m, max-file: \"5\"}}",
     ]
+    if let tls = plan.tls, let place = lines.firstIndex(where: { $0.contains("genesis.block") }) {
+      let mounts = ContainerPaths.mounts(tls).map { "      - \(Self.quoted("\($0.source):\($0.target):ro"))" }
+      lines.insert(contentsOf: mounts, at: place + 1)
+    }
     if settings.memory > 0 { lines.append("    mem_limit: \(settings.memory)m") }
     if settings.cpu > 0 { lines.append("    cpus: \(Double(settings.cpu) / 100)") }
     return lines.map { "\($0)\n" }.joined()
@@ -76,12 +80,15 @@ extension NetworkPlan {
       "--progress", ContainerPaths.progress,
     ]
     for peer in nodes where peer != node { words += ["--peer", "\(peer.name)=\(peer.name):\(peer.peerPort)"] }
+    if let tls {
+      words += ["--tls-certificate", ContainerPaths.certificate(tls), "--tls-key", ContainerPaths.key(tls)]
+    }
     if let writeAcks { words += ["--write-acks", "\(writeAcks)"] }
     return words
   }
 
   /// The engine's health check of a node's container.
   func healthCheck(_ node: Node) -> [String] {
-    ["CMD", "/usr/bin/goud", "node", "health", "--http", "127.0.0.1:\(node.httpPort)"]
+    ["CMD", "/usr/bin/goud", "node", "health", "--http", "127.0.0.1:\(node.httpPort)"] + (tls == nil ? [] : ["--tls"])
   }
 }

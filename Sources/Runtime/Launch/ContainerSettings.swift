@@ -8,6 +8,19 @@ enum ContainerPaths {
   static let data = "/data"
   static let genesis = "/genesis.block"
   static let progress = "/progress"
+
+  static func certificate(_ tls: NetworkPlan.TLS) -> String { "/tls/certificate/\(name(tls.certificate))" }
+  static func key(_ tls: NetworkPlan.TLS) -> String { "/tls/key/\(name(tls.key))" }
+
+  /// The directories that hold the two files, and where a container sees them: a file by itself would stay the one that
+  /// was there when the container was made.
+  static func mounts(_ tls: NetworkPlan.TLS) -> [(source: String, target: String)] {
+    [
+      (FileSystem.parent(of: tls.certificate), "/tls/certificate"), (FileSystem.parent(of: tls.key), "/tls/key"),
+    ]
+  }
+
+  private static func name(_ path: String) -> Substring { path.split(separator: "/").last ?? "" }
 }
 
 /// What a node's container is made with.
@@ -32,6 +45,13 @@ struct ContainerSettings {
       "ReadonlyRootfs": true, "Tmpfs": ["/tmp": ""], "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"],
       "LogConfig": ["Type": "json-file", "Config": ["max-size": "10m", "max-file": "5"]],
     ]
+    if let tls = plan.tls, let mounts = host["Mounts"] as? [[String: Any]] {
+      host["Mounts"] =
+        mounts
+        + ContainerPaths.mounts(tls).map {
+          ["Type": "bind", "Source": $0.source, "Target": $0.target, "ReadOnly": true] as [String: Any]
+        }
+    }
     if settings.memory > 0 { host["Memory"] = settings.memory << 20 }
     if settings.cpu > 0 { host["NanoCpus"] = settings.cpu * 10_000_000 }
     return [
