@@ -75,20 +75,12 @@ import Testing
       let path = "\(root)/validator_key"
       try write(Array((String(repeating: "07", count: 32) + "\n").utf8), path)
       let key = try SigningKey(path: path) { throw CancellationError() }
-      // openssl: SHA-256 of "goud minisign key id v1", a zero, and the key of that seed.
-      let digest = try await Programs.run(
-        "python3",
-        [
-          "-c",
-          """
-          import hashlib
-          from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-          from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-          key = Ed25519PrivateKey.from_private_bytes(bytes([7] * 32)).public_key()
-          raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-          print(hashlib.sha256(b"goud minisign key id v1\\0" + raw).digest()[7::-1].hex().upper())
-          """,
-        ])
+      let script = """
+        import base64, hashlib, sys
+        raw = base64.b64decode(sys.argv[1])[10:]
+        print(hashlib.sha256(b"goud minisign key id v1\\0" + raw).digest()[7::-1].hex().upper())
+        """
+      let digest = try await Programs.run("python3", ["-c", script, key.verifier.base64])
       #expect("\(key.verifier.id)\n" == digest.output, "\(digest.errors)")
       try write(content, "\(root)/x")
       try write(key.sign(content, comment: "").file, "\(root)/x.minisig")
