@@ -1,4 +1,5 @@
 import Chain
+import CoreFoundation
 import Foundation
 import GoudCore
 import Layout
