@@ -71,7 +71,7 @@ import Testing
     if !running { try await network.run("network", "stop", victim) }
     try FileManager.default.moveItem(atPath: network.volume(victim), toPath: "\(copy)-newer")
     try FileManager.default.moveItem(atPath: copy, toPath: network.volume(victim))
-    if !running { try await network.run("network", "start", victim, "--wait", "0") }
+    if !running { try await network.start(victim) }
   }
 }
 

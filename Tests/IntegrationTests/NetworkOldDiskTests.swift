@@ -19,7 +19,7 @@ import Testing
       #expect(load.acknowledged > 0)
       for node in ["node2", "node1"] { try await network.run("network", "stop", node) }
       try putBack(part, of: "node1", from: copy, network)
-      for node in ["node3", "node1"] { try await network.run("network", "start", node, "--wait", "0") }
+      for node in ["node3", "node1"] { try await network.start(node) }
       try await network.waitUntil("node1 to know that it has forgotten something") {
         try $0.node("node1").health.map { $0.standing == "rejoining" && $0.reason?.contains("old copy") == true }
           ?? false
@@ -41,7 +41,7 @@ import Testing
         let before = try await network.status().node(node).pid
         if node == "node1" { try await network.run("network", "stop", node) }
         try putBack(node == "node1" ? .volume : .database, of: node, from: copy, network)
-        if node == "node1" { try await network.run("network", "start", node, "--wait", "0") }
+        if node == "node1" { try await network.start(node) }
         try await network.waitUntil("\(node) to be another process") {
           try $0.node(node).pid.map { $0 != before } ?? false
         }
@@ -63,7 +63,7 @@ import Testing
       let newest = "\(network.fixture.root)/newest"
       try FileManager.default.moveItem(atPath: network.volume("node1"), toPath: newest)
       try FileManager.default.copyItem(atPath: copy, toPath: network.volume("node1"))
-      try await network.run("network", "start", "--wait", "0")
+      _ = try await network.goud("network", "start", "--wait", "0")
       try await network.waitUntil("node1 to know that it has forgotten something") {
         try $0.node("node1").health?.reason?.contains("old copy") ?? false
       }
@@ -108,8 +108,10 @@ import Testing
 
   private func putBack(_ part: Part, of node: String, from copy: String, _ network: NetworkFixture) throws {
     let below = part == .database ? "/rocksdb" : ""
-    try FileManager.default.removeItem(atPath: network.volume(node) + below)
-    try FileManager.default.copyItem(atPath: copy + below, toPath: network.volume(node) + below)
+    // At once, for a node that runs.
+    try FileManager.default.copyItem(atPath: copy + below, toPath: "\(copy)-again")
+    try FileManager.default.moveItem(atPath: network.volume(node) + below, toPath: "\(copy)-newer")
+    try FileManager.default.moveItem(atPath: "\(copy)-again", toPath: network.volume(node) + below)
     if part == .volumeAndProgress { try FileManager.default.removeItem(atPath: network.progress(node)) }
   }
 }

@@ -202,7 +202,7 @@ extension World {
       image.disk, image.disk, present.replacing(databaseBy: image.disk), image.disk.replacing(databaseBy: present),
     ]
     let disk = old[random.below(old.count)].image()
-    disk.leftOut = present.leftOut
+    disk.leftOut = present.leftOut || image.disk.leftOut
     disks[image.node] = disk
     let counts = memories[image.node].told?.missing(in: disk.state, disk) == nil
     guard isRecoverable(without: counts ? nil : image.node) || random.chance(profile.reckless) else {
@@ -266,6 +266,7 @@ extension World {
     (zombieDisk, unfinished) = (nil, nil)
     // What the authority knows to be acknowledged, and the network gave up, would stop it for good.
     images.removeAll { $0.node == 0 }
+    for image in images { image.disk.leftOut = true }
     for disk in disks { disk.leftOut = false }
     if left > 0 { disks[left].leftOut = true }
     oracle.forget(above: height)

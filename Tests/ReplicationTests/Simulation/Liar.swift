@@ -221,9 +221,9 @@ extension World {
     cutOff = []
     note("the liar is gone")
     for process in live { kill(process) }
+    let before = disks[0].promise.number
     for node in disks.indices { try boot(node) }
     enough = (disks.map(\.head.height).max() ?? 0) + 5
-    let before = disks[0].promise.number
     for pass in 0..<4 {
       for _ in 0..<1500 * profile.nodes {
         if goesOn(after: before) { return Outcome(acknowledged: Int(disks[0].acknowledged)) }
