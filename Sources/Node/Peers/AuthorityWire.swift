@@ -61,11 +61,10 @@ extension AuthoritySaid {
     case .refusal(let refusal): throw PeerFault(refusedBy: refusal)
     case .heartbeat(let heartbeat): self = .heartbeat(try PeerTime.parse(heartbeat.clock))
     case .turnedDown(let refused):
-      let ids = try refused.ids.map { try $0.bytes(16, "an entry's id") }
       let hint = refused.hint.isEmpty ? nil : refused.hint.firstLine
       self = .turnedDown(
         TurnedDown(
-          ids: ids,
+          ids: refused.ids.map { [UInt8]($0) },
           error: GoudError(
             ErrorCode(rawValue: refused.code) ?? .internalFault, refused.message.firstLine, hint: hint)))
     case .challenge: throw PeerFault(.malformed, "a second challenge")

@@ -190,11 +190,11 @@ extension Cluster {
   }
 
   fileprivate func hostileFollower(_ name: String) throws -> HostileFollower {
-    HostileFollower(identity: try identity(name), target: try host("node1"))
+    HostileFollower(identity: try identity(name), target: { try await self.host("node1") })
   }
 
   fileprivate func hostileAuthority(of name: String) throws -> HostileAuthority {
-    HostileAuthority(key: keys["node1"]!, chain: genesis.hash.bytes, target: try host(name))
+    HostileAuthority(key: keys["node1"]!, chain: genesis.hash.bytes, target: { try await self.host(name) })
   }
 
   /// What a follower would say that has everything `name` has.

@@ -11,8 +11,8 @@ import SwiftProtobuf
 /// one.
 struct HostileFollower {
   let identity: NodeIdentity
-  /// The authority that is lied to.
-  let target: NodeHost
+  /// The authority that is lied to, asked for each time: whoever holds a node keeps its database open.
+  let target: @Sendable () async throws -> NodeHost
 
   typealias Say = @Sendable (Goud_Peer_V1_FollowerMessage) -> Void
 
@@ -24,6 +24,7 @@ struct HostileFollower {
     at position: Position, locator: [BlockID],
     _ speak: @escaping @Sendable (OpenEpoch, @escaping Say) async throws -> Void
   ) async throws -> Goud_Peer_V1_Refusal? {
+    let target = try await target()
     let (messages, input) = AsyncThrowingStream.makeStream(of: Goud_Peer_V1_FollowerMessage.self)
     let (answers, output) = AsyncStream.makeStream(of: Goud_Peer_V1_AuthorityMessage.self)
     let session = FollowerSession(identity: target.identity, host: target, book: target.book, caller: identity.name)
@@ -59,23 +60,25 @@ struct HostileFollower {
 struct HostileAuthority {
   let key: ValidatorKey
   let chain: [UInt8]
-  let target: NodeHost
+  let target: @Sendable () async throws -> NodeHost
 
   /// Lets the follower connect, and says what `speak` says.
   /// - Returns: why the follower left.
   @discardableResult
   func serve(_ speak: @escaping @Sendable (Speaker) async throws -> Void) async throws -> PeerFault? {
+    let target = try await target()
     guard case .follower(let engine) = try target.core.engine else { return nil }
+    let follower = target.identity.name
     let (messages, input) = AsyncThrowingStream.makeStream(of: Goud_Peer_V1_AuthorityMessage.self)
     let (answers, output) = AsyncStream.makeStream(of: Goud_Peer_V1_FollowerMessage.self)
     let session = AuthoritySession(identity: target.identity, host: engine, book: target.book)
     input.yield(.with { $0.challenge.nonce = Data(Greeting.random()) })
-    let speaking = Task { [key, chain, target] in
+    let speaking = Task { [key, chain] in
       for await answer in answers {
         guard case .introduction(let introduction)? = answer.kind else { continue }
         try await speak(
           Speaker(
-            key: key, chain: chain, follower: target.identity.name, nonce: [UInt8](introduction.nonce), input: input))
+            key: key, chain: chain, follower: follower, nonce: [UInt8](introduction.nonce), input: input))
         input.finish()
         return
       }
