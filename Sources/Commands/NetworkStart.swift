@@ -124,7 +124,8 @@ struct NetworkStarter {
       let lock = "\(node.volume)/\(VolumeName.database)/LOCK"
       guard LockHolder.find(kind: "POSIX", path: lock) == nil else { continue }
       try free(plan.clients(node))
-      try free(plan.peers(node))
+      // Containers serve their peers where nobody else is.
+      if plan.docker == nil { try free(plan.peers(node)) }
     }
   }
 
