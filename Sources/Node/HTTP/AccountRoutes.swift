@@ -13,7 +13,11 @@ extension NodeHTTP {
 
   /// A new account, once its entry is acknowledged. The body says nothing; an object is passed over.
   private func create(_ request: Request, _ context: NodeContext) async throws -> Response {
-    struct Anything: Decodable {}
+    struct Anything: Decodable {
+      private enum None: CodingKey {}
+      /// An object, whatever it holds.
+      init(from decoder: any Decoder) throws { _ = try decoder.container(keyedBy: None.self) }
+    }
     try accountRate.take(context.client)
     let (body, _) = try await reader.body(of: request, context, limit: limits.smallBodyBytes)
     if body.readableBytes > 0 { _ = try JSONBody.decode(Anything.self, from: body, nesting: limits.nesting) }
