@@ -126,10 +126,8 @@ import Testing
   @Test func ofFortyCallsOnOneConnectionAFewAreBegun() async throws {
     let begun = Count()
     try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { [meeting] address, _ in
-      let atFirstEnd = try await meeting.call(address) { own in
-        // It may be used by many at once; what generated it does not say so.
-        nonisolated(unsafe) let client = own
-        return try await withThrowingTaskGroup(of: Int.self) { group in
+      let atFirstEnd = try await meeting.call(address) { client in
+        try await withThrowingTaskGroup(of: Int.self) { group in
           for _ in 0..<40 {
             group.addTask {
               try await client.follow(options: PeerLimits.call()) { _ in
