@@ -71,6 +71,8 @@ public struct AuthorityMachine: Sendable {
   /// A block was asked for and is not there yet.
   var producing = false
   var waiting: Waiting?
+  /// Blocks that a follower is asked for, to see whether the own volume has forgotten them.
+  var proof: Fetch?
   /// The other nodes, in the order of the network.
   var followers: [FollowerProgress]
   var actions: [Action] = []

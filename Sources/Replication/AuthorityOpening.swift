@@ -116,6 +116,7 @@ extension AuthorityMachine {
       let acknowledged = max(position?.acknowledged ?? 0, refusal.height)
       let head = max(position?.head.height ?? 0, acknowledged)
       setApart(index, from: refusal.height, acknowledged: acknowledged, head: head)
+      seekProof(from: index, chain)
     default: break
     }
   }
@@ -240,13 +241,12 @@ extension AuthorityMachine {
   }
 
   mutating func take(_ blocks: [BlockID], _ fetch: Fetch, _ chain: some ChainReader) {
+    if fetch == proof { return weigh(blocks, fetch, chain) }
     guard case .fetching(fetch, let target) = phase else { return }
     guard let last = blocks.last, blocks.follow(fetch.after, upTo: target.epoch), last.height <= target.height,
       last.height < target.height || last == target
     else { return abandon(fetch, chain) }
-    if rules.contains(.witnesses), record.standing == .member, last.epoch > remembered {
-      return forget(last.epoch, chain)
-    }
+    if forgets(blocks, chain) { return }
     if case .new(let first, let keep) = Extension(blocks, on: chain) {
       if keep < acknowledged, rules.contains(.keeping) {
         // Before it has shown the head that it claims, its word alone stops nothing.
@@ -266,17 +266,55 @@ extension AuthorityMachine {
     actions.append(.fetch(next))
   }
 
+  // MARK: - What the own volume has forgotten
+
   /// A block that this authority signed, in an epoch that its own volume knows nothing of: an old copy of it was put back,
-  /// and what it acknowledged since may be on one other disk alone.
-  private mutating func forget(_ opened: UInt64, _ chain: some ChainReader) {
-    actions.append(.report(.forgotten(node: nil, .epoch(opened, has: remembered))))
+  /// and what it acknowledged since may be on one other disk alone. What this process has made is in its chain.
+  private mutating func forgets(_ blocks: [BlockID], _ chain: some ChainReader) -> Bool {
+    guard rules.contains(.witnesses), record.standing == .member,
+      let strange = blocks.last(where: { $0.epoch > remembered && chain.block(at: $0.height) != $0 })
+    else { return false }
+    actions.append(.report(.forgotten(node: nil, .epoch(strange.epoch, has: remembered))))
     record.standing = .rejoining
     actions.append(.persistStanding(record, reason: .forgotten))
+    // Who holds what this chain lacks is who is needed now.
+    for index in followers.indices { followers[index].setApart = nil }
     open(chain)
+    return true
+  }
+
+  /// A follower says that it has acknowledged what this chain lacks, in an epoch that the volume knows nothing of. Its
+  /// word alone counts for nothing: its blocks do. Only while nothing was acknowledged in their place.
+  private mutating func seekProof(from index: Int, _ chain: some ChainReader) {
+    let follower = followers[index]
+    guard rules.contains(.witnesses), proof == nil, record.standing == .member, let connection = follower.connection,
+      let position = follower.position, position.standing == .member, position.beginning == record.beginning,
+      position.head.epoch > remembered, let common = chain.common(with: follower.locator),
+      (acknowledged..<position.head.height).contains(common.height)
+    else { return }
+    let fetch = Fetch(
+      connection: connection, node: follower.node, after: common, through: position.head.height,
+      limit: Self.fetchLimit)
+    proof = fetch
+    actions.append(.fetch(fetch))
+  }
+
+  private mutating func weigh(_ blocks: [BlockID], _ fetch: Fetch, _ chain: some ChainReader) {
+    proof = nil
+    if case .halted = phase { return }
+    guard let last = blocks.last, blocks.follow(fetch.after, upTo: .max), last.height <= fetch.through,
+      fetch.after.height >= acknowledged, !forgets(blocks, chain), record.standing == .member,
+      last.height < fetch.through
+    else { return }
+    var next = fetch
+    next.after = last
+    proof = next
+    actions.append(.fetch(next))
   }
 
   /// The follower that was to give its blocks did not: it is let go, and comes back when it can.
   mutating func abandon(_ fetch: Fetch, _ chain: some ChainReader) {
+    if fetch == proof { proof = nil }
     guard case .fetching(fetch, _) = phase, let index = index(of: fetch.connection) else { return }
     actions.append(.drop(fetch.connection, .badBlock))
     lose(index, chain)

@@ -32,7 +32,8 @@ import Testing
     }
   }
 
-  /// In a network of two, both disks one after the other; the follower's under its node, which runs.
+  /// In a network of two, both disks one after the other: the follower's under its node, which runs, and the authority's
+  /// with what is known of it.
   @Test func bothDisksOfTwoOneAfterTheOther() async throws {
     try await NetworkFixture.with(nodes: 2) { network in
       for node in ["node2", "node1"] {
@@ -40,7 +41,7 @@ import Testing
         try await network.underLoad(seconds: 2)
         let before = try await network.status().node(node).pid
         if node == "node1" { try await network.run("network", "stop", node) }
-        try putBack(node == "node1" ? .volume : .database, of: node, from: copy, network)
+        try putBack(node == "node1" ? .volumeAndProgress : .database, of: node, from: copy, network)
         if node == "node1" { try await network.start(node) }
         try await network.waitUntil("\(node) to be another process") {
           try $0.node(node).pid.map { $0 != before } ?? false

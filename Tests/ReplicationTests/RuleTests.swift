@@ -45,6 +45,42 @@ import Testing
     #expect(more.contains(.append([barrier])) == !rules.contains(.witnesses))
   }
 
+  /// In a network of two the authority leads alone: it is told when the follower refuses to give up what it knows.
+  @Test(arguments: [true, false]) func anAuthorityOfTwoIsToldByWhatItsFollowerKeeps(shown: Bool) throws {
+    let disk = Disk(blocks: Array(chain.prefix(2)))
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2"]))
+    let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
+    let state = DurableState(promise: Epoch(number: 1, nonce: nonce), standing: record, acknowledged: 1)
+    _ = authority.handle(.started(state, nonce: nonce), chain: disk)
+    #expect(authority.status.leading)
+    let kept = (2...3).map { BlockID(height: $0, epoch: 2, hash: [UInt8(20 + $0)]) }
+    var known = position(kept[1])
+    (known.acknowledged, known.promised) = (3, 2)
+    let introduction = Introduction(node: "node2", position: known, locator: [kept[1], chain[1], genesis])
+    _ = authority.handle(.received(.introduction(introduction), from: Connection(2)), chain: disk)
+    let refusal = Refusal(.acknowledgedBlock, height: 2)
+    let actions = authority.handle(.received(.refusal(refusal), from: Connection(2)), chain: disk)
+    let fetch = try #require(actions.lazy.compactMap { if case .fetch(let fetch) = $0 { fetch } else { nil } }.first)
+    #expect(fetch.after == chain[1] && fetch.through == 3)
+    let more = authority.handle(shown ? .fetched(fetch, kept) : .fetchFailed(fetch), chain: disk)
+    // A word that is not shown to be true stops nothing.
+    #expect(more.contains(.report(.forgotten(node: nil, .epoch(2, has: 1)))) == shown)
+    #expect(authority.status.leading != shown)
+    #expect(authority.status.standing.standing == (shown ? .rejoining : .member))
+    guard shown else { return }
+    // Who was set apart with it fills it.
+    _ = authority.handle(.received(.introduction(introduction), from: Connection(3)), chain: disk)
+    let answer = Promise(
+      epoch: Epoch(number: authority.status.epoch, nonce: nonce), round: 1, position: known,
+      locator: introduction.locator)
+    var round = authority.handle(.received(.promise(answer), from: Connection(3)), chain: disk)
+    round += authority.handle(
+      .received(
+        .promise(Promise(epoch: answer.epoch, round: 2, position: known, locator: answer.locator)), from: Connection(3)),
+      chain: disk)
+    #expect(round.contains { if case .fetch(let fetch) = $0 { fetch.through == 3 } else { false } })
+  }
+
   /// A follower whose disk went back in time under the eyes of an authority that it had told more.
   @Test(arguments: [Rules.all, Rules.all.subtracting(.witnesses)])
   func followerThatComesBackWithLessIsToRejoin(_ rules: Rules) throws {
