@@ -25,7 +25,9 @@ public struct Goud: ParsableCommand {
   public static func run(_ arguments: [String]) -> ExitStatus {
     Signals.watch()
     do {
-      try HelperContainer.enter()
+      try ProcessPrivacy.leaveNoCore()
+      let leave = try HelperContainer.enter()
+      defer { leave?() }
       var command = try parseAsRoot(arguments)
       try command.run()
       return Output.isCut.load(ordering: .relaxed) ? .failed : .done

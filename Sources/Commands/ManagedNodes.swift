@@ -1,6 +1,7 @@
 import Agent
 import Chain
 import GoudCore
+import Layout
 import Restore
 import Runtime
 
@@ -8,6 +9,7 @@ import Runtime
 struct ManagedNodes: NodeRunner {
   private let client: ManagerClient
   private let plan: NetworkPlan
+  private let home: NetworkHome
   private let health = NodeClient()
 
   /// nil when no manager runs for this environment: a restore then refuses a volume whose database is open.
@@ -15,6 +17,7 @@ struct ManagedNodes: NodeRunner {
     guard context.client.manager != nil else { return nil }
     client = context.client
     plan = context.plan
+    home = context.home
   }
 
   func runningNodes() async throws -> [String] {
@@ -22,7 +25,10 @@ struct ManagedNodes: NodeRunner {
   }
 
   func stop(_ node: String) async throws { try await client.stop(node) }
-  func start(_ node: String) async throws { try await client.start(node) }
+  func start(_ node: String) async throws {
+    if plan.docker == nil { try NodeUser.handBack(node, in: home) }
+    try await client.start(node)
+  }
 
   func confirm(_ node: String, head: BlockReference?, timeout: Duration) async throws {
     let planned = try plan.node(node)

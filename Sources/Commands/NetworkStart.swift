@@ -17,13 +17,14 @@ struct NetworkStart: ParsableCommand {
   @Option(help: ArgumentHelp("How long to wait for the nodes to be healthy.", valueName: "seconds")) var wait = 60
   @Option(help: "What runs the nodes: process or docker. Default: RUNTIME, else what it was the last time.")
   var runtime: String?
+  @Flag(help: "Let nodes be root, if NODE_USER says so.") var allowRoot = false
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     guard wait >= 0 else { throw GoudError(.usage, "--wait is not negative") }
     let flags = runtime.map { scope.flags.merging([.runtime: $0]) { $1 } } ?? scope.flags
-    let context = try NetworkContext(try GoudConfiguration.load(flags: flags))
+    let context = try NetworkContext(try GoudConfiguration.load(flags: flags), allowRoot: allowRoot)
     if let node { _ = try context.plan.node(node) }
     let start = NetworkStarter(context)
     if let manager = context.client.manager {
@@ -68,10 +69,12 @@ struct NetworkStarter {
     // Whoever stopped one has asked for all of them since.
     for node in context.plan.nodes { try context.launcher().remember(node.name, stopped: false) }
     let log = context.home.log("manager")
-    let arguments = ["agent", "run", "--env", context.plan.environment, "--log-file", log]
+    let arguments =
+      ["agent", "run", "--env", context.plan.environment, "--log-file", log]
+      + (context.allowRoot ? ["--allow-root"] : [])
     let process = try Detached.start(
       try Detached.program(), arguments, log: log,
-      environment: ProcessInfo.processInfo.environment.merging(place) { $1 })
+      environment: .manager(place))
     while context.client.manager == nil || !answers {
       guard process.isRunning else {
         _ = Detached.reap(process)

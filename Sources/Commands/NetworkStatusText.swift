@@ -33,6 +33,7 @@ enum NetworkStatusText {
 
   /// Why a node is not healthy.
   static func note(_ node: NetworkStatus.Node) -> String? {
+    if let age = node.age, age > 3 { return "\(node.name): seen \(Int(age)) s ago; what runs it does not answer" }
     if let health = node.health {
       let risk = health.atRisk && health.role == "authority" ? "acknowledges without a majority: see WRITE_ACKS" : nil
       return [health.reason, risk].compactMap { $0 }.first.map { "\(node.name): \($0)" }

@@ -59,6 +59,13 @@ struct NodeRun: ParsableCommand {
   @Option(
     help: "Accept what is lost without the absent: an authority that is rejoining goes on with so many other nodes.")
   var overrideRejoin: Int?
+  @Option(help: ArgumentHelp("Be this user and group, with no powers; for root.", valueName: "uid:gid")) var become:
+    String?
+  @Option(
+    help: ArgumentHelp(
+      "With --become: a directory that user can enter, and those above it need not be; what is below is reached from it.",
+      valueName: "path"))
+  var from: String?
   @Option(help: ArgumentHelp("Write the log there, and open it anew on SIGHUP.", valueName: "file")) var logFile:
     String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
@@ -70,15 +77,21 @@ struct NodeRun: ParsableCommand {
     guard (tlsCertificate == nil) == (tlsKey == nil) else {
       throw GoudError(.usage, "--tls-certificate and --tls-key go together")
     }
+    let place = try become.map { try NodePlace(user: $0, directory: from) }
     let settings = NodeSettings(
       name: name, peers: try peer.map { try PeerAddress(parsing: $0) }, writeAcks: writeAcks,
       overrideRejoin: overrideRejoin)
     let arguments = NodeArguments(
-      settings: settings, volume: data, progress: progress, http: try HostPort(parsing: http),
+      settings: settings, volume: try place?.reach(data) ?? data,
+      progress: try progress.map { try place?.reach($0) ?? $0 }, http: try HostPort(parsing: http),
       listen: try HostPort(parsing: listen),
       genesis: try genesis.map { try Descriptor.open($0, O_RDONLY).readAll(limit: 4 << 20) },
-      tls: tlsCertificate.map { ClientTLS.Files(certificate: $0, key: tlsKey ?? "") })
-    if let logFile { try ProcessLog.follow(logFile) }
+      tls: tlsCertificate.map { certificate in
+        ClientTLS.Files(certificate: place?.seen(certificate) ?? certificate, key: tlsKey.map { place?.seen($0) ?? $0 } ?? "")
+      })
+    if let logFile { try ProcessLog.follow(try place?.reach(logFile) ?? logFile) }
+    try place?.become()
+    try ProcessPrivacy.keep()
     let log = ProcessLog.start(name, level: try .parse(logLevel))
     try Awaiting.result { try await NodeProcess(arguments, log: log).run() }
   }

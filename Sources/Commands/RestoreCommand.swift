@@ -75,7 +75,7 @@ struct RestoreCommand: ParsableCommand {
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
     if to == nil {
-      try configuration.enterVolumes(restores: true)
+      try configuration.enterVolumes(restores: true, creates: !dryRun && !settle && !rollback)
       try DockerVolumes(configuration)?.refresh()
     }
     if settle { return try settle(configuration) }

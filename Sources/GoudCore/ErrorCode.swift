@@ -130,6 +130,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case networkNotFounded = "network.not-founded"
   case networkNotRunning = "network.not-running"
   case networkRunning = "network.running"
+  case networkRootRefused = "network.root-refused"
+  case networkBusy = "network.busy"
   case networkStartFailed = "network.start-failed"
   case nodeUnknown = "network.unknown-node"
 
@@ -218,9 +220,10 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
       .portInUse, .requestForeignHost, .requestForeignPage:
       .refused
     case .nodeBusy, .nodeNotReady, .nodeNoMajority: .unreachable
-    case .networkDiffers, .networkLost: .refused
+    case .networkDiffers, .networkLost, .networkRootRefused: .refused
     case .networkNotFounded, .nodeUnknown, .scheduleNotFound: .notFound
     case .networkNotRunning: .unreachable
+    case .networkBusy: .unreachable
     case .networkRunning: .locked
     case .networkStartFailed, .engineFailed: .failed
     case .engineUnreachable, .enginePermission, .engineVolumeUnreachable: .unreachable
@@ -257,7 +260,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .volumeLocked, .volumeBusy, .snapshotUnstable, .snapshotCut, .volumeFileChanged: true
     case .interrupted, .terminated: true
     case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority, .volumeProviderTimeout: true
-    case .blobUnreachable, .engineUnreachable: true
+    case .blobUnreachable, .engineUnreachable, .networkBusy: true
     default: false
     }
   }

@@ -32,6 +32,7 @@ import Minisign
 /// | `NODE_PEER_PORT` | port of the first node; the next has the next | `9001` | 1…65000 |
 /// | `TLS_CERTIFICATE` | path of what nodes show their clients, PEM; empty: no TLS | `` | with the next, or neither |
 /// | `TLS_KEY` | path of its key, PEM | `` | |
+/// | `NODE_USER` | name or number of the user that nodes run as which root starts | `10001` | |
 /// | `WRITE_ACKS` | nodes; `0`: a majority | `0` | 0…64 |
 /// | `NODES` | names, separated by spaces | `node1 node2 node3` | `[a-z0-9][a-z0-9_-]*` each |
 /// | `RUNTIME` | word; what the home was started with last | `process` | `process`, `docker` |
@@ -63,6 +64,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case nodePeerPort = "NODE_PEER_PORT"
   case tlsCertificate = "TLS_CERTIFICATE"
   case tlsKey = "TLS_KEY"
+  case nodeUser = "NODE_USER"
   case writeAcks = "WRITE_ACKS"
   case nodes = "NODES"
   case runtime = "RUNTIME"
@@ -99,6 +101,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .managerPort: "8080"
     case .nodeHTTPPort: "8081"
     case .nodePeerPort: "9001"
+    case .nodeUser: "10001"
     case .writeAcks: "0"
     case .nodes: "node1 node2 node3"
     case .runtime: "process"
@@ -126,6 +129,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .managerPort: .integer(1...65535)
     case .managerHosts: .hosts
     case .nodeHTTPPort, .nodePeerPort: .integer(1...65000)
+    case .nodeUser: .user
     case .writeAcks: .integer(0...64)
     case .runtime: .word(NodeRuntime.allCases.map(\.rawValue))
     case .dockerImage: .image
@@ -137,7 +141,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
 
 /// What a value may be, and its one spelling.
 enum ConfigurationKind {
-  case path, absolutePath, name, names, hosts, assignments, address, boolean, image, keys
+  case path, absolutePath, name, names, hosts, assignments, address, boolean, image, keys, user
   case integer(ClosedRange<Int>)
   case word([String])
 
@@ -153,6 +157,7 @@ enum ConfigurationKind {
     case .address: !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x2f } ? text : nil
     case .boolean: Self.boolean(text)
     case .keys: Self.keys(text)
+    case .user: Self.user(text)
     case .image: text.isName(further: "-._/:@ABCDEFGHIJKLMNOPQRSTUVWXYZ") ? text : nil
     case .integer(let range): Int(text).flatMap { range.contains($0) ? "\($0)" : nil }
     case .word(let words): words.contains(text) ? text : nil
@@ -172,6 +177,7 @@ enum ConfigurationKind {
     case .assignments: "one identifier, or NODE=IDENTIFIER for different nodes, separated by spaces"
     case .image: "the name of a container image"
     case .keys: "a list of public keys of minisign (RW…) or absolute paths of files with one, separated by spaces"
+    case .user: "the name or the number of a user"
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .word(let words): "one of \(words.joined(separator: ", "))"
     }
@@ -191,6 +197,12 @@ enum ConfigurationKind {
       return nil
     }
     return names.joined(separator: " ")
+  }
+
+  private static func user(_ text: String) -> String? {
+    guard let first = text.utf8.first, first != UInt8(ascii: "-") else { return nil }
+    if (0x30...0x39).contains(first) { return UInt32(text).flatMap { $0 == .max ? nil : "\($0)" } }
+    return text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && ![0x2f, 0x3a].contains($0) } ? text : nil
   }
 
   private static func hosts(_ text: String) -> String? {

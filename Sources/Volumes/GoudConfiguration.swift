@@ -150,6 +150,8 @@ extension GoudConfiguration {
     let paths = (self[.tlsCertificate].text, self[.tlsKey].text)
     return paths.0.isEmpty ? nil : paths
   }
+  /// A name or a number.
+  public var nodeUser: String { self[.nodeUser].text }
   /// nil: a majority.
   public var writeAcks: Int? { Int(self[.writeAcks].text).flatMap { $0 == 0 ? nil : $0 } }
   public var backupNice: Int { Int(self[.backupNice].text)! }

@@ -51,6 +51,10 @@ import Testing
           "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-keyout", key, "-out", certificate,
         ])
       try #require(made.status == 0, "\(made.errors)")
+      // Root's nodes are somebody else, who has to get there, and to read the key.
+      for words in [["chmod", "a+x", root], ["chown", "10001", key, certificate]] {
+        try #require(try await Programs.run(words[0], Array(words.dropFirst())).status == 0)
+      }
       let settings = ["TLS_CERTIFICATE": certificate, "TLS_KEY": key]
       try await NetworkFixture.with(nodes: 3, settings: settings) { network in
         let port = network.ports.http

@@ -88,11 +88,13 @@ struct NetworkFixture: Sendable {
       let state: String
       let pid: pid_t?
       let restarts: Int
+      let age: Double?
       let lag: UInt64?
       let health: Health?
     }
     let condition: String
     let managerPid: pid_t?
+    let instance: String?
     let chain: String?
     let nodes: [Node]
 
@@ -122,9 +124,16 @@ struct NetworkFixture: Sendable {
 
   struct Load: Decodable {
     let acknowledged: Int
+    /// Seconds without an acknowledgement.
+    let longestGap: Double
     let refused: Int
     let failed: Int
     let example: String
+
+    enum CodingKeys: String, CodingKey {
+      case acknowledged, refused, failed, example
+      case longestGap = "longest_gap_s"
+    }
   }
 
   var record: String { "\(fixture.root)/acknowledged" }

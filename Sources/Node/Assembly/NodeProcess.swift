@@ -65,8 +65,9 @@ public struct NodeProcess: Sendable {
       log: log)
     var limits = HTTPLimits()
     limits.connections = min(limits.connections, max(64, DescriptorLimit.raise() - Self.otherFiles))
-    let http = await NodeHTTP(
-      service: host, volume: arguments.volume, secrets: try NodeSecrets(volume: arguments.volume), limits: limits)
+    let secrets = try NodeSecrets(volume: arguments.volume)
+    SecretVariables.wipe()
+    let http = await NodeHTTP(service: host, volume: arguments.volume, secrets: secrets, limits: limits)
     let peers = PeerServer(PeerService(identity: host.identity, host: host, book: host.book), on: socket)
     let address = arguments.http
     let application = http.application(

@@ -39,11 +39,19 @@ public struct NodeClient: Sendable {
   }
 
   /// - Returns: the status and the body.
-  /// - Throws: whatever kept the answer away.
+  /// - Throws: whatever kept the answer away; `node.not-ready` when the whole of it takes longer than `patience`.
   public func get(_ url: String) async throws -> (Int, Data) {
-    let response = try await http.execute(HTTPClientRequest(url: url), timeout: Self.patience)
-    let body = try await response.body.collect(upTo: Self.most)
-    return (Int(response.status.code), Data(body.readableBytesView))
+    let answer = await within(.nanoseconds(Self.patience.nanoseconds)) { [http] () -> Result<(Int, Data), any Error> in
+      do {
+        let response = try await http.execute(HTTPClientRequest(url: url), timeout: Self.patience)
+        let body = try await response.body.collect(upTo: Self.most)
+        return .success((Int(response.status.code), Data(body.readableBytesView)))
+      } catch {
+        return .failure(error)
+      }
+    }
+    guard let answer else { throw GoudError(.nodeNotReady, "\(url) was not answered in time") }
+    return try answer.get()
   }
 }
 

@@ -36,11 +36,13 @@ public struct DockerLauncher: NodeLauncher {
   public func start(_ node: String) throws -> ProcessID {
     let planned = try plan.node(node)
     let image = try image()
-    try volumes.refresh()
-    if try volumes.isEmpty(node) { _ = try founding.prepare() }
-    try volumes.refuseForeignUsers()
+    try founding.turn.take {
+      try volumes.refresh()
+      if try volumes.isEmpty(node) { _ = try founding.prepare() }
+      try volumes.refuseForeignUsers()
+      try network()
+    }
     try handOver(node, image)
-    try network()
     let id = try container(planned, image)
     try engine.call(.POST, "/containers/\(id)/start", accepting: [304])
     for _ in 0..<100 {

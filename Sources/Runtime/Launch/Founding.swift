@@ -2,6 +2,7 @@ import Chain
 import Foundation
 import GoudCore
 public import Layout
+import Synchronization
 import Volumes
 
 #if canImport(Glibc)
@@ -30,6 +31,14 @@ public struct Founding: Sendable {
   let nodes: [String]
   /// Where volumes are made when the nodes are containers.
   var engineVolumes: DockerVolumes?
+  /// Nodes are started beside each other: what they share is made by one at a time.
+  let turn = Turn()
+
+  final class Turn: Sendable {
+    private let mutex = Mutex(())
+
+    func take(_ body: () throws -> Void) rethrows { try mutex.withLock { _ in try body() } }
+  }
 
   /// - Throws: `engine.unreachable` when `DOCKER_HOST` names no unix socket.
   public init(home: NetworkHome, plan: NetworkPlan) throws {
