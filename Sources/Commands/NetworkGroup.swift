@@ -13,7 +13,7 @@ struct NetworkGroup: ParsableCommand {
     commandName: "network", abstract: "Run an environment's nodes on this machine.",
     subcommands: [
       NetworkStart.self, NetworkStop.self, NetworkStatusVerb.self, NetworkLogs.self, NetworkFound.self,
-      NetworkCompose.self, NetworkRestart.self,
+      NetworkCompose.self, NetworkRestart.self, NetworkInstall.self, NetworkUninstall.self,
     ])
 }
 

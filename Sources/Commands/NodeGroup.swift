@@ -87,7 +87,8 @@ struct NodeRun: ParsableCommand {
       listen: try HostPort(parsing: listen),
       genesis: try genesis.map { try Descriptor.open($0, O_RDONLY).readAll(limit: 4 << 20) },
       tls: tlsCertificate.map { certificate in
-        ClientTLS.Files(certificate: place?.seen(certificate) ?? certificate, key: tlsKey.map { place?.seen($0) ?? $0 } ?? "")
+        ClientTLS.Files(
+          certificate: place?.seen(certificate) ?? certificate, key: tlsKey.map { place?.seen($0) ?? $0 } ?? "")
       })
     if let logFile { try ProcessLog.follow(try place?.reach(logFile) ?? logFile) }
     try place?.become()
