@@ -198,10 +198,12 @@ typealias HTTPMethod = HTTPRequest.Method
   @Test func anAccountIsMadeOfAnObjectOrOfNothing() async throws {
     try await NodeFixture.with(.routes) { node in
       for body in ["[]", "[null]", "3", "\"x\"", "null", "true"] {
-        #expect(try await node.send(.post, "/account/create", ByteBuffer(string: body)).status == 422, "\(body)")
+        let answer = try await node.send(.post, "/account/create", ByteBuffer(string: body))
+        #expect(answer.status == 422, "\(body)")
       }
       for body in ["", "{}", "{\"x\": [1]}"] {
-        #expect(try await node.send(.post, "/account/create", ByteBuffer(string: body)).status == 201, "\(body)")
+        let answer = try await node.send(.post, "/account/create", ByteBuffer(string: body))
+        #expect(answer.status == 201, "\(body)")
       }
     }
   }
