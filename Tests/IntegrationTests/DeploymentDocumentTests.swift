@@ -364,6 +364,21 @@ enum TerraformFacts {
       [.test("everySentenceHasItsLine", in: "IntegrationTests/DeploymentDocumentTests.swift")]
     ),
     (
+      "`goud network install --systemd` has systemd start the network at boot, as a user of its own ([network](network.md#with-the-machine)); `goud schedule install --systemd` its backups.",
+      [
+        .words("WantedBy=multi-user.target", in: "Sources/Agent/ManagerUnit.swift"),
+        .test("theUnitsCommandsRunTheNetworkAsItsUser", in: "IntegrationTests/NetworkInstallTests.swift"),
+        .test("aScheduleIsInstalledListedAndRemoved", in: "IntegrationTests/ScheduleVerbTests.swift"),
+      ]
+    ),
+    (
+      "Both run the program that calls them, which therefore lies where only root can write: `/usr/local/bin/goud`.",
+      [
+        .test("whatOthersCanReplaceAndWhatDoesNotFitIsRefused", in: "IntegrationTests/NetworkInstallTests.swift"),
+        .test("rootsTimerRunsNothingThatOthersCanReplace", in: "IntegrationTests/ScheduleVerbTests.swift"),
+      ]
+    ),
+    (
       "A machine that has nothing knows nobody: before it restores, `deploy.sh` asks who vouches for the backup (at a terminal; otherwise it ends with 64), unless `TRUSTED_KEYS` is set.",
       [
         .words("fail 64 'nobody vouches for the backup'", in: "scripts/deploy.sh"),
