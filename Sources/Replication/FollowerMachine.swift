@@ -26,6 +26,12 @@ public struct FollowerMachine: Sendable {
     var reported: UInt64?
     var admission: Admission?
     var refusal: Refusal?
+
+    /// What was sent above this height gives way. No correct authority takes back what it sent in one epoch.
+    mutating func goBack(to height: UInt64) {
+      matched = matched.map { min($0, height) }
+      reported = reported.map { min($0, height) }
+    }
   }
 
   /// Its own name.
@@ -166,6 +172,7 @@ public struct FollowerMachine: Sendable {
       if keep < acknowledged, rules.contains(.keeping) { return keepAcknowledged(against: append.blocks[first]) }
       if keep < chain.head.height {
         synced = min(synced, keep)
+        link?.goBack(to: keep)
         actions.append(.truncate(above: keep))
       }
       actions.append(.append(Array(append.blocks[first...])))

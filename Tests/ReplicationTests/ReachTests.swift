@@ -98,6 +98,27 @@ import Testing
     #expect(!promises(ask(&follower, epoch: 1)))
   }
 
+  /// An authority that takes back, within one epoch, what it has sent: a follower acknowledges what it has.
+  @Test func whatGaveWayIsNotAcknowledged() {
+    let disk = disk
+    var follower = follower(promised: 1)
+    _ = ask(&follower, epoch: 2)
+    func block(_ height: UInt64, _ hash: UInt8) -> BlockID { BlockID(height: height, epoch: 2, hash: [hash]) }
+    func send(_ blocks: [BlockID], after previous: BlockID) {
+      let append = Append(epoch: 2, previous: previous, blocks: blocks, acknowledged: 0)
+      for action in follower.handle(.received(.append(append), from: Connection(1)), chain: disk) {
+        if case .truncate(let height) = action { disk.truncate(above: height) }
+        if case .append(let blocks) = action { blocks.forEach(disk.append) }
+      }
+    }
+    send([block(1, 1), block(2, 2), block(3, 3)], after: genesis)
+    send([block(2, 9)], after: block(1, 1))
+    let told = Acknowledged(epoch: 2, height: 3)
+    let actions = follower.handle(.received(.acknowledged(told), from: Connection(1)), chain: disk)
+    #expect(actions == [.acknowledge(2)])
+    #expect(follower.position(disk).implausibility == nil)
+  }
+
   // MARK: -
 
   private func authority(promised: UInt64) -> AuthorityMachine {
