@@ -31,9 +31,7 @@ final class PeerLine: Sendable {
   func open(_ configure: @escaping @Sendable (any Channel) -> EventLoopFuture<Configured>) async throws -> Configured {
     try await withTaskCancellationHandler {
       do {
-        let (configured, handshake) = try await connect(configure)
-        try await handshake.get()
-        return configured
+        return try await connect(configure).get()
       } catch {
         close()
         try Task.checkCancellation()
@@ -46,20 +44,19 @@ final class PeerLine: Sendable {
 
   private func connect(
     _ configure: @escaping @Sendable (any Channel) -> EventLoopFuture<Configured>
-  ) async throws -> (Configured, EventLoopFuture<Void>) {
+  ) async throws -> EventLoopFuture<Configured> {
     let tls = try identity.credentials.client()
-    let begin: @Sendable (any Channel) -> EventLoopFuture<(Configured, EventLoopFuture<Void>)> = { channel in
+    let begin: @Sendable (any Channel) -> EventLoopFuture<EventLoopFuture<Configured>> = { channel in
       guard self.remember(channel) else { return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel) }
-      let handshake = channel.eventLoop.makePromise(of: Void.self)
+      let proven = channel.eventLoop.makePromise(of: Configured.self)
       return channel.eventLoop.makeCompletedFuture {
         try channel.pipeline.syncOperations.addHandlers([
           NIOSSLClientHandler(
             context: tls, serverHostname: nil, customVerificationCallback: { self.proof.check($0, $1) }),
-          Greeter(handshake) { self.refused(by: $0) },
+          Greeter(proven, configure) { self.refused(by: $0) },
         ])
+        return proven.futureResult
       }
-      .flatMap { configure(channel) }
-      .map { ($0, handshake.futureResult) }
     }
     let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .connectTimeout(TimeAmount(PeerLimits.handshake))
@@ -114,17 +111,23 @@ final class PeerLine: Sendable {
   }
 }
 
-/// Behind TLS: waits for the end of the handshake, then for the first words of the other end.
+/// Behind TLS: lets gRPC in when the handshake is over, then waits for the first words of the other end.
 private final class Greeter: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
 
-  private var handshake: EventLoopPromise<Void>?
+  private var proven: EventLoopPromise<PeerLine.Configured>?
+  private let configure: (any Channel) -> EventLoopFuture<PeerLine.Configured>
   private let refused: ((any Error)?) -> Void
   private var deadline: Scheduled<Void>?
   private var heard = false
 
-  init(_ handshake: EventLoopPromise<Void>, refused: @escaping ((any Error)?) -> Void) {
-    self.handshake = handshake
+  init(
+    _ proven: EventLoopPromise<PeerLine.Configured>,
+    _ configure: @escaping (any Channel) -> EventLoopFuture<PeerLine.Configured>,
+    refused: @escaping ((any Error)?) -> Void
+  ) {
+    self.proven = proven
+    self.configure = configure
     self.refused = refused
   }
 
@@ -139,8 +142,8 @@ private final class Greeter: ChannelInboundHandler {
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case TLSUserEvent.handshakeCompleted? = event as? TLSUserEvent {
       deadline?.cancel()
-      handshake?.succeed()
-      handshake = nil
+      configure(context.channel).cascade(to: proven)
+      proven = nil
     }
     context.fireUserInboundEventTriggered(event)
   }
@@ -165,9 +168,9 @@ private final class Greeter: ChannelInboundHandler {
   /// The connection is over.
   private func end(_ error: (any Error)?) {
     deadline?.cancel()
-    if let handshake {
-      self.handshake = nil
-      handshake.fail(error ?? ChannelError.eof)
+    if let proven {
+      self.proven = nil
+      proven.fail(error ?? ChannelError.eof)
     } else if !heard {
       heard = true
       if case NIOSSLError.uncleanShutdown? = error as? NIOSSLError { return refused(nil) }

@@ -33,13 +33,16 @@ struct PeerListener: HTTP2ServerTransport.ListenerFactory {
             Doorkeeper(proof: PeerProof(identity), self, connectionConfigurator))
         }
       }
-    let channel = try await bootstrap.withBoundSocket(NIOBSDSocket.Handle(socket)).get()
-    return try await channel.eventLoop.submit {
-      try channel.pipeline.syncOperations.addHandler(Reception())
-      return try Connections(
+    // On the listening channel's loop, before it accepts anything.
+    return try await bootstrap.withBoundSocket(NIOBSDSocket.Handle(socket)).flatMapThrowing { channel in
+      let exit = Exit()
+      try channel.pipeline.syncOperations.addHandler(Reception(exit))
+      let connections = try Connections(
         wrappingChannelSynchronously: channel,
         configuration: .init(
           inboundType: HTTP2ServerTransport.ConnectionConfigurator.ConnectionChannel.self, outboundType: Never.self))
+      try channel.pipeline.syncOperations.addHandler(exit)
+      return connections
     }.get()
   }
 }
@@ -49,12 +52,17 @@ private struct ProvenConnection: Sendable {
   let connection: HTTP2ServerTransport.ConnectionConfigurator.ConnectionChannel
 }
 
-/// On the listening channel: only proven connections go on to gRPC, and one that fails ends nothing but itself.
+/// On the listening channel: proven connections go on to gRPC; what was accepted passes it by, to be registered; and one
+/// that fails ends nothing but itself.
 private final class Reception: ChannelInboundHandler {
   typealias InboundIn = any Channel
   typealias InboundOut = HTTP2ServerTransport.ConnectionConfigurator.ConnectionChannel
 
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+  private let exit: Exit
+
+  init(_ exit: Exit) { self.exit = exit }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) { exit.pass(data) }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     guard let proven = event as? ProvenConnection else { return context.fireUserInboundEventTriggered(event) }
@@ -63,6 +71,21 @@ private final class Reception: ChannelInboundHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {}
+}
+
+/// Behind gRPC's part of the listening channel.
+private final class Exit: ChannelInboundHandler {
+  typealias InboundIn = HTTP2ServerTransport.ConnectionConfigurator.ConnectionChannel
+
+  private var context: ChannelHandlerContext?
+
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+  /// What comes out of gRPC's part has been taken.
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+
+  func pass(_ accepted: NIOAny) { context?.fireChannelRead(accepted) }
 }
 
 /// In front of TLS: gives a connection its place and its time, and begins TLS with its first byte.
@@ -144,6 +167,8 @@ private final class Gate: ChannelInboundHandler {
   private let configurator: HTTP2ServerTransport.ConnectionConfigurator
   private let open: () -> Void
   private var isOpen = false
+  /// As long as its channel: what was not taken any more because the node stops must not be gone before that.
+  private var connection: HTTP2ServerTransport.ConnectionConfigurator.ConnectionChannel?
 
   init(
     proof: PeerProof, _ listener: PeerListener, _ configurator: HTTP2ServerTransport.ConnectionConfigurator,
@@ -163,9 +188,10 @@ private final class Gate: ChannelInboundHandler {
       isOpen = true
       listener.seats.seat(context.channel, as: node)
       let channel = context.channel
-      configurator.configure(channel: channel, tls: .configured(requireALPN: true)).whenComplete { result in
-        switch result {
+      configurator.configure(channel: channel, tls: .configured(requireALPN: true)).assumeIsolated().whenComplete {
+        switch $0 {
         case .success(let connection):
+          self.connection = connection
           channel.parent?.pipeline.fireUserInboundEventTriggered(ProvenConnection(connection: connection))
         case .failure: channel.close(promise: nil)
         }
@@ -173,6 +199,8 @@ private final class Gate: ChannelInboundHandler {
     }
     context.fireUserInboundEventTriggered(event)
   }
+
+  func handlerRemoved(context: ChannelHandlerContext) { connection = nil }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     guard !isOpen else { return context.fireErrorCaught(error) }
