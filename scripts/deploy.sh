@@ -69,9 +69,10 @@ goud() { "$root/run" goud "$@"; }
 
 # A machine that has nothing knows nobody: what it restores, somebody must vouch for.
 vouch() {
-  local answer
+  local answer trusted
   ((${#trust[@]} == 0)) || return 0
-  [[ -z $(goud config show --env "$env" | awk '$1 == "TRUSTED_KEYS" && NF > 1') ]] || return 0
+  trusted=$(goud config show --env "$env" --format json | sed -n '/"TRUSTED_KEYS"/{n;s/.*"value" *: *"\(.*\)".*/\1/p}')
+  [[ -z $trusted ]] || return 0
   [[ -t 0 ]] || fail 64 'nobody vouches for the backup' \
     'pass --trust KEY (a public key of minisign), --chain ID (the whole id of its chain), or --trust-anything'
   read -rp 'who vouches for the backup? A public key of minisign, the id of its chain, or: anything: ' answer

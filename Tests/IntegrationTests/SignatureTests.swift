@@ -146,8 +146,14 @@ import Testing
         let renamed = text.prefix(66) + FileSystem.name(of: archive) + "\n"
         try renamed.write(toFile: "\(archive).sha256", atomically: true, encoding: .utf8)
       }
-      let refusal = Refusal(13, "archive.untrusted")
-      try await fixture.expect(refusal, of: ["restore", archive, "--yes", "--trust", trust])
+      if fault == "other content" {
+        // Of two backups of one second the heads may agree with what was signed: then it is found while it is unpacked.
+        let refused = try await fixture.goud("restore", archive, "--yes", "--trust", trust)
+        #expect([12, 13].contains(refused.status), "\(refused.errors)")
+      } else {
+        let refusal = Refusal(13, "archive.untrusted")
+        try await fixture.expect(refusal, of: ["restore", archive, "--yes", "--trust", trust])
+      }
       // What is in it is read only where the signature is good, and is then found not to be what was signed.
       let verified = try await fixture.goud("backup", "verify", archive, "--trust", trust)
       #expect(verified.status == (fault == "other content" ? 12 : 13), "\(verified.errors)")
