@@ -252,9 +252,11 @@ import Testing
       let old = try await fixture.goud(
         "backup", "create", "--sign", keys.secret, days: -60)
       try #require(old.status == 0, "\(old.errors)")
-      try #require(try await fixture.goud("backup", "create").status == 0)
+      let trusting = ["TRUSTED_KEYS": keys.base64]
+      let new = try await fixture.goud("backup", "create", environment: trusting)
+      try #require(new.status == 0 && new.errors.contains("none of TRUSTED_KEYS signs"), "\(new.errors)")
       let prune = ["backup", "prune", "--confirm-clock"]
-      let kept = try await fixture.goud(prune, environment: ["TRUSTED_KEYS": keys.base64])
+      let kept = try await fixture.goud(prune, environment: trusting)
       #expect(kept.status == 0, "\(kept.errors)")
       let signatures = { try FileSystem.names(in: fixture.backups).filter { $0.hasSuffix(".minisig") } }
       #expect(try signatures().count == 1, "the newer one is nobody's: the older one stays")
