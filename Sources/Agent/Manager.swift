@@ -79,11 +79,11 @@ public struct Manager: Sendable {
     return logger
   }
 
-  /// Asks every node that runs how it is.
+  /// Asks every node that runs how it is; also one of which nothing newer is known, since it may run again.
   func status() async -> NetworkStatus {
     var nodes = await supervisor.status(plan)
     await withTaskGroup(of: (Int, NodeHealth?).self) { group in
-      for (index, node) in nodes.enumerated() where node.pid != nil {
+      for (index, node) in nodes.enumerated() where node.pid != nil || node.age ?? 0 > 1 {
         group.addTask { (index, await client.health("\(node.url)/health")) }
       }
       for await (index, health) in group { nodes[index].health = health }
