@@ -70,6 +70,10 @@ import Testing
         let health = try await network.goud("node", "health", "--http", "127.0.0.1:\(port)", "--tls")
         #expect(health.status == 0 && health.output == "healthy\n", "\(health.errors)")
         #expect(try await network.goud("node", "health", "--http", "127.0.0.1:\(port)").status == 14)
+        // The manager keeps connections, and no farewell of theirs is waited for.
+        let begin = ContinuousClock.now
+        #expect(try await network.goud("network", "stop", "node3").status == 0)
+        #expect(ContinuousClock.now - begin < .seconds(4))
       }
       for (name, value) in [("TLS_KEY", certificate), ("TLS_CERTIFICATE", "\(root)/none"), ("TLS_KEY", "")] {
         try await NetworkFixture.with(

@@ -82,6 +82,7 @@ public struct ClientTLS: Service {
 private final class Shown: Sendable {
   private let log: Logger
   private let failure = Mutex<String?>(nil)
+  private let isInUse = Atomic<Bool>(false)
 
   init(_ log: Logger) { self.log = log }
 
@@ -89,6 +90,7 @@ private final class Shown: Sendable {
     _ previous: [NIOSSLCertificateSource]?, _ present: [NIOSSLCertificateSource], _ files: ClientTLS.Files
   ) {
     failure.withLock { $0 = nil }
+    isInUse.store(true, ordering: .relaxed)
     guard let previous, previous != present else { return }
     log.notice("clients are shown another certificate", metadata: ["certificate": "\(files.certificate)"])
   }
@@ -98,7 +100,8 @@ private final class Shown: Sendable {
       defer { failure = error.message }
       return failure != error.message
     }
-    guard isNew else { return }
+    // Before there was a pair, whoever wanted it is told.
+    guard isNew, isInUse.load(ordering: .relaxed) else { return }
     log.error("clients are still shown the certificate from before", metadata: ["why": "\(error)"])
   }
 }

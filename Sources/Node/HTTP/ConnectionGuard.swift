@@ -20,6 +20,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     case inputClosed
   }
 
+  private static let farewell = TimeAmount.milliseconds(500)
+
   private let times: ConnectionTimes
   private let table: ConnectionTable
   private var state: ConnectionState
@@ -104,7 +106,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     switch event {
     case ChannelEvent.inputClosed where !ahead.isEmpty: ahead.append(.inputClosed)
     case is ChannelShouldQuiesceEvent:
-      if state.stops(at: context.eventLoop.now) == .close { return context.close(promise: nil) }
+      if state.stops(at: context.eventLoop.now) == .close { return close(context) }
       note(context)
     default: context.fireUserInboundEventTriggered(event)
     }
@@ -146,7 +148,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   private func answerGone(_ context: ChannelHandlerContext) {
     guard seat != nil else { return }
     guard state.gone(at: context.eventLoop.now) == .none, gate?.isOverrun != true else {
-      return context.close(promise: nil)
+      return close(context)
     }
     takeNext(context)
   }
@@ -164,7 +166,17 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     context.write(wrapOutboundOut(.head(head)), promise: nil)
     context.write(wrapOutboundOut(.body(Answer.body(error))), promise: nil)
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    close(context)
+  }
+
+  /// Ends the connection with TLS' farewell, and does not wait for the client's for long.
+  private func close(_ context: ChannelHandlerContext) {
+    let channel = context.channel
     context.close(promise: nil)
+    guard channel.isActive else { return }
+    context.eventLoop.scheduleTask(in: Self.farewell) {
+      channel.pipeline.fireUserInboundEventTriggered(ConnectionDoor.Shut())
+    }
   }
 
   // MARK: - Place and time
