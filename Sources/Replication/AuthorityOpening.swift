@@ -290,7 +290,7 @@ extension AuthorityMachine {
     guard rules.contains(.witnesses), proof == nil, record.standing == .member, let connection = follower.connection,
       let position = follower.position, position.standing == .member, position.beginning == record.beginning,
       position.head.epoch > remembered, let common = chain.common(with: follower.locator),
-      (acknowledged..<position.head.height).contains(common.height)
+      common.height >= acknowledged, common.height < position.head.height
     else { return }
     let fetch = Fetch(
       connection: connection, node: follower.node, after: common, through: position.head.height,
