@@ -44,7 +44,7 @@ enum TerraformFacts {
   static func read(_ directory: String) async throws -> [String] {
     let finished = try await Programs.run(
       "python3", ["-c", program, directory], environment: ["PYTHONPATH": Repository.path(".build-tools/hcl")])
-    guard finished.status == 0 else { throw TestFailure("python-hcl2: \(finished.errors)") }
+    guard finished.status == 0 else { throw TestFailure("python-hcl2 (scripts/bootstrap test): \(finished.errors)") }
     return finished.output.split(separator: "\n").map(String.init)
   }
 }
