@@ -105,10 +105,10 @@ import Testing
     }
   }
 
-  @Test func aThousandConnectionsTakeNoValidatorsSeat() async throws {
+  @Test func moreConnectionsThanPlacesTakeNoValidatorsSeat() async throws {
     try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { [meeting] address, _ in
       var held: [RawPeer] = []
-      for number in 0..<1000 {
+      for number in 0..<PeerLimits.visitors + 100 {
         let peer = try RawPeer(port: address.port)
         // Every second one looks like the beginning of TLS.
         if number % 2 == 0 { peer.send([22, 3, 1, 2, 0, 1]) }
