@@ -286,7 +286,8 @@ import Testing
       case .head(let head): found.append(head.path ?? "")
       case .body(let body): bytes += body.readableBytes
       case .end:
-        if bytes > 0 { found[found.count - 1] += " \(bytes)" }
+        // The end of a body whose head came earlier is the end of no further request.
+        if bytes > 0, let last = found.indices.last { found[last] += " \(bytes)" }
         bytes = 0
       }
     }
