@@ -9,9 +9,9 @@ public struct KeyID: Sendable, Hashable, CustomStringConvertible {
   /// - Parameter bytes: eight.
   init(_ bytes: some Collection<UInt8>) { self.bytes = Array(bytes) }
 
-  /// As minisign writes it: sixteen capital hexadecimal digits of a little-endian number.
+  /// As minisign writes it: a little-endian number in capital hexadecimal digits, sixteen at most.
   public var description: String {
-    bytes.reversed().map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
+    String(bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }, radix: 16, uppercase: true)
   }
 }
 
