@@ -44,7 +44,9 @@ struct Canary: Sendable, CustomTestStringConvertible {
     Canary(name: "numbers of the authority believed", missing: .reach, storm: .liar(0, authority: true)),
     Canary(name: "a disk that went back in time counted", missing: .progress, storm: .putBack),
     // A follower's block would tell the authority otherwise that it has forgotten an epoch.
-    Canary(name: "a restore that leaves epochs to collide", missing: .witnesses, from: 131_140, collides: true),
+    Canary(
+      name: "a restore that leaves epochs to collide", missing: .witnesses, storm: .restores, from: 31_000,
+      collides: true),
   ]
 
   func world(_ seed: UInt64, rules: Rules, spoiled: Bool) -> World {
@@ -82,6 +84,14 @@ extension Profile {
     (profile.crash, profile.restart) = (5, 200)
     (profile.cutOff, profile.heal, profile.copy, profile.restore) = (20, 10, 0, 0)
     (profile.loss, profile.authorityLoss, profile.zombies, profile.reckless) = (12, 800, 0, 0)
+    return profile
+  }()
+
+  /// Three nodes, copied all the time and put back together often; no volume is lost otherwise.
+  static let restores: Profile = {
+    var profile = Profile(nodes: 3, steps: 400)
+    (profile.restore, profile.copy, profile.loss, profile.zombies) = (15, 80, 0, 0)
+    (profile.crash, profile.restart) = (20, 150)
     return profile
   }()
 
