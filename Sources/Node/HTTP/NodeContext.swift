@@ -11,7 +11,7 @@ struct NodeContext: RequestContext {
   var seat: ConnectionTable.Seat?
   let channel: any Channel
   /// Whether the answer's bytes are counted by the route.
-  let counted = Counted()
+  let counted = CountsItself()
 
   init(source: ApplicationRequestContextSource) {
     channel = source.channel
@@ -46,7 +46,7 @@ struct Route: Sendable {
 }
 
 /// Set once, by a route that counts the bytes of its answer itself.
-final class Counted: Sendable {
+final class CountsItself: Sendable {
   private let set = Atomic<Bool>(false)
   var isSet: Bool {
     get { set.load(ordering: .relaxed) }
