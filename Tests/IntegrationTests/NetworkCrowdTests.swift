@@ -13,16 +13,20 @@ import Testing
     let example: String
   }
 
-  private func phases(_ network: NetworkFixture, _ names: [String]) async throws -> [Phase] {
+  /// - Parameter seconds: how long a new client may wait at most.
+  private func phases(
+    _ network: NetworkFixture, _ names: [String], within seconds: Double = 2
+  ) async throws -> [Phase] {
     let pid = try #require(try await network.status().node("node1").pid)
     let finished = try await Programs.run(
-      "python3", [Repository.path("Tests/IntegrationTests/crowd.py"), network.urls[0], "\(pid)"] + names)
+      "timeout",
+      ["180", "python3", Repository.path("Tests/IntegrationTests/crowd.py"), network.urls[0], "\(pid)"] + names)
     try #require(finished.status == 0, "\(finished.output) \(finished.errors)")
     let phases = try finished.output.split(separator: "\n").map {
       try JSONDecoder().decode(Phase.self, from: Data($0.utf8))
     }
     for phase in phases {
-      #expect(phase.slowest < 2 && phase.refused == 0, "\(phase)")
+      #expect(phase.slowest < seconds && phase.refused == 0, "\(phase)")
       print(phase)
     }
     return phases
@@ -38,8 +42,9 @@ import Testing
 
   @Test func whoReadsNothingKeepsNobodyOutAndDelaysNoStop() async throws {
     try await NetworkFixture.with(nodes: 1) { network in
-      for phase in try await phases(network, ["unread_health", "ten_thousand"]) {
-        #expect(phase.grown < 256, "\(phase)")
+      // Tests run a build without optimisation, in which a thousand answers take a second.
+      for crowd in ["unread_health", "ten_thousand"] {
+        for phase in try await phases(network, [crowd], within: 10) { #expect(phase.grown < 256, "\(phase)") }
       }
       // Connections that stay while the node is told to stop.
       let pid = try #require(try await network.status().node("node1").pid)

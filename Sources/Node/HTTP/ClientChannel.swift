@@ -41,7 +41,7 @@ private enum ClientSocket {
   static let readBytes = 16 << 10
   /// Bytes that the system keeps besides those that are on their way to the client. What goes beyond stays with the
   /// connection, and is counted.
-  static let unsentBytes: SocketOptionValue = 128 << 10
+  static let unsentBytes: SocketOptionValue = 16 << 10
 
   static func set(_ options: any NIOSynchronousChannelOptions) throws {
     try options.setOption(.maxMessagesPerRead, value: 1)
