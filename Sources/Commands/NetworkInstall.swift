@@ -37,7 +37,7 @@ struct NetworkInstall: ParsableCommand {
     let context = try NetworkContext(scope)
     let unit = try ManagerUnit(context, user: user)
     try ScheduledProgram(unit.program, context.configuration.directory).refuseReplaceable(warning: print)
-    if print { return Output.write(unit.files.map { "# \($0.path)\n\($0.content)" }.joined(separator: "\n")) }
+    if print { return Output.write(unit.files.shown) }
     let place = ScheduleFiles(root: root)
     for file in unit.files where file.path == ManagerUnit.sysusers {
       try FileManager.default.createDirectory(

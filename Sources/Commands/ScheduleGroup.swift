@@ -101,9 +101,7 @@ struct ScheduleInstall: ParsableCommand {
       arguments: try cloud.arguments() + seal.arguments + signing.arguments(configuration))
     let files = schedule.files(scheduler)
     try ScheduledProgram(schedule.program, configuration.directory).refuseReplaceable(warning: print)
-    if print {
-      return Output.write(files.map { "# \($0.path)\n\($0.content)" }.joined(separator: "\n"))
-    }
+    if print { return Output.write(files.shown) }
     let place = ScheduleFiles(root: root)
     try place.put(files)
     guard systemd else { return }

@@ -73,7 +73,7 @@ struct EngineMember: Sendable {
   /// Runs goud, and kills it as soon as there is something in `run` to tell its helper by.
   func killed(_ words: String..., settings: [String: String]) async throws -> Finished {
     let script = """
-      mkdir -p "$0"; before=$(ls -A "$0")
+      setpriv \(Self.becoming.joined(separator: " ")) mkdir -p "$0"; before=$(ls -A "$0")
       "$@" & goud=$!
       until [ "$(ls -A "$0")" != "$before" ]; do
         kill -0 $goud 2>/dev/null || break
