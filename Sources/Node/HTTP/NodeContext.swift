@@ -1,3 +1,4 @@
+import GoudCore
 import Hummingbird
 import NIOCore
 import Synchronization
@@ -5,18 +6,18 @@ import Synchronization
 /// What a route knows of a request besides the request.
 struct NodeContext: RequestContext {
   var coreContext: CoreRequestContextStorage
-  /// The client's address without its port; `unknown` when there is no socket.
-  let client: String
+  /// Who opened the connection; `::` when there is no socket.
+  let peer: IPAddress
   /// The connection's place in the table; set by `Answering`.
   var seat: ConnectionTable.Seat?
   let channel: any Channel
   /// Whether the answer's bytes are counted by the route.
-  let counted = Counted()
+  let counted = CountsItself()
 
   init(source: ApplicationRequestContextSource) {
     channel = source.channel
     coreContext = CoreRequestContextStorage(source: source)
-    client = source.channel.remoteAddress?.ipAddress ?? "unknown"
+    peer = source.channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) } ?? IPAddress("::")!
   }
 }
 
@@ -46,7 +47,7 @@ struct Route: Sendable {
 }
 
 /// Set once, by a route that counts the bytes of its answer itself.
-final class Counted: Sendable {
+final class CountsItself: Sendable {
   private let set = Atomic<Bool>(false)
   var isSet: Bool {
     get { set.load(ordering: .relaxed) }
