@@ -282,7 +282,7 @@ let networkTargets: [Target] = [
   .testTarget(
     name: "IntegrationTests",
     dependencies: [
-      "Chain", "GoudCore", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-load",
+      "Chain", "Layout", "GoudCore", "RocksDB", "TestSupport", "WriterOracle", "goud", "goud-load",
       "goud-writer",
     ],
     swiftSettings: strict),

@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Layout
 import TestSupport
 import Testing
 
@@ -48,26 +49,23 @@ import Testing
       let member = try await EngineMember(network, engine)
       #expect(try await member.goud("volume", "list").status == 0)
       // Another run, about to start its helper; and one that was killed there.
-      let files = ["living", "killed"].map { "\(member.run)/helper-\($0).json" }
-      for file in files {
-        try AtomicFile.write(Array("secret".utf8), to: file)
+      let living = try Temporary.create(.file, for: "living", in: Descriptor.open(member.run, O_RDONLY | O_DIRECTORY))
+      let killed = "\(member.run)/.killed.goud-tmp-r123456789abcdef"
+      try AtomicFile.write(Array("secret".utf8), to: killed)
+      for (name, file) in [("living", living.path), ("killed", killed)] {
         try #require(chown(file, EngineMember.user, EngineMember.user) == 0)
         try await engine.docker(
-          "create", "--label", "chain.goud.helper=local", "--label", "chain.goud.helper-file=\(file)", "--name",
-          FileSystem.name(of: file), "goud:latest", "--version")
+          "create", "--label", "chain.goud.helper=local", "--label", "chain.goud.helper-file=\(file)", "--name", name,
+          "goud:latest", "--version")
       }
-      try await Programs.running("/usr/bin/flock", [files[0], "sleep", "600"]) { holder in
-        try await waitUntil("the lock to be held") {
-          let file = try Descriptor.open(files[0], O_RDWR)
-          return flock(file.fd, LOCK_EX | LOCK_NB) != 0
-        }
-        #expect(try await member.goud("volume", "list").status == 0)
-        #expect(
-          try await engine.docker("ps", "-a", "--filter", "label=chain.goud.helper", "--format", "{{.Names}}")
-            == "helper-living.json")
-        #expect(try FileSystem.names(in: member.run).filter { $0.hasPrefix("helper-") } == ["helper-living.json"])
-        holder.send(SIGKILL)
-      }
+      #expect(try await member.goud("volume", "list").status == 0)
+      #expect(
+        try await engine.docker("ps", "-a", "--filter", "label=chain.goud.helper", "--format", "{{.Names}}")
+          == "living")
+      #expect(
+        try FileSystem.names(in: member.run).filter { $0.contains(".goud-tmp-") }
+          == [FileSystem.name(of: living.path)])
+      withExtendedLifetime(living) {}
     }
   }
 
