@@ -23,9 +23,12 @@ struct Fixture: Sendable {
   }
 
   /// Where the real binary finds its home, whatever the caller's environment says. Backups do not give way to the tests
-  /// beside this one.
+  /// beside this one, and how full the disk of the tests is is no finding.
   var surroundings: [String: String] {
-    ["GOUD_HOME": home, "BACKUP_DIR": backups, "GOUD_CONFIG_DIR": Repository.path("config"), "BACKUP_NICE": "0"]
+    [
+      "GOUD_HOME": home, "BACKUP_DIR": backups, "GOUD_CONFIG_DIR": Repository.path("config"), "BACKUP_NICE": "0",
+      "VOLUME_WARNING_PERCENT": "98", "VOLUME_CRITICAL_PERCENT": "99",
+    ]
   }
 
   /// Runs goud to its end, with `root` as its working directory.
