@@ -4,18 +4,23 @@ set -euo pipefail
 
 usage() {
   cat <<'HELP'
-usage: scripts/deploy.sh [-e ENV] [-c BUCKET] [-b BACKUP] [--runtime process|docker] [--terraform aws|gcp] [--wait SECONDS]
+usage: scripts/deploy.sh [-e ENV] [-c BUCKET] [-b BACKUP] [--trust KEY | --chain ID | --trust-anything]
+                         [--runtime process|docker] [--terraform aws|gcp] [--wait SECONDS]
 
   -e, --env ENV         the environment (default: local)
   -c, --cloud BUCKET    restore from a bucket: gs://NAME, s3://NAME
   -b, --backup BACKUP   restore this one; with -c alone, the newest whole backup of the environment
+  --trust KEY           restore only what this key has signed: a public key of minisign (RW…), or a file with one; repeat
+  --chain ID            restore only what holds this chain, proven block by block; may come with --trust
+  --trust-anything      restore whatever is there, whoever made it
   --runtime RUNTIME     what runs the nodes; docker also makes the image when it is missing
   --terraform PROVIDER  first make machine, disk and bucket with deploy/terraform/PROVIDER, which asks before it makes
                         anything, say where they are, and stop: the rest is run there. Settings as TF_VAR_…
   --wait SECONDS        how long the nodes may take to be healthy (default: 120)
   -h, --help            this text
 
-Run again after whatever stopped it: what is done is not done twice. It restores only where the environment has no volumes.
+Run again after whatever stopped it: what is done is not done twice. It restores only where the environment has no volumes, and
+then asks for one of --trust, --chain and --trust-anything, unless TRUSTED_KEYS is set.
 HELP
 }
 
@@ -29,12 +34,14 @@ value() { # flag, rest of the arguments: fails unless the flag has a value
 }
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
-env=local cloud='' backup='' runtime='' terraform='' wait=120
+env=local cloud='' backup='' runtime='' terraform='' wait=120 trust=()
 while (($#)); do
   case $1 in
     -e | --env | --environment) value "$@"; env=$2; shift ;;
     -c | --cloud) value "$@"; cloud=$2; shift ;;
     -b | --backup) value "$@"; backup=$2; shift ;;
+    --trust | --chain) value "$@"; trust+=("$1" "$2"); shift ;;
+    --trust-anything) trust+=("$1") ;;
     --runtime) value "$@"; runtime=$2; shift ;;
     --terraform) value "$@"; terraform=$2; shift ;;
     --wait) value "$@"; wait=$2; shift ;;
@@ -60,6 +67,22 @@ fi
 
 goud() { "$root/run" goud "$@"; }
 
+# A machine that has nothing knows nobody: what it restores, somebody must vouch for.
+vouch() {
+  local answer trusted
+  ((${#trust[@]} == 0)) || return 0
+  trusted=$(goud config show --env "$env" --format json | sed -n '/"TRUSTED_KEYS"/{n;s/.*"value" *: *"\(.*\)".*/\1/p}')
+  [[ -z $trusted ]] || return 0
+  [[ -t 0 ]] || fail 64 'nobody vouches for the backup' \
+    'pass --trust KEY (a public key of minisign), --chain ID (the whole id of its chain), or --trust-anything'
+  read -rp 'who vouches for the backup? A public key of minisign, the id of its chain, or: anything: ' answer
+  case $answer in
+    '') fail 64 'nobody vouches for the backup' 'see --help' ;;
+    anything) trust=(--trust-anything) ;;
+    *) if [[ $answer =~ ^[0-9a-f]{64}$ ]]; then trust=(--chain "$answer"); else trust=(--trust "$answer"); fi ;;
+  esac
+}
+
 step 'install and build'
 goud --version >&2
 if [[ $runtime == docker ]] && ! docker image inspect "${DOCKER_IMAGE:-goud:latest}" >/dev/null 2>&1; then
@@ -69,8 +92,10 @@ fi
 if [[ -n $cloud || -n $backup ]]; then
   volumes=$(goud volume list --env "$env" --format json)
   if [[ $volumes != *'"path"'* ]]; then
+    vouch
     step "restore ${backup:-the newest backup}${cloud:+ from $cloud}"
-    RUNTIME=${runtime:-${RUNTIME:-process}} goud restore "${backup:-latest}" --env "$env" ${cloud:+-c "$cloud"} --yes
+    RUNTIME=${runtime:-${RUNTIME:-process}} goud restore "${backup:-latest}" --env "$env" ${cloud:+-c "$cloud"} \
+      "${trust[@]}" --yes
   else
     step "the environment $env has volumes already; nothing is restored"
   fi

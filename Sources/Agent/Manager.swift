@@ -1,4 +1,4 @@
-import AsyncHTTPClient
+import Backup
 import Foundation
 import GoudCore
 import Hummingbird
@@ -6,6 +6,7 @@ public import Layout
 public import Logging
 public import Runtime
 import ServiceLifecycle
+import Synchronization
 import UnixSignals
 
 /// The resident manager of one environment: supervises the nodes, knows how they are, serves that to people and to
@@ -15,13 +16,20 @@ public struct Manager: Sendable {
   let plan: NetworkPlan
   let network: FoundedNetwork
   let supervisor: Supervisor
+  /// Tells this manager from the one before it, whose process it may have.
+  let instance = UUID().uuidString
+  /// Whether it was asked to become the program that is installed now.
+  let renewed = Flag()
   let client = NodeClient()
+  let backups: LastKnown<BackupRecord?>
   let log: Logger
   private let lock: DirectoryLock
 
-  /// - Parameter program: the `goud` that nodes are started with.
+  /// - Parameters:
+  ///   - program: the `goud` that nodes are started with.
+  ///   - user: whom nodes run as that are processes.
   /// - Throws: `network.running` when this home has a manager already; what `Founding.prepare` throws.
-  public init(home: NetworkHome, plan: NetworkPlan, program: String, log: Logger) throws {
+  public init(home: NetworkHome, plan: NetworkPlan, program: String, user: NodeUser.Choice, log: Logger) throws {
     network = try Founding(home: home, plan: plan).prepare()
     do {
       lock = try DirectoryLock(home.run)
@@ -32,14 +40,17 @@ public struct Manager: Sendable {
     }
     self.home = home
     self.plan = plan
+    backups = LastKnown("backup record", within: .seconds(1), nil) { BackupRecord.read(home: home.path) }
     self.log = log
     for note in network.notes { log.warning("\(note)") }
     supervisor = Supervisor(
-      try Launchers.make(home: home, plan: plan, program: program), names: plan.nodes.map(\.name), log: log)
+      try Launchers.make(home: home, plan: plan, program: program, user: user), names: plan.nodes.map(\.name), log: log)
   }
 
-  /// Runs until SIGTERM or SIGINT, or until it is asked to stop the network. Only the latter ends the nodes.
-  public func run() async throws {
+  /// Runs until SIGTERM or SIGINT, or until it is asked to stop the network, or to be renewed. Only a stop of the network
+  /// ends the nodes.
+  /// - Returns: whether it was asked to be renewed: the process is to become the program that is installed now.
+  public func run() async throws -> Bool {
     let socket = try ControlSocket(home)
     try? FileManager.default.removeItem(atPath: socket.path)
     let end = StopSignal()
@@ -47,8 +58,8 @@ public struct Manager: Sendable {
       router: controlRouter(end), configuration: .init(address: .unixDomainSocket(path: socket.path)), logger: quiet)
     let page = Application(
       router: pageRouter(), server: .http1(configuration: .init(additionalChannelHandlers: [TargetHost.Placement()])),
-      configuration: .init(address: .hostname(plan.address, port: plan.managerPort)),
-      onServerRunning: { [log, plan] _ in log.notice("serves \(plan.endpoint(plan.managerPort))") }, logger: quiet)
+      configuration: .init(address: .hostname(plan.manager.address, port: plan.manager.port)),
+      onServerRunning: { [log, plan] _ in log.notice("serves \(plan.manager)") }, logger: quiet)
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
@@ -58,6 +69,7 @@ public struct Manager: Sendable {
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
     try await group.run()
     withExtendedLifetime((socket, lock)) {}
+    return renewed.isRaised
   }
 
   /// Hummingbird's own log, without a line for each start.
@@ -67,23 +79,24 @@ public struct Manager: Sendable {
     return logger
   }
 
-  /// Asks every node that runs how it is.
+  /// Asks every node that runs how it is; also one of which nothing newer is known, since it may run again.
   func status() async -> NetworkStatus {
     var nodes = await supervisor.status(plan)
     await withTaskGroup(of: (Int, NodeHealth?).self) { group in
-      for (index, node) in nodes.enumerated() where node.pid != nil {
+      for (index, node) in nodes.enumerated() where node.pid != nil || node.age ?? 0 > 1 {
         group.addTask { (index, await client.health("\(node.url)/health")) }
       }
       for await (index, health) in group { nodes[index].health = health }
     }
-    return NetworkStatus(plan: plan, chain: network.chain, managerPid: getpid(), nodes: nodes)
+    return NetworkStatus(plan: plan, chain: network.chain, managerPid: getpid(), instance: instance, nodes: nodes)
   }
 
   private func watchLogs() async throws {
     let rotation = LogRotation(home: home, log: log)
+    let disk = BlockingQueue("logs")
     while true {
-      rotation.rotate("manager", writer: .current)
-      for (name, process) in await supervisor.processes { rotation.rotate(name, writer: process) }
+      let writers = [("manager", ProcessID.current)] + supervisor.processes
+      try await disk.run { for (name, process) in writers { rotation.rotate(name, writer: process) } }
       try await Task.sleep(for: LogRotation.interval)
     }
   }
@@ -100,6 +113,13 @@ private struct Loop: Service {
       try await cancelWhenGracefulShutdown(body)
     } catch is CancellationError {}
   }
+}
+
+/// Raised once; tells whether it was.
+final class Flag: Sendable {
+  private let raised = Atomic(false)
+  var isRaised: Bool { raised.load(ordering: .acquiring) }
+  func raise() { raised.store(true, ordering: .releasing) }
 }
 
 /// Raised once.

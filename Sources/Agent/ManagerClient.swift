@@ -26,6 +26,14 @@ public struct ManagerClient: Sendable {
   @discardableResult
   public func stop(_ node: String) async throws -> NetworkStatus { try await call(.post, "/nodes/\(node)/stop") }
 
+  /// Has a node end and start again; returns at once.
+  @discardableResult
+  public func restart(_ node: String) async throws -> NetworkStatus { try await call(.post, "/nodes/\(node)/restart") }
+
+  /// Has the manager's process become the program that is installed now; returns before it has. Nodes go on.
+  @discardableResult
+  public func renew() async throws -> NetworkStatus { try await call(.post, "/renew") }
+
   /// Stops every node, then the manager.
   @discardableResult
   public func stop() async throws -> NetworkStatus { try await call(.post, "/stop") }

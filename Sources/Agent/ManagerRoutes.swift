@@ -42,6 +42,16 @@ extension Manager {
       try await supervisor.stop(try context.parameters.require("node"))
       return try ManagerReply.json(await status())
     }
+    router.post("/nodes/{node}/restart") { _, context in
+      try supervisor.restart(try context.parameters.require("node"))
+      return try ManagerReply.json(await status())
+    }
+    router.post("/renew") { _, _ in
+      let status = await status()
+      renewed.raise()
+      await end.raise()
+      return try ManagerReply.json(status)
+    }
     router.post("/stop") { _, _ in
       try await supervisor.stopAll()
       let status = await status()
@@ -65,13 +75,13 @@ extension Manager {
   }
 
   private func exposition() async -> String {
+    async let pages = ask("/api/metrics/prometheus")
+    async let status = status()
+    async let record = backups()
     var merge = MetricsMerge()
-    for (name, body) in await ask("/api/metrics/prometheus") {
-      merge.add(String(decoding: body, as: UTF8.self), node: name)
-    }
-    let status = await status()
-    merge.addOwn(status)
-    if let record = BackupRecord.read(home: home.path) { merge.add(record) }
+    for (name, body) in await pages { merge.add(String(decoding: body, as: UTF8.self), node: name) }
+    merge.addOwn(await status)
+    if let record = await record { merge.add(record) }
     return merge.text
   }
 
@@ -81,7 +91,7 @@ extension Manager {
     await withTaskGroup(of: (Int, String, Data)?.self) { group in
       for (index, node) in plan.nodes.enumerated() {
         group.addTask {
-          guard let (status, body) = try? await client.get(plan.url(node.httpPort, path)), status == 200 else {
+          guard let (status, body) = try? await client.get(plan.clients(node).url(path)), status == 200 else {
             return nil
           }
           return (index, node.name, body)
@@ -101,6 +111,8 @@ private struct OverallHealth: Encodable {
     let status: String?
     let reason: String?
     let chainLength: UInt64?
+    /// Seconds since `state` was seen.
+    let age: Double?
   }
 
   let status: NetworkStatus.Condition
@@ -120,7 +132,7 @@ private struct OverallHealth: Encodable {
           $0.name,
           Node(
             state: $0.state, status: $0.health?.status, reason: $0.health?.reason,
-            chainLength: $0.health?.chainLength)
+            chainLength: $0.health?.chainLength, age: $0.age)
         )
       })
   }
@@ -138,6 +150,10 @@ extension MetricsMerge {
     family("goud_node_up", "1: the node's process runs and answers.") { $0.health == nil ? 0 : 1 }
     family("goud_node_restarts", "How often it was started again after it had ended by itself.") {
       Double($0.restarts)
+    }
+    family("goud_node_seen_age_seconds", "How long ago its state was seen; more than 1: what runs it does not answer.")
+    {
+      $0.age
     }
     family("goud_node_lag_blocks", "Blocks that it lacks of what is acknowledged.") { $0.lag.map(Double.init) }
   }

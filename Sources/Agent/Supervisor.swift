@@ -3,17 +3,11 @@ import GoudCore
 import Logging
 import Runtime
 
-/// Keeps the nodes of a network running: starts them, takes over those that run already, starts those again that end by
-/// themselves, and stops those that it is asked to stop.
+/// Keeps the nodes of a network running, each by a `NodeKeeper` of its own: whatever one of them has to wait for, the
+/// others go on, and what is known of all can be read at any time.
 ///
 /// Nodes are processes of their own: they go on when the manager ends, and the next one takes them over.
-///
-/// On a thread of its own: a launcher may have to wait, for a container engine for one, and what else the manager serves
-/// goes on meanwhile.
-actor Supervisor {
-  private nonisolated let executor = ThreadExecutor(name: "supervisor")
-  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-
+final class Supervisor: Sendable {
   /// How often it looks.
   static let interval = Duration.milliseconds(100)
   /// What a node gets to close its ledger after SIGTERM, before SIGKILL.
@@ -24,176 +18,117 @@ actor Supervisor {
   static let steady = Duration.seconds(10)
   /// How often it looks for nodes that others have started.
   static let lookInterval = Duration.seconds(1)
+  /// How long a status waits for the newest; then it tells what is known.
+  static let lookTime = Duration.milliseconds(500)
+  /// How long a node gets to be gone, before whoever asked for it is told that it is not.
+  static let longestStop = Duration.seconds(50)
 
   private let launcher: any NodeLauncher
-  private let log: Logger
-  private var nodes: [String: Kept] = [:]
-  private let names: [String]
-
-  private struct Kept {
-    var wanted: Bool
-    var process: ProcessID?
-    var since: Date?
-    var started: ContinuousClock.Instant?
-    /// When to lose patience with a node that was told to stop.
-    var patience: ContinuousClock.Instant?
-    var killed = false
-    /// The network is being stopped for good.
-    var ending = false
-    var wait = Supervisor.firstWait
-    /// When to see whether somebody else has started it.
-    var look = ContinuousClock.now
-    var retry: ContinuousClock.Instant?
-    var retryAt: Date?
-    var restarts = 0
-    var lastExit: String?
-  }
+  private let keepers: [NodeKeeper]
+  /// Where what the nodes share is asked for.
+  private let shared = BlockingQueue("supervisor")
 
   init(_ launcher: any NodeLauncher, names: [String], log: Logger) {
     self.launcher = launcher
-    self.names = names
-    self.log = log
-    for name in names { nodes[name] = Kept(wanted: !launcher.isStopped(name), process: launcher.running(name)) }
-    for name in names { nodes[name]!.since = nodes[name]!.process == nil ? nil : Date() }
+    keepers = names.map { NodeKeeper($0, launcher, log: log) }
   }
 
   /// Looks after the nodes until its task is cancelled; they go on then.
   func run() async throws {
-    while true {
-      for name in names { look(after: name) }
-      try await Task.sleep(for: Self.interval)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for keeper in keepers { group.addTask { try await keeper.run() } }
+      try await group.waitForAll()
     }
   }
 
-  private func look(after name: String) {
-    guard var node = nodes[name] else { return }
-    defer { nodes[name] = node }
-    let now = ContinuousClock.now
-    if let process = node.process {
-      guard process.isRunning else { return ended(name, &node, process, now) }
-      if !node.wanted { stop(name, &node, process, now) }
-    } else if let process = startedByHand(name, &node, now) {
-      log.notice("\(name) runs: somebody else has started it", metadata: ["pid": "\(process.pid)"])
-    } else if node.wanted, node.retry.map({ $0 <= now }) ?? true {
-      start(name, &node, now)
-    } else if !node.wanted {
-      (node.retry, node.retryAt) = (nil, nil)
+  private func keeper(_ name: String) throws -> NodeKeeper {
+    guard let keeper = keepers.first(where: { $0.name == name }) else {
+      throw GoudError(
+        .nodeUnknown, "there is no node \(name)", hint: "the nodes are \(keepers.map(\.name).joined(separator: ", "))")
     }
-  }
-
-  private func startedByHand(
-    _ name: String, _ node: inout Kept, _ now: ContinuousClock.Instant
-  ) -> ProcessID? {
-    guard launcher.isSharedWithOperator, !node.ending, now >= node.look else { return nil }
-    node.look = now + Self.lookInterval
-    guard let process = launcher.running(name) else { return nil }
-    (node.process, node.started, node.since, node.wanted) = (process, now, Date(), true)
-    (node.patience, node.killed, node.retry, node.retryAt) = (nil, false, nil, nil)
-    try? launcher.remember(name, stopped: false)
-    return process
-  }
-
-  private func start(_ name: String, _ node: inout Kept, _ now: ContinuousClock.Instant) {
-    (node.retry, node.retryAt) = (nil, nil)
-    do {
-      let process = try launcher.start(name)
-      (node.process, node.started, node.since) = (process, now, Date())
-      (node.patience, node.killed) = (nil, false)
-      log.notice("started \(name)", metadata: ["pid": "\(process.pid)"])
-    } catch {
-      log.error("could not start \(name)", metadata: ["why": "\(error)"])
-      node.lastExit = (error as? GoudError)?.message ?? "\(error)"
-      again(&node, now)
-    }
-  }
-
-  private func stop(_ name: String, _ node: inout Kept, _ process: ProcessID, _ now: ContinuousClock.Instant) {
-    guard let patience = node.patience else {
-      node.patience = now + Self.stopTime
-      return tell(name, process, kill: false)
-    }
-    guard now > patience, !node.killed else { return }
-    log.error("\(name) does not stop; it is killed", metadata: ["pid": "\(process.pid)"])
-    node.killed = true
-    tell(name, process, kill: true)
-  }
-
-  private func tell(_ name: String, _ process: ProcessID, kill: Bool) {
-    do {
-      try launcher.stop(name, process, kill: kill)
-    } catch {
-      log.error("could not stop \(name)", metadata: ["why": "\(error)"])
-    }
-  }
-
-  private func ended(_ name: String, _ node: inout Kept, _ process: ProcessID, _ now: ContinuousClock.Instant) {
-    node.lastExit = launcher.ended(name, process)
-    (node.process, node.since, node.patience) = (nil, nil, nil)
-    guard node.wanted else { return log.notice("\(name) has stopped") }
-    if launcher.stoppedByHand(name, process) {
-      node.wanted = false
-      try? launcher.remember(name, stopped: true)
-      return log.notice("\(name) has been stopped by somebody else")
-    }
-    log.error("\(name) has ended", metadata: ["how": "\(node.lastExit ?? "unknown")"])
-    if let started = node.started, now - started >= Self.steady { node.wait = Self.firstWait }
-    node.restarts += 1
-    again(&node, now)
-  }
-
-  private func again(_ node: inout Kept, _ now: ContinuousClock.Instant) {
-    node.retry = now + node.wait
-    node.retryAt = Date().addingTimeInterval(Double(node.wait.components.seconds))
-    node.wait = min(node.wait * 2, Self.longestWait)
+    return keeper
   }
 
   // MARK: - What it is asked
 
   /// - Parameter wanted: whether it is to run from now on, also after the manager's next start.
-  /// - Throws: `node.unknown`.
-  func set(_ name: String, wanted: Bool) throws {
-    guard nodes[name] != nil else {
-      throw GoudError(
-        .nodeUnknown, "there is no node \(name)", hint: "the nodes are \(names.joined(separator: ", "))")
+  /// - Throws: `node.unknown`; `network.busy` when that could not be noted in time: what runs nodes does not answer.
+  func set(_ name: String, wanted: Bool) async throws {
+    let keeper = try keeper(name)
+    let outcome = await within(Self.longestStop) {
+      do {
+        try await keeper.set(wanted: wanted)
+        return (any Error)?.none
+      } catch {
+        return error
+      }
     }
-    try launcher.remember(name, stopped: !wanted)
-    nodes[name]!.wanted = wanted
-    (nodes[name]!.retry, nodes[name]!.retryAt, nodes[name]!.wait) = (nil, nil, Self.firstWait)
+    guard let outcome else { throw busy(name) }
+    if let error = outcome { throw error }
+  }
+
+  /// Has a node end, and start again as soon as its process is gone; returns at once.
+  /// - Throws: `node.unknown`.
+  func restart(_ name: String) throws {
+    let keeper = try keeper(name)
+    Task { await keeper.renew() }
   }
 
   /// Stops a node, and returns when its process is gone.
+  /// - Throws: `network.busy` when it is not gone after `longestStop`; it is still to be stopped then.
   func stop(_ name: String) async throws {
-    try set(name, wanted: false)
-    while nodes[name]?.process != nil { try await Task.sleep(for: Self.interval) }
+    try await set(name, wanted: false)
+    try await gone([try keeper(name)])
   }
 
   /// Stops all of them for this run: the next manager starts them again.
   func stopAll() async throws {
-    try launcher.check()
-    for name in names { (nodes[name]!.wanted, nodes[name]!.ending) = (false, true) }
-    while names.contains(where: { nodes[$0]?.process != nil }) { try await Task.sleep(for: Self.interval) }
-    for name in names { try launcher.remove(name) }
-    try launcher.removeShared()
+    try await shared.run { [launcher] in try launcher.check() }
+    for keeper in keepers { Task { await keeper.end() } }
+    try await gone(keepers)
+    for keeper in keepers { try await keeper.remove() }
+    try await shared.run { [launcher] in try launcher.removeShared() }
+  }
+
+  private func gone(_ keepers: [NodeKeeper]) async throws {
+    let deadline = ContinuousClock.now + Self.longestStop
+    while let left = keepers.first(where: { $0.shown.process != nil || $0.shown.wanted }) {
+      guard ContinuousClock.now < deadline else { throw busy(left.name) }
+      try await Task.sleep(for: Self.interval)
+    }
+  }
+
+  private func busy(_ name: String) -> GoudError {
+    GoudError(
+      .networkBusy, "\(name) was asked to stop or start, and is not there yet",
+      hint: "see goud network status; where a container engine runs the nodes, see whether it answers",
+      context: ["node": name])
   }
 
   /// The nodes that run, by name.
-  var processes: [(String, ProcessID)] { names.compactMap { name in nodes[name]?.process.map { (name, $0) } } }
+  var processes: [(String, ProcessID)] {
+    keepers.compactMap { keeper in keeper.shown.process.map { (keeper.name, $0) } }
+  }
 
-  func status(_ plan: NetworkPlan) -> [NetworkStatus.Node] {
-    for name in names where launcher.isSharedWithOperator {
-      nodes[name]!.look = .now
-      look(after: name)
+  /// What is known of the nodes, and how old that is.
+  func status(_ plan: NetworkPlan) async -> [NetworkStatus.Node] {
+    if launcher.isSharedWithOperator {
+      await within(Self.lookTime) { [keepers] in
+        await withTaskGroup(of: Void.self) { group in
+          for keeper in keepers { group.addTask { await keeper.lookAgain() } }
+        }
+      }
     }
     return plan.nodes.map { planned in
-      let container = launcher.container(planned.name)
-      let kept = nodes[planned.name]
+      let shown = keepers.first { $0.name == planned.name }?.shown
       let state: NetworkStatus.Node.State =
-        kept?.process != nil
-        ? (kept?.wanted == true ? .running : .stopping) : kept?.wanted == true ? .waiting : .stopped
+        shown?.process != nil
+        ? (shown?.wanted == true ? .running : .stopping) : shown?.wanted == true ? .waiting : .stopped
       return NetworkStatus.Node(
-        name: planned.name, state: state, pid: kept?.process?.pid, container: container?.id,
-        since: container?.started ?? kept?.since, restarts: kept?.restarts ?? 0,
-        lastExit: kept?.lastExit, retryAt: kept?.retryAt, url: plan.url(planned.httpPort, ""), volume: planned.volume)
+        name: planned.name, state: state, pid: shown?.process?.pid, container: shown?.container?.id,
+        since: shown?.container?.started ?? shown?.since, restarts: shown?.restarts ?? 0, lastExit: shown?.lastExit,
+        retryAt: shown?.retryAt, age: shown.map { ($0.age / .seconds(1)).rounded() },
+        url: plan.clients(planned).url(), volume: planned.volume)
     }
   }
 }

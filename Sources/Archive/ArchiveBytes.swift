@@ -1,5 +1,6 @@
 import GoudCore
 import Layout
+import Minisign
 
 #if canImport(Glibc)
   import Glibc
@@ -15,6 +16,10 @@ public protocol ArchiveBytes: Sendable {
 
   /// The content of `<archive>.sha256`; nil when there is none.
   func checksum() throws -> [UInt8]?
+
+  /// The content of `<archive>.sha256.minisig`, or the beginning of it when it is too long to be one; nil when there is
+  /// none.
+  func signature() throws -> [UInt8]?
 
   /// Called when all of it was read.
   /// - Parameter read: of what was read.
@@ -42,8 +47,20 @@ struct FileBytes: ArchiveBytes {
   }
 
   func checksum() throws -> [UInt8]? {
+    try beside(BackupName.checksum(of: file.path)) { try $0.readAll(limit: 16 << 10) }
+  }
+
+  func signature() throws -> [UInt8]? {
+    try beside(BackupName.signature(of: file.path)) { companion in
+      var bytes = [UInt8](repeating: 0, count: Signature.limit + 1)
+      let count = try bytes.withUnsafeMutableBytes { try companion.read(into: $0, at: 0) }
+      return Array(bytes[..<count])
+    }
+  }
+
+  private func beside(_ path: String, _ read: (Descriptor) throws -> [UInt8]) throws -> [UInt8]? {
     do {
-      return try Descriptor.open(BackupName.checksum(of: file.path), O_RDONLY).readAll(limit: 16 << 10)
+      return try read(try Descriptor.open(path, O_RDONLY | O_NONBLOCK))
     } catch let error as GoudError where error.systemErrno == ENOENT {
       return nil
     }

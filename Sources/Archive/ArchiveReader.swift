@@ -24,6 +24,8 @@ public struct ArchiveReadOptions: Sendable {
   public var progress: any ProgressSink = NoProgress()
   /// Where the archive's bytes are; nil: in a file at its path.
   public var bytes: (any ArchiveBytes)?
+  /// The content of `<archive>.sha256` that a signature vouches for; nil: whatever lies beside the archive.
+  public var checksum: [UInt8]?
 
   public init() {}
 }
@@ -104,7 +106,7 @@ public struct ArchiveReader {
   ///   `archive.unsafe-entry`, `archive.unsupported`, and what the visitor throws.
   func read(_ visitor: any ArchiveVisitor) throws -> ArchiveReport {
     let bytes = try existing(open)
-    let sidecar = try Sidecar.read(try bytes.checksum(), for: path)
+    let sidecar = try Sidecar.read(try options.checksum ?? bytes.checksum(), for: path)
     let (pass, read) = try walk(visitor, bytes)
     let (size, sha256) = { ($0.bytes, $0.sha256) }(try bytes.finish(read))
     if let sidecar {
@@ -128,7 +130,7 @@ public struct ArchiveReader {
   public static func compareChecksum(of path: String, options: ArchiveReadOptions) throws -> ArchiveDigest {
     let reader = ArchiveReader(path: path, options: options)
     let bytes = try reader.bytes()
-    guard let sidecar = try Sidecar.read(try bytes.checksum(), for: path) else {
+    guard let sidecar = try Sidecar.read(try options.checksum ?? bytes.checksum(), for: path) else {
       throw GoudError(
         .archiveChecksumMissing, "\(path) cannot be verified: its .sha256 is missing",
         hint: "fetch it from where the archive came from", context: ["path": path])

@@ -34,10 +34,12 @@ public protocol ArchiveSink: Sendable {
   func discard()
 }
 
-/// An archive as a file. `<archive>.sha256` appears first: an archive under its final name always has its checksum.
+/// An archive as a file. `<archive>.sha256` appears first, and its signature when there is one: an archive under its final
+/// name always has both.
 public final class FileSink: ArchiveSink, @unchecked Sendable {
   public let path: String
   private let file: AtomicFile
+  private let signer: ArchiveSigner?
   // Of the writing thread.
   private var bytes: Int64 = 0
   /// Up to where write-back has begun, and where what is on its way begins.
@@ -46,8 +48,10 @@ public final class FileSink: ArchiveSink, @unchecked Sendable {
   /// Bytes between two beginnings of write-back.
   private static let stride: Int64 = 1 << 20
 
-  public init(path: String) throws {
+  /// - Parameter signer: who vouches for it; nil: nobody.
+  public init(path: String, signer: ArchiveSigner? = nil) throws {
     self.path = path
+    self.signer = signer
     file = try AtomicFile(path: path)
   }
 
@@ -68,14 +72,21 @@ public final class FileSink: ArchiveSink, @unchecked Sendable {
     KillPoint.reached("archive.streamed")
     try file.file.synchronize()
     KillPoint.reached("archive.synced")
-    try AtomicFile.write(
-      Sidecar.content(archive.sha256, archive: path), to: BackupName.checksum(of: path), replacing: false)
+    let checksum = Sidecar.content(archive.sha256, archive: path)
+    try AtomicFile.write(checksum, to: BackupName.checksum(of: path), replacing: false)
+    var placed = [BackupName.checksum(of: path)]
     KillPoint.reached("archive.checksum-published")
     do {
+      if let signer {
+        let signature = BackupName.signature(of: path)
+        try AtomicFile.write(signer.signature(of: checksum), to: signature, replacing: false)
+        placed.append(signature)
+        KillPoint.reached("archive.signature-published")
+      }
       try file.publish(replacing: false)
     } catch {
       // The archive is not there: `publish` has taken it back.
-      unlink(BackupName.checksum(of: path))
+      for name in placed { unlink(name) }
       throw error
     }
     KillPoint.reached("archive.published")
@@ -86,7 +97,7 @@ public final class FileSink: ArchiveSink, @unchecked Sendable {
 
   /// Takes a published archive away with what is beside it, the archive first; gone for good when it returns.
   public static func remove(_ archive: String) throws {
-    for name in [archive, BackupName.checksum(of: archive), BackupName.verification(of: archive)] {
+    for name in [archive] + BackupName.companions(of: archive) {
       guard unlink(name) == 0 || errno == ENOENT else { throw GoudError.system("remove", name) }
     }
     try FileSystem.synchronize(directory: FileSystem.parent(of: archive))

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CGoudLinux.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <spawn.h>
 #include <fcntl.h>
@@ -67,10 +68,32 @@ int goud_become(unsigned int user, unsigned int group, const unsigned int *group
   return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
+int goud_become_powerless(unsigned int user, unsigned int group) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+  /* Without CAP_SETPCAP they stay, and do nothing: no program gains powers any more. */
+  for (int power = 0; prctl(PR_CAPBSET_READ, power, 0, 0, 0) >= 0; power++) prctl(PR_CAPBSET_DROP, power, 0, 0, 0);
+  if (prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0 && errno != EPERM) return -1;
+  if (setgroups(0, NULL) != 0) return -1;
+  if (setresgid(group, group, group) != 0 || setresuid(user, user, user) != 0) return -1;
+  if (syscall(SYS_capset, &header, none) != 0) return -1;
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
 int goud_may_chown(void) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct powers[_LINUX_CAPABILITY_U32S_3];
   return syscall(SYS_capget, &header, powers) == 0 && (powers[0].effective & 1u << CAP_CHOWN) != 0;
+}
+
+int goud_leave_no_core(void) {
+  const struct rlimit none = {0, 0};
+  return setrlimit(RLIMIT_CORE, &none);
+}
+
+int goud_hide_memory(void) {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
+  return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 void goud_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

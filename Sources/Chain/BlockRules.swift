@@ -40,6 +40,7 @@ public struct BlockRules: Sendable {
     guard block.encoded.count <= BlockLimits.blockBytes else {
       throw ChainFault(.tooLarge, at: block.height, "\(block.encoded.count) bytes")
     }
+    try checkNumbers(block)
     guard block.chain == chain else { throw ChainFault(.previous, at: block.height, "read as of another chain") }
     guard Merkle.root(of: block.entries) == block.merkleRoot else {
       throw ChainFault(.merkleRoot, at: block.height, "the Merkle root is not that of the entries")
@@ -56,6 +57,17 @@ public struct BlockRules: Sendable {
         throw ChainFault(.entry, at: block.height, "a genesis entry above block 0")
       }
       return entry
+    }
+  }
+
+  /// Numbers that leave room to count on from, whoever signed them.
+  private func checkNumbers(_ block: Block) throws(ChainFault) {
+    guard block.height <= BlockLimits.height else { throw ChainFault(.height, at: block.height, "too high") }
+    guard block.epoch <= BlockLimits.epoch else {
+      throw ChainFault(.epoch, at: block.height, "epoch \(block.epoch) is too high")
+    }
+    guard block.time <= BlockLimits.time else {
+      throw ChainFault(.time, at: block.height, "\(block.time) ms is after the year 9999")
     }
   }
 

@@ -32,7 +32,8 @@ struct LedgerMeta {
     guard let chain = try value(Key.chain).flatMap({ BlockHash($0) }) else { throw broken(Key.chain) }
     self.chain = chain
     guard let head = try value(Key.head), head.count == 48, let height: UInt64 = head.bigEndian(),
-      let epoch: UInt64 = head.bigEndian(at: 8), let hash = BlockHash(Array(head[16...]))
+      let epoch: UInt64 = head.bigEndian(at: 8), let hash = BlockHash(Array(head[16...])),
+      height <= BlockLimits.height, epoch <= BlockLimits.epoch
     else { throw broken(Key.head) }
     self.height = height
     self.epoch = epoch

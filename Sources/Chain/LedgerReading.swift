@@ -110,15 +110,58 @@ extension Ledger {
   public func newestEntries(
     of account: [UInt8], before: EntryPosition? = nil, limit: Int
   ) throws -> [StoredEntry<SealedData>] {
+    try contents(of: try newestPositions(of: account, before: before, limit: limit))
+  }
+
+  /// Where an account's entries stand, newest first.
+  /// - Parameter before: where the page before ended; nil begins with the newest.
+  public func newestPositions(
+    of account: [UInt8], before: EntryPosition? = nil, limit: Int
+  ) throws -> [EntryPosition] {
     let end = EntryPosition(height: acknowledged, index: .max)
     if before == EntryPosition(height: 0, index: 0) { return [] }
     let start = account + (before.map { min($0.preceding, end) } ?? end).bytes
-    return try entries(of: account, from: start, backward: true, limit: limit)
+    return try positions(of: account, from: start, backward: true, limit: limit)
+  }
+
+  /// What lists show of the entry at a place of an acknowledged block: its block is looked at where RocksDB has it, and
+  /// the payload is not read out.
+  /// - Parameter blockBytes: grows by the size of the block.
+  /// - Returns: nil when the place is not acknowledged.
+  /// - Throws: `database.corrupt` when there is no data of an account.
+  public func head(at position: EntryPosition, blockBytes: inout Int) throws -> EntryHead? {
+    guard position.height <= acknowledged else { return nil }
+    let found: EntryHead?? = try guarded {
+      try database.withValue(for: LedgerFormat.key(position.height), family: LedgerFormat.blocks, fillCache: false) {
+        blockBytes += $0.count
+        return try? EntryHead(in: $0, at: position.index)
+      }
+    }
+    // The head may have been taken back since.
+    guard position.height <= acknowledged else { return nil }
+    guard case .some(.some(let head)) = found else { throw broken(LedgerFormat.entries) }
+    return head
+  }
+
+  /// The same by the entry's id.
+  public func head(of id: [UInt8]) throws -> EntryHead? {
+    guard let value = try index(LedgerFormat.entryIDs, id) else { return nil }
+    guard let position = EntryPosition(value.dropFirst(Account.idCount)) else { throw broken(LedgerFormat.entryIDs) }
+    var bytes = 0
+    guard let head = try head(at: position, blockBytes: &bytes) else { return nil }
+    guard head.id == id else { throw broken(LedgerFormat.entryIDs) }
+    return head
   }
 
   private func entries(
     of account: [UInt8], from start: [UInt8], backward: Bool, limit: Int
   ) throws -> [StoredEntry<SealedData>] {
+    try contents(of: try positions(of: account, from: start, backward: backward, limit: limit))
+  }
+
+  private func positions(
+    of account: [UInt8], from start: [UInt8], backward: Bool, limit: Int
+  ) throws -> [EntryPosition] {
     guard account.count == Account.idCount, limit > 0 else { return [] }
     let acknowledged = acknowledged
     var positions: [EntryPosition] = []
@@ -131,7 +174,7 @@ extension Ledger {
         return positions.count < limit && (backward || position.height <= acknowledged)
       }
     }
-    return try contents(of: positions)
+    return positions
   }
 
   /// Reads each block once, however many of its entries are wanted.

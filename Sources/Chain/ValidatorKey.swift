@@ -1,4 +1,4 @@
-import Crypto
+package import Crypto
 import Foundation
 import GoudCore
 
@@ -70,6 +70,9 @@ public struct ValidatorKey: Sendable, CustomStringConvertible {
     guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: publicKey) else { return false }
     return key.isValidSignature(signature, for: message)
   }
+
+  /// The key itself, for what signs in a form of its own: certificates. A secret.
+  package var signing: Curve25519.Signing.PrivateKey { key }
 
   public var description: String { "validator \(Hex.text(publicKey))" }
 }

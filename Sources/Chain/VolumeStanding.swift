@@ -29,6 +29,12 @@ public struct VolumeStanding: Sendable, Hashable {
   public var reign: EpochPromise?
   /// Why it was written, for people: `founded`, `restored`, `rejoined`, …
   public var reason: String
+  /// Given by `write`: milliseconds since 1970, and in any case more than the one before. By it a node tells a standing
+  /// that was written since, by a restore perhaps, from an old one that came back with an old copy of its disk. 0: none.
+  public private(set) var serial: UInt64 = 0
+  /// Given by `write`: the public key that belongs to the volume's `validator_key`, 32 bytes; empty when it has none. A
+  /// standing vouches for the volume of one node.
+  public private(set) var key: [UInt8] = []
 
   public init(_ standing: Standing, beginning: [UInt8] = [], reign: EpochPromise? = nil, reason: String) {
     self.standing = standing
@@ -39,6 +45,16 @@ public struct VolumeStanding: Sendable, Hashable {
 
   /// What a volume without the file has.
   public static let absent = VolumeStanding(.rejoining, reason: "empty volume")
+
+  /// Equal when they say the same, whenever that was written.
+  public static func == (a: VolumeStanding, b: VolumeStanding) -> Bool {
+    (a.standing, a.beginning, a.reign, a.reason) == (b.standing, b.beginning, b.reign, b.reason)
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(standing)
+    hasher.combine(beginning)
+  }
 
   /// 16 random bytes: the mark of a founding, or of a restore of the whole network.
   public static func newBeginning() -> [UInt8] { (0..<identifierCount).map { _ in UInt8.random(in: .min ... .max) } }
@@ -59,23 +75,36 @@ extension VolumeStanding {
     guard let standing = Standing(rawValue: record.standing) else {
       throw fault(path, "names no standing that is known here")
     }
+    guard record.reign?.epoch ?? 0 <= BlockLimits.epoch, record.serial ?? 0 <= BlockLimits.epoch else {
+      throw fault(path, "names a reign or a serial that no network comes to")
+    }
     let beginning = try identifier(record.beginning, path)
     guard standing == .rejoining || !beginning.isEmpty else { throw fault(path, "is a member's, without a beginning") }
-    return VolumeStanding(
+    var result = VolumeStanding(
       standing, beginning: beginning,
       reign: try record.reign.map { EpochPromise(epoch: $0.epoch, nonce: try identifier($0.nonce, path)) },
       reason: record.reason ?? "")
+    result.serial = record.serial ?? 0
+    result.key = record.key.flatMap { Hex.bytes($0) } ?? []
+    return result
   }
 
   /// Durable when it returns; whoever reads meanwhile sees the old one or the new one.
-  public func write(in volume: String) throws {
+  /// - Parameter serial: the highest that is known for the node; what is written has a higher one.
+  /// - Returns: the serial that was written.
+  @discardableResult
+  public func write(in volume: String, after serial: UInt64 = 0) throws -> UInt64 {
+    let present = (try? VolumeStanding.read(in: volume))?.serial ?? 0
+    let serial = max(UInt64(max(0, Date().timeIntervalSince1970 * 1000)), max(serial, present) &+ 1)
     let record = Record(
       standing: standing.rawValue, beginning: beginning.isEmpty ? nil : Hex.text(beginning),
-      reign: reign.map { Record.Reign(epoch: $0.epoch, nonce: Hex.text($0.nonce)) }, reason: reason)
+      reign: reign.map { Record.Reign(epoch: $0.epoch, nonce: Hex.text($0.nonce)) }, reason: reason, serial: serial,
+      key: (try? ValidatorKey(path: "\(volume)/\(VolumeName.validatorKey)")).map { Hex.text($0.publicKey) })
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     try AtomicFile.write(Array(try encoder.encode(record)) + [10], to: "\(volume)/\(VolumeName.standing)")
     KillPoint.reached("standing.written")
+    return serial
   }
 
   private struct Record: Codable {
@@ -83,6 +112,8 @@ extension VolumeStanding {
     let beginning: String?
     let reign: Reign?
     let reason: String?
+    let serial: UInt64?
+    let key: String?
 
     struct Reign: Codable {
       let epoch: UInt64

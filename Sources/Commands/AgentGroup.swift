@@ -20,6 +20,7 @@ struct AgentRun: ParsableCommand {
       + "takes them over. goud network stop ends both.")
 
   @OptionGroup var scope: EnvironmentOptions
+  @Flag(help: "Let nodes be root, if NODE_USER says so.") var allowRoot = false
   @Option(help: ArgumentHelp("Write the log there, and open it anew on SIGHUP.", valueName: "file")) var logFile:
     String?
   @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
@@ -27,10 +28,17 @@ struct AgentRun: ParsableCommand {
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
     let level = try Logger.Level.parse(logLevel)
+    try ProcessPrivacy.keep()
+    try NetworkHome(configuration).create()
     if let logFile { try ProcessLog.follow(logFile) }
     let log = ProcessLog.start("manager", level: level)
     let manager = try Manager(
-      home: NetworkHome(configuration), plan: NetworkPlan(configuration), program: Detached.program(), log: log)
-    try Awaiting.result { try await manager.run() }
+      home: NetworkHome(configuration), plan: NetworkPlan(configuration), program: Detached.program(),
+      user: NodeUser.Choice(configuration.nodeUser, allowRoot: allowRoot), log: log)
+    let environment = ProcessEnvironment.manager([:])
+    SecretVariables.wipe()
+    // Unowned here: its lock has to be free for what this process becomes.
+    let renewed = try Awaiting.result { [manager] in try await manager.run() }
+    if renewed { try Detached.become(try Detached.program(), CommandLine.arguments, environment) }
   }
 }

@@ -5,6 +5,7 @@ import BlobStore
 import CGoudLinux
 import Foundation
 import GoudCore
+import Minisign
 import Retention
 import Volumes
 
@@ -28,6 +29,7 @@ struct BackupCreate: ParsableCommand {
   var directory: String?
   @OptionGroup var cloud: CloudOptions
   @OptionGroup var seal: SealOptions
+  @OptionGroup var signing: SignOptions
   @Option(help: "gzip, pigz (parallel gzip, the same), zstd or none. Default: BACKUP_COMPRESSION.")
   var compression: String?
   @Flag(help: "Accepted for the guide's sake: no backup of goud stops anything.") var keepRunning = false
@@ -50,7 +52,8 @@ struct BackupCreate: ParsableCommand {
       goud_yield_to_others(Int32(configuration.backupNice))
       Pace.process.giveWay(nice: configuration.backupNice)
     }
-    let result = try volume.isEmpty ? recorded(configuration) : backUp(configuration)
+    let signer = try signer(configuration)
+    let result = try volume.isEmpty ? recorded(configuration, signer) : backUp(configuration, signer)
     switch output.format {
     case .json: Output.write(try Output.json(result))
     case .table: Output.write(describe(result))
@@ -60,7 +63,7 @@ struct BackupCreate: ParsableCommand {
     try refuse(shortcomings: result.metadata.shortcomings)
   }
 
-  private func backUp(_ configuration: GoudConfiguration) throws -> BackupResult {
+  private func backUp(_ configuration: GoudConfiguration, _ signer: SigningKey?) throws -> BackupResult {
     let (volumes, absent) = try volumes(configuration)
     var request = BackupRequest(
       environment: configuration.environment, volumes: volumes,
@@ -79,6 +82,7 @@ struct BackupCreate: ParsableCommand {
     }
     request.leftOut = absent
     request.recipient = seal.recipient
+    request.signer = signer
     request.verify = !noVerify
     request.allowUnproven = unproven
     request.oneFileSystem = oneFileSystem
@@ -87,10 +91,18 @@ struct BackupCreate: ParsableCommand {
     return try BackupWorkflow(request).run()
   }
 
+  private func signer(_ configuration: GoudConfiguration) throws -> SigningKey? {
+    let (signer, trusted) = (try signing.key(configuration), try configuration.trustedKeys())
+    if !trusted.isEmpty, !trusted.contains(where: { $0 == signer?.verifier }) {
+      Output.note("none of TRUSTED_KEYS signs this backup: it is restored only after one has, or with --trust-anything")
+    }
+    return signer
+  }
+
   /// Backups of everything are what the alerts watch.
-  private func recorded(_ configuration: GoudConfiguration) throws -> BackupResult {
+  private func recorded(_ configuration: GoudConfiguration, _ signer: SigningKey?) throws -> BackupResult {
     try BackupRecord.keeping(home: configuration.environmentHome) {
-      let result = try backUp(configuration)
+      let result = try backUp(configuration, signer)
       let leftOut = (result.metadata.leftOut ?? []).map { "\($0.volume): \($0.reason)" }
       let fault = (leftOut + result.metadata.volumes.flatMap(\.unproven)).first
       return (result, result.archive, result.bytes, fault)
@@ -121,7 +133,7 @@ struct BackupCreate: ParsableCommand {
     var failures: [GoudError] = []
     let stores: [(any BlobStore)?] = cloud.cloud == nil ? [nil] : [nil, try cloud.store()]
     for store in stores {
-      var request = PruneRequest(configuration)
+      var request = try PruneRequest(configuration)
       request.store = store
       request.readBack = made.verified ? [FileSystem.name(of: made.archive)] : []
       request.cancellation = Signals.cancellation
@@ -176,6 +188,11 @@ struct BackupCreate: ParsableCommand {
         + "snapshot \(result.snapshotSeconds.inSeconds), written \(result.writeSeconds.inSeconds), "
         + (result.verified ? "read back \(result.verifySeconds.inSeconds)" : "not read back (--no-verify)"),
     ]
+    let signature = result.signature
+    lines.append(
+      signature.state == .none
+        ? "  not signed; --sign says who made it"
+        : "  signed by \(signature.key ?? "?")")
     if result.restedSeconds >= 1 {
       lines.append("  rested \(result.restedSeconds.inSeconds) of that: this machine is busy (BACKUP_NICE)")
     }

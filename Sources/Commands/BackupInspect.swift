@@ -13,6 +13,7 @@ struct BackupInspect: ParsableCommand {
   @Argument(help: "An archive, or the name of one in BACKUP_DIR, or in the bucket.") var file: String
   @OptionGroup var cloud: CloudOptions
   @OptionGroup var open: OpenOptions
+  @OptionGroup var trusted: TrustedKeyOptions
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
 
@@ -20,18 +21,37 @@ struct BackupInspect: ParsableCommand {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
     let (path, bytes) =
       try cloud.store().map { try StoredBackups($0).find(file, whole: false) }.map { ($0.path, Optional($0.bytes)) }
-      ?? (try BackupCatalog(configuration).find(file), nil)
+      ?? (try BackupCatalog(directory: configuration.backupDirectory).find(file), nil)
     let metadata = try BackupCatalog.metadata(of: path, bytes: bytes, identity: open.identity)
+    let beside = try bytes ?? ArchiveReader.bytes(of: path)
+    let signature = ArchiveSignature(
+      of: path, checksum: try beside.checksum(), signature: try beside.signature(),
+      keys: try trusted.keys(configuration))
     switch output.format {
-    case .json: Output.write(try Output.json(metadata))
-    case .table: Output.write(describe(metadata))
+    case .json: Output.write(try Output.json(Inspection(metadata: metadata, signature: signature)))
+    case .table: Output.write(describe(metadata, signature))
     }
   }
 
-  private func describe(_ metadata: BackupMetadata) -> String {
+  /// The metadata, and beside its fields `signature`.
+  private struct Inspection: Encodable {
+    let metadata: BackupMetadata
+    let signature: ArchiveSignature
+
+    private enum CodingKeys: CodingKey { case signature }
+
+    func encode(to encoder: any Encoder) throws {
+      try metadata.encode(to: encoder)
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(signature, forKey: .signature)
+    }
+  }
+
+  private func describe(_ metadata: BackupMetadata, _ signature: ArchiveSignature) -> String {
     var rows = [
       ["name", metadata.name], ["environment", metadata.environment], ["taken", metadata.timestamp.rfc3339],
       ["host", metadata.host], ["written by", "goud \(metadata.toolVersion), format \(metadata.formatVersion)"],
+      ["signature", signature.summary],
     ]
     for volume in metadata.volumes {
       rows.append(["volume", "\(volume.name): \(volume.contents)"])

@@ -12,6 +12,7 @@ struct BackupList: ParsableCommand {
 
   @Option(name: [.customShort("d"), .long], help: "Default: BACKUP_DIR.") var directory: String?
   @OptionGroup var cloud: CloudOptions
+  @OptionGroup var trusted: TrustedKeyOptions
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
 
@@ -23,22 +24,38 @@ struct BackupList: ParsableCommand {
     var flags = scope.flags
     flags[.backupDirectory] = directory
     let configuration = try GoudConfiguration.load(flags: flags)
-    let backups = try cloud.store().map { try StoredBackups($0).list() } ?? BackupCatalog(configuration).list()
+    let keys = try trusted.keys(configuration)
+    let backups =
+      try cloud.store().map { try StoredBackups($0, trusting: keys).list() }
+      ?? BackupCatalog(directory: configuration.backupDirectory, trusting: keys).list()
     switch output.format {
     case .json: Output.write(try Output.json(backups))
     case .table where backups.isEmpty: Output.note("no backups in \(cloud.cloud ?? configuration.backupDirectory)")
     case .table:
       Output.write(
         Output.table(
-          ["taken", "environment", "volumes", "size", "height", "state", "verified", "file"],
+          ["taken", "environment", "volumes", "size", "height", "state", "verified", "signed", "file"],
           backups.map { backup in
             [
               backup.taken?.rfc3339 ?? "?", backup.environment ?? "?",
               backup.volumes, ByteCount(backup.bytes).description,
               backup.height.map { "\($0)" } ?? "-", backup.state.rawValue, backup.verified?.rfc3339 ?? "never",
+              backup.signature.word,
               FileSystem.name(of: backup.path),
             ]
           }))
+    }
+  }
+}
+
+extension ArchiveSignature {
+  /// For a table: the key's id, and whether it counts here.
+  fileprivate var word: String {
+    switch state {
+    case .none: "no"
+    case .unknown: "\(key ?? "?")?"
+    case .trusted: key ?? "?"
+    case .invalid: "NOT GOOD"
     }
   }
 }

@@ -1,3 +1,4 @@
+import Archive
 import ArgumentParser
 import Foundation
 import GoudCore
@@ -29,7 +30,7 @@ struct BackupPrune: ParsableCommand {
   func run() throws {
     var flags = scope.flags
     flags[.backupDirectory] = directory
-    var request = PruneRequest(try GoudConfiguration.load(flags: flags))
+    var request = try PruneRequest(try GoudConfiguration.load(flags: flags))
     request.store = try cloud.store()
     request.dryRun = dryRun
     request.clockIsConfirmed = confirmClock
@@ -60,11 +61,12 @@ struct BackupPrune: ParsableCommand {
 }
 
 extension PruneRequest {
-  init(_ configuration: GoudConfiguration) {
+  init(_ configuration: GoudConfiguration) throws {
     self.init(
       environment: configuration.environment, backups: configuration.backupDirectory,
       volumes: configuration.volumesDirectory, backupDays: configuration.backupRetentionDays,
       safetyCopyDays: configuration.safetyCopyRetentionDays)
+    trust = ArchiveTrust(keys: try configuration.trustedKeys())
   }
 }
 

@@ -24,6 +24,7 @@ struct BackupVerify: ParsableCommand {
   var allowUnverified = false
   @OptionGroup var cloud: CloudOptions
   @OptionGroup var open: OpenOptions
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
@@ -31,9 +32,12 @@ struct BackupVerify: ParsableCommand {
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
     let store = try cloud.store()
-    var verification = BackupVerification(archive: try store == nil ? BackupCatalog(configuration).find(file) : file)
+    var verification = BackupVerification(
+      archive:
+        try store == nil ? BackupCatalog(directory: configuration.backupDirectory).find(file) : file)
     verification.store = store
     verification.identity = open.identity
+    verification.trust = try trust.required(configuration)
     if store != nil {
       try FileManager.default.createDirectory(
         atPath: configuration.backupDirectory, withIntermediateDirectories: true)
@@ -61,6 +65,7 @@ struct BackupVerify: ParsableCommand {
     let files = report.volumes.values.map(\.files).reduce(0, +)
     var lines = ["\(report.path): \(report.checksummed ? "whole" : "readable, NOT VERIFIED: checksums are missing")"]
     lines.append("  \(files) files, \(bytes), SHA-256 \(report.sha256)")
+    lines.append("  \(result.signature.summary)")
     for database in result.databases {
       lines.append("  \(database.path): opens, \(database.tables) tables checked, sequence number \(database.sequence)")
     }

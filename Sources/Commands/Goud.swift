@@ -16,7 +16,7 @@ public struct Goud: ParsableCommand {
     version: version,
     subcommands: [
       VolumeGroup.self, BackupGroup.self, RestoreCommand.self, NetworkGroup.self, ScheduleGroup.self, ConfigGroup.self,
-      AgentGroup.self, NodeGroup.self,
+      SecretsGroup.self, AgentGroup.self, NodeGroup.self,
     ])
 
   public init() {}
@@ -25,7 +25,9 @@ public struct Goud: ParsableCommand {
   public static func run(_ arguments: [String]) -> ExitStatus {
     Signals.watch()
     do {
-      try HelperContainer.enter()
+      try ProcessPrivacy.leaveNoCore()
+      let leave = try HelperContainer.enter()
+      defer { leave?() }
       var command = try parseAsRoot(arguments)
       try command.run()
       return Output.isCut.load(ordering: .relaxed) ? .failed : .done

@@ -11,11 +11,12 @@ struct NetworkFound: ParsableCommand {
 
   @Option(help: "What will run the nodes: process or docker. Default: RUNTIME, else what it was the last time.")
   var runtime: String?
+  @Flag(help: "Let nodes be root, if NODE_USER says so.") var allowRoot = false
   @OptionGroup var scope: EnvironmentOptions
 
   func run() throws {
     let flags = runtime.map { scope.flags.merging([.runtime: $0]) { $1 } } ?? scope.flags
-    let context = try NetworkContext(try GoudConfiguration.load(flags: flags))
+    let context = try NetworkContext(try GoudConfiguration.load(flags: flags), allowRoot: allowRoot)
     let network = try NetworkStarter(context).found()
     try context.launcher().handOver()
     Output.write("\(context.plan.environment): chain \(network.chain.prefix(12)), \(context.plan.nodes.count) volumes")

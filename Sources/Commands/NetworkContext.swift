@@ -10,10 +10,13 @@ struct NetworkContext: Sendable {
   let home: NetworkHome
   let plan: NetworkPlan
   let client: ManagerClient
+  /// Whether root's nodes may be root.
+  let allowRoot: Bool
 
   init(_ scope: EnvironmentOptions) throws { try self.init(try GoudConfiguration.load(flags: scope.flags)) }
 
-  init(_ configuration: GoudConfiguration) throws {
+  init(_ configuration: GoudConfiguration, allowRoot: Bool = false) throws {
+    self.allowRoot = allowRoot
     self.configuration = configuration
     home = NetworkHome(configuration)
     plan = try NetworkPlan(configuration)
@@ -21,7 +24,8 @@ struct NetworkContext: Sendable {
   }
 
   func launcher() throws -> any NodeLauncher {
-    try Launchers.make(home: home, plan: plan, program: try Detached.program())
+    let user = NodeUser.Choice(configuration.nodeUser, allowRoot: allowRoot)
+    return try Launchers.make(home: home, plan: plan, program: try Detached.program(), user: user)
   }
 
   /// How things stand; also when nothing runs.
@@ -39,12 +43,14 @@ extension NetworkContext {
   /// Containers go on without a manager.
   private func withoutManager() async throws -> [NetworkStatus.Node] {
     let launcher = plan.docker == nil ? nil : try launcher()
-    try launcher?.check()
+    // Whoever runs the containers may take its time.
+    let seen = try await BlockingQueue("engine").run { [plan] in
+      try launcher?.check()
+      return plan.nodes.map { (launcher?.running($0.name), launcher?.container($0.name)) }
+    }
     var nodes: [NetworkStatus.Node] = []
-    for node in plan.nodes {
-      let url = plan.url(node.httpPort, "")
-      let process = launcher?.running(node.name)
-      let container = launcher?.container(node.name)
+    for (node, (process, container)) in zip(plan.nodes, seen) {
+      let url = plan.clients(node).url()
       nodes.append(
         NetworkStatus.Node(
           name: node.name, state: process == nil ? .stopped : .running, pid: process?.pid, container: container?.id,

@@ -13,7 +13,7 @@ struct NetworkGroup: ParsableCommand {
     commandName: "network", abstract: "Run an environment's nodes on this machine.",
     subcommands: [
       NetworkStart.self, NetworkStop.self, NetworkStatusVerb.self, NetworkLogs.self, NetworkFound.self,
-      NetworkCompose.self,
+      NetworkCompose.self, NetworkRestart.self, NetworkInstall.self, NetworkUninstall.self,
     ])
 }
 
@@ -49,7 +49,7 @@ struct NetworkStop: ParsableCommand {
           try await context.client.stop()
         }
       } catch let error as GoudError where error.code == .networkNotRunning {
-        try await Orphans(context).stop(node)
+        try await BlockingQueue("stop").run { try Orphans(context).stop(node) }
       }
     }
   }
@@ -62,7 +62,7 @@ struct Orphans {
   init(_ context: NetworkContext) { self.context = context }
 
   /// - Parameter only: a node; nil: all.
-  func stop(_ only: String?) async throws {
+  func stop(_ only: String?) throws {
     let launcher = try context.launcher()
     try launcher.check()
     for node in context.plan.nodes.map(\.name) where only == nil || only == node {
@@ -74,7 +74,7 @@ struct Orphans {
       let deadline = ContinuousClock.now + .seconds(20)
       while process.isRunning {
         if ContinuousClock.now > deadline { try launcher.stop(node, process, kill: true) }
-        try await Task.sleep(for: .milliseconds(50))
+        usleep(50_000)
       }
       _ = launcher.ended(node, process)
       if only == nil { try launcher.remove(node) }

@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import GoudCore
 import Layout
+import Logging
 import Node
 import Runtime
 import Volumes
@@ -16,13 +17,14 @@ struct NetworkStart: ParsableCommand {
   @Option(help: ArgumentHelp("How long to wait for the nodes to be healthy.", valueName: "seconds")) var wait = 60
   @Option(help: "What runs the nodes: process or docker. Default: RUNTIME, else what it was the last time.")
   var runtime: String?
+  @Flag(help: "Let nodes be root, if NODE_USER says so.") var allowRoot = false
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     guard wait >= 0 else { throw GoudError(.usage, "--wait is not negative") }
     let flags = runtime.map { scope.flags.merging([.runtime: $0]) { $1 } } ?? scope.flags
-    let context = try NetworkContext(try GoudConfiguration.load(flags: flags))
+    let context = try NetworkContext(try GoudConfiguration.load(flags: flags), allowRoot: allowRoot)
     if let node { _ = try context.plan.node(node) }
     let start = NetworkStarter(context)
     if let manager = context.client.manager {
@@ -67,10 +69,12 @@ struct NetworkStarter {
     // Whoever stopped one has asked for all of them since.
     for node in context.plan.nodes { try context.launcher().remember(node.name, stopped: false) }
     let log = context.home.log("manager")
-    let arguments = ["agent", "run", "--env", context.plan.environment, "--log-file", log]
+    let arguments =
+      ["agent", "run", "--env", context.plan.environment, "--log-file", log]
+      + (context.allowRoot ? ["--allow-root"] : [])
     let process = try Detached.start(
       try Detached.program(), arguments, log: log,
-      environment: ProcessInfo.processInfo.environment.merging(place) { $1 })
+      environment: .manager(place))
     while context.client.manager == nil || !answers {
       guard process.isRunning else {
         _ = Detached.reap(process)
@@ -85,6 +89,9 @@ struct NetworkStarter {
 
   func found() throws -> FoundedNetwork {
     try checkRuntime()
+    if let tls = context.plan.tls {
+      _ = try ClientTLS(.init(certificate: tls.certificate, key: tls.key), log: Logger(label: "tls"))
+    }
     let network = try Founding(home: context.home, plan: context.plan).prepare()
     try context.configuration.runtime.remember(in: context.home.path)
     for note in network.notes { Output.note("note: \(note)") }
@@ -115,17 +122,18 @@ struct NetworkStarter {
   /// Every port that a node is to have must be free, unless the node runs already.
   private func checkPorts() throws {
     let plan = context.plan
-    try free(plan.managerPort)
+    try free(plan.manager)
     for node in plan.nodes {
       let lock = "\(node.volume)/\(VolumeName.database)/LOCK"
       guard LockHolder.find(kind: "POSIX", path: lock) == nil else { continue }
-      try free(node.httpPort)
-      try free(node.peerPort)
+      try free(plan.clients(node))
+      // Containers serve their peers where nobody else is.
+      if plan.docker == nil { try free(plan.peers(node)) }
     }
   }
 
-  private func free(_ port: Int) throws {
-    _ = try ListeningSocket(HostPort(host: context.plan.address, port: port))
+  private func free(_ door: NetworkPlan.Door) throws {
+    _ = try ListeningSocket(HostPort(host: door.address, port: door.port))
   }
 
   /// - Returns: the status when all are healthy, or when the time is over.

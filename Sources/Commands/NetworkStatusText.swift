@@ -11,7 +11,7 @@ enum NetworkStatusText {
   }
 
   private static func text(_ status: NetworkStatus) -> String {
-    let manager = status.managerPid.map { "manager \(status.plan.url(status.plan.managerPort, "")) (process \($0))" }
+    let manager = status.managerPid.map { "manager \(status.plan.manager.url()) (process \($0))" }
     let chain = status.chain.map { "chain \($0.prefix(12))" }
     let facts = [chain, manager ?? "no manager runs"].compactMap { $0 }.joined(separator: ", ")
     let table = Output.table(
@@ -33,6 +33,7 @@ enum NetworkStatusText {
 
   /// Why a node is not healthy.
   static func note(_ node: NetworkStatus.Node) -> String? {
+    if let age = node.age, age > 3 { return "\(node.name): seen \(Int(age)) s ago; what runs it does not answer" }
     if let health = node.health {
       let risk = health.atRisk && health.role == "authority" ? "acknowledges without a majority: see WRITE_ACKS" : nil
       return [health.reason, risk].compactMap { $0 }.first.map { "\(node.name): \($0)" }

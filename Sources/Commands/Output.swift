@@ -78,3 +78,8 @@ extension String {
     return String(text)
   }
 }
+
+extension [(path: String, content: String)] {
+  /// Files as `--print` shows them: each under its path, a blank line between.
+  var shown: String { String(map { "# \($0.path)\n\($0.content)" }.joined(separator: "\n").dropLast()) }
+}

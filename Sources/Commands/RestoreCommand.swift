@@ -29,6 +29,7 @@ struct RestoreCommand: ParsableCommand {
   var file: String?
   @OptionGroup var cloud: CloudOptions
   @OptionGroup var open: OpenOptions
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var scope: EnvironmentOptions
   @Option(help: "Restore only this volume of the backup.") var volume: String?
   @Option(help: "Put the volume at this path instead of among the environment's.") var to: String?
@@ -59,6 +60,9 @@ struct RestoreCommand: ParsableCommand {
       return
     }
     if cloud.cloud != nil { throw ValidationError("-c is for restoring a backup") }
+    if trust.isGiven {
+      throw ValidationError("--trust, --chain and --trust-anything are for restoring a backup")
+    }
     if height != nil || newBeginning || replaceChain {
       throw ValidationError("--height, --new-beginning and --replace-chain are for restoring a backup")
     }
@@ -71,7 +75,7 @@ struct RestoreCommand: ParsableCommand {
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
     if to == nil {
-      try configuration.enterVolumes(restores: true)
+      try configuration.enterVolumes(restores: true, creates: !dryRun && !settle && !rollback)
       try DockerVolumes(configuration)?.refresh()
     }
     if settle { return try settle(configuration) }
@@ -99,9 +103,10 @@ struct RestoreCommand: ParsableCommand {
   }
 
   private func restore(_ configuration: GoudConfiguration) throws {
-    let (path, bytes) = try archive(configuration)
+    let trust = try trust.required(configuration)
+    let (path, bytes) = try archive(configuration, trust)
     let source = try RestoreSource.archive(
-      path, bytes: bytes, identity: open.identity, allowUnverified: allowUnverified,
+      path, bytes: bytes, trust: trust, identity: open.identity, allowUnverified: allowUnverified,
       restorePrivileges: restorePrivileges, cancellation: Signals.cancellation, progress: progress.sink(output))
     guard to == nil, let volumes = try DockerVolumes(try own(source, configuration)) else {
       return try restore(source, configuration)
@@ -126,24 +131,35 @@ struct RestoreCommand: ParsableCommand {
     try show(try restore.run { try confirm(RestorePlanText($0)) })
   }
 
-  private func archive(_ configuration: GoudConfiguration) throws -> (String, (any ArchiveBytes)?) {
+  private func archive(
+    _ configuration: GoudConfiguration, _ trust: ArchiveTrust
+  ) throws -> (String, (any ArchiveBytes)?) {
     guard let store = try cloud.store() else {
-      let catalog = BackupCatalog(configuration)
-      return (try catalog.find(try name(configuration, in: configuration.backupDirectory, catalog.list)), nil)
+      let catalog = BackupCatalog(directory: configuration.backupDirectory, trusting: trust.keys)
+      return (try catalog.find(try name(configuration, trust, in: configuration.backupDirectory, catalog.list)), nil)
     }
-    let stored = StoredBackups(store)
-    return try stored.find(try name(configuration, in: store.location, stored.list), whole: true)
+    let stored = StoredBackups(store, trusting: trust.keys)
+    return try stored.find(try name(configuration, trust, in: store.location, stored.list), whole: true)
   }
 
   private func name(
-    _ configuration: GoudConfiguration, in place: String, _ list: () throws -> [BackupCatalog.Backup]
+    _ configuration: GoudConfiguration, _ trust: ArchiveTrust, in place: String,
+    _ list: () throws -> [BackupCatalog.Backup]
   ) throws -> String {
     guard let file, file == "latest" else { return file ?? "" }
     let environment = configuration.environment
     var states: Set<BackupCatalog.Backup.State> = [.complete]
     if open.identity != nil { states.insert(.sealed) }
     if unproven { states.insert(.unproven) }
-    let points = RecoveryPoints(try list(), of: environment, counting: states)
+    let all = try list()
+    let ofChain = all.filter { backup in
+      guard let chain = trust.chain, let metadata = backup.metadata else { return true }
+      let held = metadata.volumes.compactMap(\.chain?.id)
+      if held.contains(chain) { return true }
+      Output.note(Output.printable("passed over \(backup.path): it holds \(held.isEmpty ? "no" : "another") chain"))
+      return false
+    }
+    let points = RecoveryPoints(ofChain, of: environment, counting: states)
     for backup in points.ahead {
       Output.note(Output.printable("passed over \(backup.path): it is later than now"))
     }
@@ -222,6 +238,7 @@ struct RestoreCommand: ParsableCommand {
     case .table:
       var lines = report.settled.map { "\($0), which had been interrupted" }
       lines.append("\(report.backup) is in place")
+      lines += [report.signature].compactMap { $0 }.map { "  \($0.summary)" }
       lines += report.volumes.map {
         let kept = $0.safetyCopy.map { "; replaced data kept at \($0)" } ?? ""
         let chain = $0.chain.map { ", block \($0.height) (\($0.head.prefix(12)))" } ?? ""

@@ -1,3 +1,4 @@
+import Archive
 import Foundation
 import GoudCore
 import Restore
@@ -23,6 +24,8 @@ struct RestorePlanText: Encodable {
   }
 
   let backup: String
+  /// Who vouches for it; absent for a rollback.
+  let signature: ArchiveSignature?
   let volumes: [Volume]
   let room: [Room]
   /// Interrupted restores that are finished or rolled back first.
@@ -35,6 +38,7 @@ struct RestorePlanText: Encodable {
 
   init(_ plan: RestorePlan) {
     backup = plan.backup
+    signature = plan.signature
     volumes = plan.steps.map {
       Volume(
         name: $0.volume, path: $0.place.path, bytes: $0.bytes, present: $0.present.description, safetyCopy: nil,
@@ -48,6 +52,7 @@ struct RestorePlanText: Encodable {
   }
 
   init(_ copies: [SafetyCopy]) throws {
+    signature = nil
     backup = copies.first.map { "safety copy \($0.stamp)" } ?? ""
     volumes = try copies.map {
       Volume(
@@ -64,6 +69,7 @@ struct RestorePlanText: Encodable {
   var lines: [String] {
     pending.map { "first: \($0), which was interrupted" }
       + ["put \(backup) in place"]
+      + [signature].compactMap { $0 }.map { "  \($0.summary)" }
       + volumes.map {
         let bytes = $0.bytes > .zero ? ", \($0.bytes)" : ""
         return "  \($0.name): \($0.path)\(bytes); there now: \($0.present)"

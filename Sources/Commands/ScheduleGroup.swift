@@ -81,6 +81,7 @@ struct ScheduleInstall: ParsableCommand {
   @Option(help: "When: minute, hour, day, month, weekday, as cron writes them.") var at = "0 2 * * *"
   @OptionGroup var cloud: CloudOptions
   @OptionGroup var seal: SealOptions
+  @OptionGroup var signing: SignOptions
   @Flag(help: "Show the files, and write none.") var print = false
   @Option(help: ArgumentHelp("Write below another root directory.", valueName: "path")) var root = ""
   @OptionGroup var scope: EnvironmentOptions
@@ -97,41 +98,16 @@ struct ScheduleInstall: ParsableCommand {
     let schedule = BackupSchedule(
       environment: configuration.environment, time: try CronTime(at), program: try Detached.program(),
       variables: variables, writes: [configuration.environmentHome, configuration.backupDirectory],
-      arguments: try cloud.arguments() + seal.arguments)
+      arguments: try cloud.arguments() + seal.arguments + signing.arguments(configuration))
     let files = schedule.files(scheduler)
-    try refuseReplaceable(schedule.program, configuration.directory)
-    if print {
-      return Output.write(files.map { "# \($0.path)\n\($0.content)" }.joined(separator: "\n"))
-    }
+    try ScheduledProgram(schedule.program, configuration.directory).refuseReplaceable(warning: print)
+    if print { return Output.write(files.shown) }
     let place = ScheduleFiles(root: root)
     try place.put(files)
     guard systemd else { return }
     try place.prepare(schedule.writes)
     let timer = "\(BackupSchedule.name(configuration.environment)).timer"
     try place.tell([["daemon-reload"], ["enable", "--now", timer]])
-  }
-
-  /// What root runs and obeys with nobody watching must be what is there now.
-  private func refuseReplaceable(_ program: String, _ directory: ConfigurationDirectory?) throws {
-    let found = [
-      (
-        program, try Custody(of: program).stranger(),
-        "install -D -m 755 \(program) /usr/local/bin/goud, and call that one"
-      ),
-      (
-        directory?.path ?? "", try directory?.stranger(),
-        "copy it to where only root can write, and name that: GOUD_CONFIG_DIR"
-      ),
-    ]
-    for (path, stranger, hint) in found {
-      guard let stranger else { continue }
-      let message =
-        "\(path) can be changed by \(stranger.who) (at \(stranger.place)), and root would go by it every time"
-      guard print else {
-        throw GoudError(.scheduleReplaceable, message, hint: hint, context: ["path": stranger.place])
-      }
-      Output.note("warning: \(message)")
-    }
   }
 }
 

@@ -15,11 +15,14 @@ extension VolumeCatalog {
 
 extension GoudConfiguration {
   /// Runs the verb in a container, for whoever may use the engine and not enter its volumes. It does nothing for others.
-  /// - Parameter restores: whether the verb writes to the volumes.
+  /// - Parameters:
+  ///   - restores: whether the verb writes to the volumes.
+  ///   - creates: whether it makes those that are missing.
   /// - Throws: what the run exits with, or `engine.…`.
-  func enterVolumes(restores: Bool = false) throws {
+  func enterVolumes(restores: Bool = false, creates: Bool = false) throws {
     let arguments = Array(CommandLine.arguments.dropFirst())
-    guard let helper = try HelperContainer(self, arguments: arguments, restores: restores) else { return }
+    let helper = try HelperContainer(self, arguments: arguments, restores: restores, creates: creates)
+    guard let helper else { return }
     throw try helper.run(Signals.cancellation)
   }
 }

@@ -25,6 +25,7 @@ struct VolumeRepairVerb: ParsableCommand {
   @Flag(help: "Do not ask.") var yes = false
   @Flag(help: "Also when the volume that is there belongs to another chain; it is kept as a safety copy.")
   var replaceChain = false
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
@@ -37,7 +38,9 @@ struct VolumeRepairVerb: ParsableCommand {
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
-    var repair = VolumeRepair(configuration, node: node, from: try source(configuration))
+    var repair = VolumeRepair(
+      configuration, node: node, from: try source(configuration),
+      trust: try trust.required(configuration))
     repair.replaceChain = replaceChain
     repair.cancellation = Signals.cancellation
     repair.progress = progress.sink(output)
@@ -48,7 +51,7 @@ struct VolumeRepairVerb: ParsableCommand {
 
   private func source(_ configuration: GoudConfiguration) throws -> VolumeRepair.Source {
     guard let from else { return .faster }
-    return from == "peers" ? .peers : .backup(try BackupCatalog(configuration).find(from))
+    return from == "peers" ? .peers : .backup(try BackupCatalog(directory: configuration.backupDirectory).find(from))
   }
 
   private func show<Value: Encodable>(_ value: Value, _ lines: (Value) -> [String]) throws {

@@ -58,6 +58,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case volumeFileChanged = "volume.file-changed"
   case volumeUnsafe = "volume.unsafe-entry"
   case volumeStandingInvalid = "volume.invalid-standing"
+  case volumeProgressInvalid = "volume.invalid-progress"
   case volumeWouldShrink = "volume.would-shrink"
   case volumeNotExpandable = "volume.not-expandable"
   case volumeToolMissing = "volume.tool-missing"
@@ -94,6 +95,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case archiveUnproven = "archive.unproven"
   case archiveSealed = "archive.sealed"
   case archiveAgeMissing = "archive.age-missing"
+  case archiveUntrusted = "archive.untrusted"
+  case signingKeyInvalid = "signing.invalid-key"
 
   // Object storage
   case blobBucketMissing = "blob.bucket-missing"
@@ -127,6 +130,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case networkNotFounded = "network.not-founded"
   case networkNotRunning = "network.not-running"
   case networkRunning = "network.running"
+  case networkRootRefused = "network.root-refused"
+  case networkBusy = "network.busy"
   case networkStartFailed = "network.start-failed"
   case nodeUnknown = "network.unknown-node"
 
@@ -178,7 +183,9 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .usage: .usage
     case .someFailed: .someItemsFailed
     case .environmentUnknown, .volumeNotFound, .archiveNotFound, .restoreNothingToRollBack: .notFound
-    case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous, .volumeUnsafe, .volumeStandingInvalid: .refused
+    case .volumeNotDirectory, .volumeNoDatabase, .volumeAmbiguous, .volumeUnsafe, .volumeStandingInvalid,
+      .volumeProgressInvalid:
+      .refused
     case .volumeWouldShrink, .backupInsideVolume, .volumeNotExpandable: .refused
     case .volumeToolMissing: .notFound
     case .volumeProviderRefused: .failed
@@ -192,7 +199,10 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .chainInvalid: .corrupt
     case .chainForeign, .chainNewerSchema, .chainNotALedger, .chainAcknowledged, .chainKeyInvalid: .refused
     case .archiveCorrupt, .archiveChecksumMismatch, .archiveUnsafe: .corrupt
-    case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven, .archiveSealed: .refused
+    case .archiveChecksumMissing, .archiveUnsupported, .archiveExists, .archiveUnproven, .archiveSealed,
+      .archiveUntrusted,
+      .signingKeyInvalid:
+      .refused
     case .archiveAgeMissing: .notFound
     case .blobBucketMissing, .blobNotFound: .notFound
     case .blobExists, .blobDenied, .blobExpired, .blobClockSkew, .blobWrongRegion: .refused
@@ -210,9 +220,10 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
       .portInUse, .requestForeignHost, .requestForeignPage:
       .refused
     case .nodeBusy, .nodeNotReady, .nodeNoMajority: .unreachable
-    case .networkDiffers, .networkLost: .refused
+    case .networkDiffers, .networkLost, .networkRootRefused: .refused
     case .networkNotFounded, .nodeUnknown, .scheduleNotFound: .notFound
     case .networkNotRunning: .unreachable
+    case .networkBusy: .unreachable
     case .networkRunning: .locked
     case .networkStartFailed, .engineFailed: .failed
     case .engineUnreachable, .enginePermission, .engineVolumeUnreachable: .unreachable
@@ -249,7 +260,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .volumeLocked, .volumeBusy, .snapshotUnstable, .snapshotCut, .volumeFileChanged: true
     case .interrupted, .terminated: true
     case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority, .volumeProviderTimeout: true
-    case .blobUnreachable, .engineUnreachable: true
+    case .blobUnreachable, .engineUnreachable, .networkBusy: true
     default: false
     }
   }

@@ -35,8 +35,21 @@ public struct BackupName: Equatable, Sendable {
 
   /// The digest of the whole archive, beside it.
   public static func checksum(of archive: String) -> String { "\(archive).sha256" }
+  /// What `minisign` makes of that checksum: who vouches for the archive.
+  public static func signature(of archive: String) -> String { "\(checksum(of: archive)).minisig" }
   /// That it was read, and what was found in it.
   public static func verification(of archive: String) -> String { "\(archive).verified.json" }
+
+  /// Everything that lies beside an archive: it goes with it.
+  public static func companions(of archive: String) -> [String] {
+    [checksum(of: archive), signature(of: archive), verification(of: archive)]
+  }
+
+  /// The archive that something lies beside; nil for any other name.
+  public static func archive(of companion: String) -> String? {
+    companions(of: "").first { companion.hasSuffix($0) && companion.count > $0.count }
+      .map { String(companion.dropLast($0.count)) }
+  }
 
   private static let prefix = "goud-chain-backup-"
 }

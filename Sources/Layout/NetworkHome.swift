@@ -4,6 +4,7 @@
 /// |---|---|---|
 /// | `volumes/<node>_data` | the nodes' volumes | 0700 |
 /// | `network/` | `network.json`, `genesis.block`, `keys/<node>.validator_key` | 0700 |
+/// | `network/progress/<node>/` | `progress.json`, `stored`: how far the node has come | 0700 |
 /// | `run/` | `manager.sock`, `<node>.json`: what is running now | 0700 |
 /// | `backup-runs.json`, `.backup-runs.lock` | the record of backup runs | 0600 |
 /// | `logs/` | `manager.log`, `<node>.log`, and older ones (`.1` … `.5`) | 0700 |
@@ -25,6 +26,8 @@ public struct NetworkHome: Sendable, Hashable {
 
   public func volume(_ node: String) -> String { "\(volumes)/\(node)_data" }
   public func key(_ node: String) -> String { founded.key(node) }
+  /// Where a node keeps what is known of it outside of its volume; made by whoever starts it.
+  public func progress(_ node: String) -> String { "\(network)/progress/\(node)" }
   public func log(_ name: String) -> String { "\(logs)/\(name).log" }
   public func process(_ node: String) -> String { "\(run)/\(node).json" }
 }

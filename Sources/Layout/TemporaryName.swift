@@ -18,8 +18,10 @@ public struct TemporaryName: Sendable, Hashable {
     case view
     /// `.goud-unpacked-<text>`: an archive that is being looked into.
     case unpacked
+    /// `.goud-handover-<text>`: where a run in a helper container is told what to do.
+    case handover
 
-    public var isDirectory: Bool { self == .view || self == .unpacked }
+    public var isDirectory: Bool { [.view, .unpacked, .handover].contains(self) }
 
     fileprivate var marker: String {
       switch self {
@@ -29,6 +31,7 @@ public struct TemporaryName: Sendable, Hashable {
       case .run: ".goud-run-"
       case .view: ".goud-view-"
       case .unpacked: ".goud-unpacked-"
+      case .handover: ".goud-handover-"
       }
     }
   }

@@ -5,7 +5,8 @@
 ///    the list happens before. When one of them fails, the process stops.
 /// 3. `append` and the node's own blocks are written in order and may be synced later, several at once; `stored` tells.
 ///    Reports of syncs that began before a `truncate` are discarded.
-/// 4. What is sent may be delayed or lost with its connection, never altered or put in another order within it.
+/// 4. What is persisted, stored and taken back is noted outside of the volume too, under the rules of `NodeProgress`.
+/// 5. What is sent may be delayed or lost with its connection, never altered or put in another order within it.
 public enum Action: Hashable, Sendable {
   case persistPromise(Epoch)
   case persistStanding(StandingRecord, reason: StandingReason)
@@ -41,6 +42,8 @@ public enum StandingReason: String, Hashable, Sendable, Codable {
   case otherBeginning = "other beginning"
   /// The operator accepted what may be lost.
   case overridden
+  /// The volume lacks what its node has told others: an old copy of it was put back.
+  case forgotten
 }
 
 /// At most `limit` blocks that stand on `after`, up to `through` (a height), from the node behind `connection`.
@@ -76,6 +79,8 @@ public enum Waiting: Hashable, Sendable {
 public enum Fault: Hashable, Sendable {
   /// The chain to follow has another block at this height, which this node knows to be acknowledged.
   case acknowledgedBlock(height: UInt64, acknowledged: UInt64)
+  /// This node's volume has promised an epoch above which there is none: no correct network comes that far.
+  case noEpochLeft(promised: UInt64)
 }
 
 public enum Report: Hashable, Sendable {
@@ -92,6 +97,8 @@ public enum Report: Hashable, Sendable {
   /// The operator's override took effect: the node counts as a member of the new beginning.
   case overridden(members: [String], beginning: [UInt8])
   case fault(Fault)
+  /// A node's volume went back in time: it rejoins. nil: this node's own.
+  case forgotten(node: String?, Forgotten)
 }
 
 /// What a node that is set apart holds and the network does not.

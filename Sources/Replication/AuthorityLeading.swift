@@ -17,6 +17,7 @@ extension AuthorityMachine {
   /// The own disk holds everything of the quorum: it counts from now on, under a reign of its own.
   private mutating func rejoin() {
     record = StandingRecord(standing: .member, beginning: ballot.beginning, reign: reign)
+    remembered = epoch.number
     actions.append(.persistStanding(record, reason: ballot.overriding ? .overridden : .rejoined))
     if ballot.overriding {
       let members = ballot.followers.filter { followers[$0].confirmed }.map { followers[$0].node }
@@ -52,8 +53,8 @@ extension AuthorityMachine {
 
   /// `fork`: the first height that may differ. The counts are upper bounds, since a locator is sparse.
   mutating func setApart(_ index: Int, from fork: UInt64, acknowledged: UInt64, head: UInt64) {
-    let apart = SetApart(
-      acknowledged: acknowledged < fork ? 0 : acknowledged - fork + 1, blocks: head < fork ? 0 : head - fork + 1)
+    let last = fork.above(1)
+    let apart = SetApart(acknowledged: acknowledged.above(last), blocks: head.above(last))
     if followers[index].setApart != apart {
       actions.append(.report(.setApart(node: followers[index].node, apart)))
     }
@@ -84,7 +85,7 @@ extension AuthorityMachine {
       first = true
     }
     while let sent = follower.sent, first || sent.height < chain.head.height {
-      let room = follower.floor + FollowerProgress.window - sent.height
+      let room = follower.floor.raised(by: FollowerProgress.window).above(sent.height)
       let count = min(FollowerProgress.batch, room, chain.head.height - sent.height)
       guard first || count > 0 else { break }
       let blocks = (0..<count).compactMap { chain.block(at: sent.height + 1 + $0) }
@@ -100,11 +101,12 @@ extension AuthorityMachine {
   // MARK: - Counting
 
   mutating func count(_ stored: Stored, _ index: Int, _ chain: some ChainReader) {
-    guard case .leading = phase, stored.epoch == epoch.number, followers[index].sent != nil,
-      chain.block(at: stored.head.height) == stored.head
-    else { return }
+    guard case .leading = phase, stored.epoch == epoch.number, let sent = followers[index].sent else { return }
+    guard stored.head.height <= sent.height else { return letGo(index, chain) }
+    guard chain.block(at: stored.head.height) == stored.head else { return }
     followers[index].stored = max(followers[index].stored ?? 0, stored.head.height)
     followers[index].floor = max(followers[index].floor, stored.head.height)
+    if counts(followers[index]) { followers[index].told.stored = stored.head }
     if stored.standing == .member, followers[index].position?.standing == .rejoining, followers[index].admitted {
       followers[index].position?.standing = .member
       followers[index].position?.beginning = record.beginning

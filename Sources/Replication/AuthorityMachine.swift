@@ -53,10 +53,13 @@ public struct AuthorityMachine: Sendable {
 
   public let network: Network
   let rules: Rules
+  let reach: EpochReach
   var record = StandingRecord.absent
   var epoch = Epoch.none
   /// The highest epoch number heard of.
   var heard: UInt64 = 0
+  /// The highest epoch that the volume knew of when it last counted: of a later one it has opened none, or forgotten it.
+  var remembered: UInt64 = 0
   var round: UInt32 = 0
   var phase = Phase.gathering
   /// With whom the authority confirms, catches up, leads.
@@ -68,15 +71,18 @@ public struct AuthorityMachine: Sendable {
   /// A block was asked for and is not there yet.
   var producing = false
   var waiting: Waiting?
+  /// Blocks that a follower is asked for, to see whether the own volume has forgotten them.
+  var proof: Fetch?
   /// The other nodes, in the order of the network.
   var followers: [FollowerProgress]
   var actions: [Action] = []
 
   public init(network: Network) { self.init(network: network, rules: .all) }
 
-  package init(network: Network, rules: Rules) {
+  package init(network: Network, rules: Rules, reach: EpochReach = .standard) {
     self.network = network
     self.rules = rules
+    self.reach = reach
     followers = network.nodes.dropFirst().map(FollowerProgress.init(node:))
   }
 
@@ -101,6 +107,16 @@ public struct AuthorityMachine: Sendable {
     return actions
   }
 
+  /// Whether this message has the authority open a higher epoch, if it is believed. The environment lets some time pass
+  /// before it hands it on.
+  public func isRaised(by message: FollowerMessage) -> Bool {
+    switch message {
+    case .refusal(let refusal): refusal.code == .promised && refusal.promised >= epoch.number
+    case .promise(let promise): promise.position.head.epoch >= epoch.number
+    case .introduction, .stored: false
+    }
+  }
+
   /// What it says about itself, for rpc Inspect and `status`.
   public func position(_ chain: some ChainReader) -> Position {
     Position(
@@ -122,6 +138,7 @@ public struct AuthorityMachine: Sendable {
     synced = chain.head.height
     epoch = Epoch(number: state.promise.number, nonce: nonce)
     heard = max(chain.head.epoch, record.reign.number)
+    remembered = max(epoch.number, heard)
     open(chain)
   }
 

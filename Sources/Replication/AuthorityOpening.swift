@@ -6,7 +6,9 @@ extension AuthorityMachine {
 
   /// Opens an epoch above everything heard of.
   mutating func open(_ chain: some ChainReader) {
-    epoch.number = max(epoch.number, heard) + 1
+    let known = max(epoch.number, heard)
+    guard let next = reach.next(after: known) else { return halt(.noEpochLeft(promised: known)) }
+    epoch.number = next
     round = 1
     phase = .gathering
     producing = false
@@ -36,6 +38,9 @@ extension AuthorityMachine {
     followers[index].connect(connection)
     followers[index].position = introduction.position
     followers[index].locator = introduction.locator
+    if rules.contains(.witnesses), let forgotten = followers[index].resume(introduction.position, chain) {
+      actions.append(.report(.forgotten(node: introduction.node, forgotten)))
+    }
     if known.map({ $0.isSameVolume(as: introduction.position) }) != true { followers[index].setApart = nil }
     ask(index)
     judge(index, chain)
@@ -64,6 +69,7 @@ extension AuthorityMachine {
   /// authority leads.
   mutating func ask(_ index: Int, demand: OpenEpoch.Demand = .none) {
     let follower = followers[index]
+    let demand = follower.hasForgotten ? .rejoin : demand
     guard let connection = follower.connection, demand == .rejoin || !isForeign(follower) else { return }
     let beginning = record.standing == .member ? record.beginning : []
     let open = OpenEpoch(
@@ -75,11 +81,16 @@ extension AuthorityMachine {
     guard promise.epoch == epoch else { return }
     if promise.position.head.epoch >= epoch.number, phase == .gathering || phase == .confirming {
       // A rejoining disk, which promises anything: an override may take it in, so its blocks must be the older ones.
-      heard = max(heard, promise.position.head.epoch)
       followers[index].position = promise.position
-      return open(chain)
+      return open(above: promise.position.head.epoch, chain)
+    }
+    if promise.position.standing == .rejoining {
+      (followers[index].told, followers[index].hasForgotten) = (FollowerProgress.Told(), false)
+    } else {
+      followers[index].told.promised = max(followers[index].told.promised, promise.epoch.number)
     }
     followers[index].promised = true
+    followers[index].raises = 0
     followers[index].confirmed = promise.round == round
     followers[index].position = promise.position
     followers[index].locator = promise.locator
@@ -96,9 +107,7 @@ extension AuthorityMachine {
     followers[index].refusal = refusal
     switch refusal.code {
     case .promised where refusal.promised >= epoch.number && !isForeign(followers[index]):
-      heard = max(heard, refusal.promised)
-      if case .halted = phase { return }
-      open(chain)
+      hearPromised(refusal.promised, index, chain)
     case .otherReign:
       actions.append(.report(.replaced(by: followers[index].node)))
       gather(chain)
@@ -107,15 +116,40 @@ extension AuthorityMachine {
       let acknowledged = max(position?.acknowledged ?? 0, refusal.height)
       let head = max(position?.head.height ?? 0, acknowledged)
       setApart(index, from: refusal.height, acknowledged: acknowledged, head: head)
+      seekProof(from: index, chain)
     default: break
     }
+  }
+
+  /// A correct follower says no more than is believed at once. One that is far ahead has the numbers climb; one that only
+  /// has them climb is let go.
+  private mutating func hearPromised(_ number: UInt64, _ index: Int, _ chain: some ChainReader) {
+    if case .halted = phase { return }
+    guard !rules.contains(.reach) || number <= reach.limit(above: epoch.number), followers[index].raises < reach.raises
+    else { return letGo(index, chain) }
+    followers[index].raises += 1
+    open(above: number, chain)
+  }
+
+  /// Of what is too far above to be believed, as much as is.
+  private mutating func open(above number: UInt64, _ chain: some ChainReader) {
+    heard = max(heard, rules.contains(.reach) ? min(number, reach.limit(above: epoch.number)) : number)
+    open(chain)
+  }
+
+  /// The end of a connection on which something came that no correct follower says.
+  mutating func letGo(_ index: Int, _ chain: some ChainReader) {
+    guard let connection = followers[index].connection else { return }
+    actions.append(.send(.refusal(Refusal(.malformed)), to: connection))
+    actions.append(.drop(connection, .malformed))
+    lose(index, chain)
   }
 
   // MARK: - Quorum
 
   /// Whose disk counts, among those that are connected.
   func counts(_ follower: FollowerProgress) -> Bool {
-    guard let position = follower.position, follower.setApart == nil else { return false }
+    guard let position = follower.position, follower.setApart == nil, !follower.hasForgotten else { return false }
     guard rules.contains(.rejoining) else { return true }
     return position.standing == .member && !isForeign(follower)
   }
@@ -154,6 +188,7 @@ extension AuthorityMachine {
       }
       override?.told = true
     }
+    guard round < .max else { return open(chain) }
     ballot = candidates
     phase = .confirming
     round += 1
@@ -186,10 +221,7 @@ extension AuthorityMachine {
   private mutating func adopt(from confirmed: [Int], _ chain: some ChainReader) {
     let heads = confirmed.compactMap { followers[$0].position?.head }
     guard rules.contains(.catchUp), let best = heads.max() else { return settle(on: chain.head, chain) }
-    if best.epoch >= epoch.number {
-      heard = max(heard, best.epoch)
-      return open(chain)
-    }
+    if best.epoch >= epoch.number { return open(above: best.epoch, chain) }
     if chain.block(at: best.height) == best || (ownDiskCounts || ballot.overriding) && !(chain.head < best) {
       return settle(on: chain.head, chain)
     }
@@ -200,6 +232,7 @@ extension AuthorityMachine {
       actions.append(.drop(connection, .otherChain))
       return lose(source, chain)
     }
+    guard common.height < best.height else { return letGo(source, chain) }
     let fetch = Fetch(
       connection: connection, node: followers[source].node, after: common, through: best.height,
       limit: Self.fetchLimit)
@@ -208,12 +241,18 @@ extension AuthorityMachine {
   }
 
   mutating func take(_ blocks: [BlockID], _ fetch: Fetch, _ chain: some ChainReader) {
+    if fetch == proof { return weigh(blocks, fetch, chain) }
     guard case .fetching(fetch, let target) = phase else { return }
     guard let last = blocks.last, blocks.follow(fetch.after, upTo: target.epoch), last.height <= target.height,
       last.height < target.height || last == target
     else { return abandon(fetch, chain) }
+    if forgets(blocks, chain) { return }
     if case .new(let first, let keep) = Extension(blocks, on: chain) {
-      if keep < acknowledged, rules.contains(.keeping) { return halt(at: keep + 1) }
+      if keep < acknowledged, rules.contains(.keeping) {
+        // Before it has shown the head that it claims, its word alone stops nothing.
+        guard last == target else { return abandon(fetch, chain) }
+        return halt(.acknowledgedBlock(height: keep + 1, acknowledged: acknowledged))
+      }
       if keep < chain.head.height {
         synced = min(synced, keep)
         actions.append(.truncate(above: keep))
@@ -227,15 +266,61 @@ extension AuthorityMachine {
     actions.append(.fetch(next))
   }
 
+  // MARK: - What the own volume has forgotten
+
+  /// A block that this authority signed, in an epoch that its own volume knows nothing of: an old copy of it was put back,
+  /// and what it acknowledged since may be on one other disk alone. What this process has made is in its chain.
+  private mutating func forgets(_ blocks: [BlockID], _ chain: some ChainReader) -> Bool {
+    guard rules.contains(.witnesses), record.standing == .member,
+      let strange = blocks.last(where: { $0.epoch > remembered && chain.block(at: $0.height) != $0 })
+    else { return false }
+    actions.append(.report(.forgotten(node: nil, .epoch(strange.epoch, has: remembered))))
+    record.standing = .rejoining
+    actions.append(.persistStanding(record, reason: .forgotten))
+    // Who holds what this chain lacks is who is needed now.
+    for index in followers.indices { followers[index].setApart = nil }
+    open(chain)
+    return true
+  }
+
+  /// A follower says that it has acknowledged what this chain lacks, in an epoch that the volume knows nothing of. Its
+  /// word alone counts for nothing: its blocks do. Only while nothing was acknowledged in their place.
+  private mutating func seekProof(from index: Int, _ chain: some ChainReader) {
+    let follower = followers[index]
+    guard rules.contains(.witnesses), proof == nil, record.standing == .member, let connection = follower.connection,
+      let position = follower.position, position.standing == .member, position.beginning == record.beginning,
+      position.head.epoch > remembered, let common = chain.common(with: follower.locator),
+      common.height >= acknowledged, common.height < position.head.height
+    else { return }
+    let fetch = Fetch(
+      connection: connection, node: follower.node, after: common, through: position.head.height,
+      limit: Self.fetchLimit)
+    proof = fetch
+    actions.append(.fetch(fetch))
+  }
+
+  private mutating func weigh(_ blocks: [BlockID], _ fetch: Fetch, _ chain: some ChainReader) {
+    proof = nil
+    if case .halted = phase { return }
+    guard let last = blocks.last, blocks.follow(fetch.after, upTo: .max), last.height <= fetch.through,
+      fetch.after.height >= acknowledged, !forgets(blocks, chain), record.standing == .member,
+      last.height < fetch.through
+    else { return }
+    var next = fetch
+    next.after = last
+    proof = next
+    actions.append(.fetch(next))
+  }
+
   /// The follower that was to give its blocks did not: it is let go, and comes back when it can.
   mutating func abandon(_ fetch: Fetch, _ chain: some ChainReader) {
+    if fetch == proof { proof = nil }
     guard case .fetching(fetch, _) = phase, let index = index(of: fetch.connection) else { return }
     actions.append(.drop(fetch.connection, .badBlock))
     lose(index, chain)
   }
 
-  private mutating func halt(at height: UInt64) {
-    let fault = Fault.acknowledgedBlock(height: height, acknowledged: acknowledged)
+  private mutating func halt(_ fault: Fault) {
     phase = .halted(fault)
     actions.append(.report(.fault(fault)))
   }

@@ -26,11 +26,20 @@ public struct FollowerMachine: Sendable {
     var reported: UInt64?
     var admission: Admission?
     var refusal: Refusal?
+
+    /// What was sent above this height gives way. No correct authority takes back what it sent in one epoch.
+    mutating func goBack(to height: UInt64) {
+      matched = matched.map { min($0, height) }
+      reported = reported.map { min($0, height) }
+    }
   }
 
   /// Its own name.
   public let node: String
   let rules: Rules
+  let reach: EpochReach
+  /// Up to this epoch it follows an authority that is far ahead: higher with each attempt that it refused.
+  var horizon: UInt64 = 0
   var record = StandingRecord.absent
   var promise = Epoch.none
   var acknowledged: UInt64 = 0
@@ -42,9 +51,10 @@ public struct FollowerMachine: Sendable {
 
   public init(node: String) { self.init(node: node, rules: .all) }
 
-  package init(node: String, rules: Rules) {
+  package init(node: String, rules: Rules, reach: EpochReach = .standard) {
     self.node = node
     self.rules = rules
+    self.reach = reach
   }
 
   public mutating func handle(_ event: Event, chain: some ChainReader) -> [Action] {
@@ -101,6 +111,11 @@ public struct FollowerMachine: Sendable {
   // MARK: - Promises
 
   private mutating func consider(_ open: OpenEpoch, _ chain: some ChainReader) {
+    let limit = max(horizon, reach.limit(above: max(promise.number, record.reign.number, chain.head.epoch)))
+    guard open.epoch.number <= limit || !rules.contains(.reach) else {
+      horizon = limit.raised(by: reach.climb, upTo: reach.last)
+      return refuse(.malformed)
+    }
     var next = record
     var reason = StandingReason.reign
     if open.demand == .rejoin, record.standing == .member {
@@ -121,7 +136,7 @@ public struct FollowerMachine: Sendable {
       actions.append(.persistStanding(record, reason: reason))
     }
     if promise != open.epoch {
-      promise = open.epoch
+      (promise, horizon) = (open.epoch, 0)
       actions.append(.persistPromise(promise))
     }
     if link?.epoch != open.epoch, let connection = link?.connection { link = Link(connection: connection) }
@@ -138,7 +153,8 @@ public struct FollowerMachine: Sendable {
     }
     let floor = max(promise.number, record.reign.number)
     if rules.contains(.promises), open.epoch != promise, open.epoch.number <= floor {
-      return Refusal(.promised, promised: floor)
+      // More would not be believed: it opens a higher one, and asks again.
+      return Refusal(.promised, promised: min(floor, reach.limit(above: open.epoch.number)))
     }
     if rules.contains(.reigns), open.reign != record.presentReign, open.reign.number <= record.reign.number {
       return Refusal(.otherReign)
@@ -156,6 +172,7 @@ public struct FollowerMachine: Sendable {
       if keep < acknowledged, rules.contains(.keeping) { return keepAcknowledged(against: append.blocks[first]) }
       if keep < chain.head.height {
         synced = min(synced, keep)
+        link?.goBack(to: keep)
         actions.append(.truncate(above: keep))
       }
       actions.append(.append(Array(append.blocks[first...])))
@@ -208,10 +225,10 @@ public struct FollowerMachine: Sendable {
     if let link { actions.append(.reply(message, to: link.connection)) }
   }
 
-  /// Says why not. After anything but a refused promise, the connection is of no more use.
+  /// Says why not. After a message that no correct authority sends, the connection is of no more use.
   private mutating func refuse(_ code: Refusal.Code, promised: UInt64 = 0, height: UInt64 = 0) {
     say(.refusal(Refusal(code, promised: promised, height: height)))
-    if let connection = link?.connection, code == .protocolViolation || code == .acknowledgedBlock {
+    if let connection = link?.connection, [.protocolViolation, .acknowledgedBlock, .malformed].contains(code) {
       actions.append(.drop(connection, code))
       link = nil
     }

@@ -9,8 +9,14 @@ struct FollowerProgress: Sendable {
   var connection: Connection?
   var position: Position?
   var setApart: SetApart?
+  /// What it has told this authority as a member, on any connection.
+  var told = Told()
+  /// It has come back without some of that: it is to rejoin.
+  var hasForgotten = false
   var refusal: Refusal?
   var locator: [BlockID] = []
+  /// How often it has had a higher epoch opened, on this connection and since it last promised.
+  var raises = 0
   /// Has promised the present epoch, on this connection.
   var promised = false
   /// Has answered the present round.
@@ -25,21 +31,46 @@ struct FollowerProgress: Sendable {
   var admission: UInt64?
   var admitted = false
 
+  /// What others may rely on.
+  struct Told: Sendable {
+    var promised: UInt64 = 0
+    var stored: BlockID?
+  }
+
   init(node: String) { self.node = node }
+
+  /// Takes note of how a follower comes back.
+  /// - Returns: what it has forgotten, of what it told this authority before.
+  mutating func resume(_ position: Position, _ chain: some ChainReader) -> Forgotten? {
+    guard position.standing == .member else {
+      (told, hasForgotten) = (Told(), false)
+      return nil
+    }
+    var forgotten: Forgotten?
+    if position.promised < told.promised {
+      forgotten = .promise(told.promised, has: position.promised)
+    } else if let stored = told.stored, chain.block(at: stored.height) == stored, position.head.height < stored.height,
+      chain.block(at: position.head.height) == position.head
+    {
+      forgotten = .blocks(through: stored.height, has: position.head.height)
+    }
+    if forgotten != nil { hasForgotten = true }
+    return forgotten
+  }
 
   /// Takes note of a new connection, or of its end.
   mutating func connect(_ connection: Connection?) {
-    let known = (position, setApart)
+    let known = (position, setApart, told, hasForgotten)
     self = FollowerProgress(node: node)
     self.connection = connection
-    (position, setApart) = known
+    (position, setApart, told, hasForgotten) = known
   }
 
   /// A new epoch: everything is asked and sent anew.
   mutating func reset() {
-    let (last, refused) = (locator, refusal)
+    let (last, refused, raised) = (locator, refusal, raises)
     connect(connection)
-    (locator, refusal) = (last, refused)
+    (locator, refusal, raises) = (last, refused, raised)
   }
 
   var view: FollowerView {

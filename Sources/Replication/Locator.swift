@@ -33,7 +33,7 @@ enum Extension: Equatable {
       self = .none
       return
     }
-    self = .new(first: first, keep: blocks[first].height - 1)
+    self = .new(first: first, keep: blocks[first].height.above(1))
   }
 }
 
@@ -42,7 +42,7 @@ extension [BlockID] {
   func follow(_ previous: BlockID, upTo limit: UInt64) -> Bool {
     var last = previous
     for block in self {
-      guard block.height == last.height + 1, block.epoch >= last.epoch, block.epoch <= limit else { return false }
+      guard block.height.above(last.height) == 1, block.epoch >= last.epoch, block.epoch <= limit else { return false }
       last = block
     }
     return true

@@ -136,7 +136,8 @@ public struct Admission: Hashable, Sendable {
 /// Why a node does not go along. The sender may close the connection after it.
 public struct Refusal: Hashable, Sendable {
   public enum Code: String, Sendable, CaseIterable {
-    /// Follower: has promised `promised`, which is not lower than what was asked.
+    /// Follower: has promised `promised`, which is not lower than what was asked; or more, if that is as much as the
+    /// authority believes at once (`EpochReach`).
     case promised = "peer.promised"
     /// Follower: answers to another volume of the authority, which led later.
     case otherReign = "peer.other-reign"
@@ -157,6 +158,8 @@ public struct Refusal: Hashable, Sendable {
     case signature = "peer.signature"
     case badBlock = "peer.bad-block"
     case notAuthority = "peer.not-authority"
+    /// Either: a message that no correct node sends.
+    case malformed = "peer.malformed"
   }
 
   public var code: Code

@@ -26,6 +26,14 @@ package struct Rules: OptionSet, Sendable {
   package static let synced = Rules(rawValue: 1 << 9)
   /// What is acknowledged is never given up.
   package static let keeping = Rules(rawValue: 1 << 10)
+  /// No epoch that others name is believed beyond `EpochReach`.
+  package static let reach = Rules(rawValue: 1 << 11)
 
-  package static let all: Rules = Rules(rawValue: (1 << 11) - 1)
+  /// A volume that lacks what its node has told others is a member no more.
+  package static let progress = Rules(rawValue: 1 << 12)
+
+  /// A follower's blocks tell an authority what its volume has forgotten.
+  package static let witnesses = Rules(rawValue: 1 << 13)
+
+  package static let all: Rules = Rules(rawValue: (1 << 14) - 1)
 }

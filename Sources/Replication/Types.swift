@@ -86,11 +86,14 @@ public struct DurableState: Hashable, Sendable {
   public var standing: StandingRecord
   /// May lag behind what was acknowledged before the restart; never ahead of it.
   public var acknowledged: UInt64
+  /// Of `standing`: every one that is written for a node has a higher one than those before, whoever writes it.
+  public var serial: UInt64
 
-  public init(promise: Epoch, standing: StandingRecord, acknowledged: UInt64) {
+  public init(promise: Epoch, standing: StandingRecord, acknowledged: UInt64, serial: UInt64 = 0) {
     self.promise = promise
     self.standing = standing
     self.acknowledged = acknowledged
+    self.serial = serial
   }
 }
 

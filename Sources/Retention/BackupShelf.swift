@@ -13,6 +13,7 @@ import Volumes
 struct BackupShelf: Shelf {
   let directory: String
   let environment: String
+  var trust = ArchiveTrust.anything
 
   func archives() throws -> [BackupFacts] {
     try names().compactMap { name in
@@ -37,12 +38,17 @@ struct BackupShelf: Shelf {
     return try facts.described(
       try VerificationRecord.read(of: facts.path),
       hasChecksum: try FileSystem.status(BackupName.checksum(of: facts.path)) != nil
-    ) { try ArchiveReader.metadata(of: facts.path) }
+    ) {
+      try ArchiveReader.metadata(of: facts.path)
+    }.unlessUntrusted(trust) { try ArchiveReader.bytes(of: facts.path) }
   }
 
   func read(_ archive: BackupFacts, _ request: PruneRequest) throws -> Reading {
     var options = ArchiveReadOptions()
     options.fromDevice = true
+    if !trust.asksForNothing {
+      options.checksum = try trust.require(archive.path, ArchiveReader.bytes(of: archive.path)).checksum
+    }
     options.cancellation = request.cancellation
     options.progress = request.progress
     return try archive.read(options) { try VerificationRecord.read(of: archive.path) }
@@ -53,7 +59,7 @@ struct BackupShelf: Shelf {
   }
 
   func delete(_ archive: String) throws {
-    for path in [archive, BackupName.checksum(of: archive), BackupName.verification(of: archive)] {
+    for path in [archive] + BackupName.companions(of: archive) {
       try remove(path)
       KillPoint.reached("prune.deleted")
     }
@@ -67,7 +73,7 @@ struct BackupShelf: Shelf {
   func orphans(now: Date) throws -> [String] {
     let names = Set(try names())
     return try names.sorted().compactMap { name in
-      guard let archive = name.archiveOfCompanion, BackupName(file: archive)?.environment == environment,
+      guard let archive = BackupName.archive(of: name), BackupName(file: archive)?.environment == environment,
         !names.contains(archive), let status = try FileSystem.status("\(directory)/\(name)"), status.isRegular,
         Double(status.st_mtim.tv_sec) < now.timeIntervalSince1970 - 86400
       else { return nil }
@@ -77,14 +83,6 @@ struct BackupShelf: Shelf {
 
   func removeOrphan(_ path: String) throws { try remove(path) }
 
-}
-
-extension String {
-  /// The archive that a checksum or a record is beside; nil for any other name.
-  var archiveOfCompanion: String? {
-    [BackupName.checksum(of: ""), BackupName.verification(of: "")].first { hasSuffix($0) }
-      .map { String(dropLast($0.count)) }
-  }
 }
 
 extension FileSystem {

@@ -18,8 +18,8 @@ public struct Prune {
   ///   `run.interrupted`, `run.terminated`.
   public func run() throws -> PruneReport {
     try run(
-      try request.store.map { try StoreShelf($0, environment: request.environment) }
-        ?? BackupShelf(directory: request.backups, environment: request.environment))
+      try request.store.map { try StoreShelf($0, environment: request.environment, trust: request.trust) }
+        ?? BackupShelf(directory: request.backups, environment: request.environment, trust: request.trust))
   }
 
   func run(_ shelf: any Shelf) throws -> PruneReport {

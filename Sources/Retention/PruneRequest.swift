@@ -1,3 +1,4 @@
+public import Archive
 public import BlobStore
 public import Foundation
 public import GoudCore
@@ -14,6 +15,8 @@ public struct PruneRequest: Sendable {
   public var volumes: String
   public var backupDays: Int
   public var safetyCopyDays: Int
+  /// What an archive must show to stand in for others; `chain` is not looked at.
+  public var trust = ArchiveTrust.anything
   public var dryRun = false
   /// The operator vouches for the clock, whatever speaks against it.
   public var clockIsConfirmed = false

@@ -97,6 +97,18 @@ extension BackupFacts {
     return facts
   }
 
+  /// What no trusted key has signed stands in for nothing, where keys are trusted.
+  func unlessUntrusted(_ trust: ArchiveTrust, _ bytes: () throws -> any ArchiveBytes) throws -> BackupFacts {
+    if case .broken = state { return self }
+    guard !trust.asksForNothing else { return self }
+    do {
+      _ = try trust.require(path, bytes())
+      return self
+    } catch let error as GoudError where error.code == .archiveUntrusted {
+      return broken("not signed by a trusted key")
+    }
+  }
+
   func broken(_ why: String) -> BackupFacts {
     var facts = self
     facts.state = .broken(why)

@@ -10,12 +10,14 @@ import Volumes
 struct StoreShelf: Shelf {
   let stored: StoredBackups
   let environment: String
+  private let trust: ArchiveTrust
   /// The objects by name, as they were when the prune began.
   private let blobs: [String: BlobStatus]
 
-  init(_ store: any BlobStore, environment: String) throws {
+  init(_ store: any BlobStore, environment: String, trust: ArchiveTrust) throws {
     stored = StoredBackups(store)
     self.environment = environment
+    self.trust = trust
     blobs = Dictionary(try store.list().map { ($0.name, $0) }, uniquingKeysWith: { $1 })
   }
 
@@ -33,12 +35,14 @@ struct StoreShelf: Shelf {
     let record = blobs[BackupName.verification(of: blob.name)] == nil ? nil : try stored.record(of: blob)
     return try archive.described(record, hasChecksum: blobs[BackupName.checksum(of: blob.name)] != nil) {
       try ArchiveReader.metadata(of: archive.path, bytes: BlobBytes(stored.store, blob, whole: false))
-    }
+    }.unlessUntrusted(trust) { BlobBytes(stored.store, blob, whole: false) }
   }
 
   func read(_ archive: BackupFacts, _ request: PruneRequest) throws -> Reading {
     var options = ArchiveReadOptions()
-    options.bytes = try stored.find(FileSystem.name(of: archive.path), whole: true).bytes
+    let bytes = try stored.find(FileSystem.name(of: archive.path), whole: true).bytes
+    options.bytes = bytes
+    if !trust.asksForNothing { options.checksum = try trust.require(archive.path, bytes).checksum }
     options.cancellation = request.cancellation
     options.progress = request.progress
     return try archive.read(options) { try stored.record(of: try blob(archive)) }
@@ -59,7 +63,7 @@ struct StoreShelf: Shelf {
 
   func orphans(now: Date) throws -> [String] {
     blobs.keys.sorted().filter { name in
-      guard let archive = name.archiveOfCompanion, let known = BackupName(file: archive) else { return false }
+      guard let archive = BackupName.archive(of: name), let known = BackupName(file: archive) else { return false }
       return known.environment == environment && blobs[archive] == nil && known.moment < now - 86400
     }
   }

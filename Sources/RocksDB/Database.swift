@@ -156,6 +156,26 @@ public final class Database: @unchecked Sendable {
     return [UInt8](UnsafeRawBufferPointer(start: found, count: count))
   }
 
+  /// Calls `body` with the value where RocksDB has it: nothing is copied, and the bytes are gone when `body` returns.
+  /// - Parameter fillCache: false: leave the block cache to others.
+  /// - Returns: nil without a call when there is no value.
+  public func withValue<Result>(
+    for key: [UInt8], family: String = "default", fillCache: Bool = true,
+    _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) throws -> Result? {
+    let how = rocksdb_readoptions_create()
+    defer { rocksdb_readoptions_destroy(how) }
+    rocksdb_readoptions_set_fill_cache(how, fillCache ? 1 : 0)
+    let found = try RocksDBError.check { error in
+      key.withChars { rocksdb_get_pinned_cf(handle, how, families[family]!, $0, $1, &error) }
+    }
+    guard let found else { return nil }
+    defer { rocksdb_pinnableslice_destroy(found) }
+    var count = 0
+    let start = rocksdb_pinnableslice_value(found, &count)
+    return try body(UnsafeRawBufferPointer(start: start, count: count))
+  }
+
   /// Calls `body` with every key and value in key order, until it returns false.
   /// - Parameters:
   ///   - start: the first key, which need not be there; going `backward`, the last one.

@@ -2,6 +2,7 @@ public import Archive
 public import Foundation
 import GoudCore
 import Layout
+public import Minisign
 
 /// The archives in a directory.
 public struct BackupCatalog {
@@ -20,6 +21,8 @@ public struct BackupCatalog {
       case unreadable
       /// It was read whole and found damaged.
       case damaged
+      /// Keys are trusted here (`TRUSTED_KEYS`, `--trust`), and none of them has signed it.
+      case untrusted
     }
 
     public let path: String
@@ -28,21 +31,28 @@ public struct BackupCatalog {
     /// When this very file was last read whole, with every checksum agreeing; nil: never.
     public let verified: Date?
     public let metadata: BackupMetadata?
+    /// Who vouches for it, as far as can be told with the keys that are trusted here.
+    public let signature: ArchiveSignature
     /// Of a sealed one that was read whole: its record, which says what is in it.
     let record: VerificationRecord?
 
+    /// - Parameter mustBeTrusted: whether only what a trusted key has signed counts.
     package init(
-      path: String, bytes: Int64, metadata: BackupMetadata?, record: VerificationRecord?, hasChecksum: Bool
+      path: String, bytes: Int64, metadata: BackupMetadata?, record: VerificationRecord?, hasChecksum: Bool,
+      signature: ArchiveSignature = .none, mustBeTrusted: Bool = false
     ) {
       self.path = path
       self.bytes = bytes
-      state = State(metadata, record, isSealed: path.isSealed, hasChecksum: hasChecksum)
+      self.signature = signature
+      let state = State(metadata, record, isSealed: path.isSealed, hasChecksum: hasChecksum)
+      self.state =
+        mustBeTrusted && signature.state != .trusted && state.isRestorable ? .untrusted : state
       verified = record?.passed == true ? record?.verified : nil
       self.metadata = metadata
       self.record = record?.passed == true ? record : nil
     }
 
-    private enum CodingKeys: CodingKey { case path, bytes, state, verified, metadata }
+    private enum CodingKeys: CodingKey { case path, bytes, state, verified, metadata, signature }
 
     /// Of a sealed one, as its name says.
     public var environment: String? {
@@ -60,10 +70,19 @@ public struct BackupCatalog {
   }
 
   private let directory: String
+  private let keys: [VerifyingKey]
 
-  public init(_ configuration: GoudConfiguration) { directory = configuration.backupDirectory }
+  /// With the keys that the configuration trusts.
+  /// - Throws: `signing.invalid-key`, and what keeps a file with a key from being read.
+  public init(_ configuration: GoudConfiguration) throws {
+    self.init(directory: configuration.backupDirectory, trusting: try configuration.trustedKeys())
+  }
 
-  public init(directory: String) { self.directory = directory }
+  /// - Parameter keys: whose signatures count; with any, what none of them has signed is untrusted.
+  public init(directory: String, trusting keys: [VerifyingKey] = []) {
+    self.directory = directory
+    self.keys = keys
+  }
 
   /// Newest first; those without readable metadata last.
   public func list() throws -> [Backup] {
@@ -89,11 +108,21 @@ public struct BackupCatalog {
       path: path, bytes: Int64((try? FileSystem.status(path))?.st_size ?? 0),
       metadata: name.isSealed ? nil : try? ArchiveReader.metadata(of: path),
       record: try? VerificationRecord.read(of: path),
-      hasChecksum: (try? FileSystem.status("\(path).sha256")) != nil)
+      hasChecksum: (try? FileSystem.status(BackupName.checksum(of: path))) != nil,
+      signature: (try? signature(of: path)) ?? .none, mustBeTrusted: !keys.isEmpty)
+  }
+
+  private func signature(of path: String) throws -> ArchiveSignature {
+    let bytes = try ArchiveReader.bytes(of: path)
+    return ArchiveSignature(
+      of: path, checksum: try bytes.checksum(), signature: try bytes.signature(), keys: keys)
   }
 }
 
 extension BackupCatalog.Backup.State {
+  /// Whether it could be put in place, but for who has made it.
+  fileprivate var isRestorable: Bool { [.complete, .unproven, .sealed].contains(self) }
+
   init(_ metadata: BackupMetadata?, _ record: VerificationRecord?, isSealed: Bool, hasChecksum: Bool) {
     self =
       if metadata == nil && !isSealed {

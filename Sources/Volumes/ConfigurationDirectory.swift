@@ -131,7 +131,7 @@ public struct ConfigurationDirectory: Sendable {
 
 extension String {
   /// This path, from `base` when it is relative; `.` components and doubled slashes gone, `..` kept.
-  func absolute(from base: String) -> String {
+  package func absolute(from base: String) -> String {
     let whole = hasPrefix("/") ? self : "\(base)/\(self)"
     return "/" + whole.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
   }

@@ -1,4 +1,5 @@
 import GoudCore
+import Minisign
 
 /// Every setting of Goud. A value is taken from the first of: flag, process environment,
 /// `config/environments/<environment>/overrides.env`, `config/base/constants.env`, default. An empty value in the
@@ -18,14 +19,20 @@ import GoudCore
 /// | `BACKUP_RETENTION_DAYS` | integer, days | `30` | 1…36500 |
 /// | `BACKUP_COMPRESSION` | word | `gzip` | `gzip`, `pigz`, `zstd`, `none` |
 /// | `BACKUP_NICE` | integer | `12` | 0…19 |
+/// | `TRUSTED_KEYS` | public keys of minisign (`RW…`), or absolute paths of files that hold them, separated by spaces | `` | |
 /// | `SAFETY_COPY_RETENTION_DAYS` | integer, days | `7` | 1…36500 |
 /// | `VOLUME_WARNING_PERCENT` | integer, percent | `70` | 1…99, below the next |
 /// | `VOLUME_CRITICAL_PERCENT` | integer, percent | `85` | 1…99 |
-/// | `BIND_ADDRESS` | address | `127.0.0.1` | |
+/// | `BIND_ADDRESS` | address, for clients | `127.0.0.1` | |
+/// | `PEER_ADDRESS` | address, for peers | `127.0.0.1` | |
+/// | `MANAGER_ADDRESS` | address, for the manager's page | `127.0.0.1` | |
 /// | `MANAGER_PORT` | port | `8080` | 1…65535 |
 /// | `MANAGER_HOSTS` | names that the manager's page answers to as well, separated by spaces | `` | host names |
 /// | `NODE_HTTP_PORT` | port of the first node; the next has the next | `8081` | 1…65000 |
 /// | `NODE_PEER_PORT` | port of the first node; the next has the next | `9001` | 1…65000 |
+/// | `TLS_CERTIFICATE` | path of what nodes show their clients, PEM; empty: no TLS | `` | with the next, or neither |
+/// | `TLS_KEY` | path of its key, PEM | `` | |
+/// | `NODE_USER` | name or number of the user that nodes run as which root starts | `10001` | |
 /// | `WRITE_ACKS` | nodes; `0`: a majority | `0` | 0…64 |
 /// | `NODES` | names, separated by spaces | `node1 node2 node3` | `[a-z0-9][a-z0-9_-]*` each |
 /// | `RUNTIME` | word; what the home was started with last | `process` | `process`, `docker` |
@@ -44,14 +51,20 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case backupRetentionDays = "BACKUP_RETENTION_DAYS"
   case backupCompression = "BACKUP_COMPRESSION"
   case backupNice = "BACKUP_NICE"
+  case trustedKeys = "TRUSTED_KEYS"
   case safetyCopyRetentionDays = "SAFETY_COPY_RETENTION_DAYS"
   case volumeWarningPercent = "VOLUME_WARNING_PERCENT"
   case volumeCriticalPercent = "VOLUME_CRITICAL_PERCENT"
   case bindAddress = "BIND_ADDRESS"
+  case peerAddress = "PEER_ADDRESS"
+  case managerAddress = "MANAGER_ADDRESS"
   case managerPort = "MANAGER_PORT"
   case managerHosts = "MANAGER_HOSTS"
   case nodeHTTPPort = "NODE_HTTP_PORT"
   case nodePeerPort = "NODE_PEER_PORT"
+  case tlsCertificate = "TLS_CERTIFICATE"
+  case tlsKey = "TLS_KEY"
+  case nodeUser = "NODE_USER"
   case writeAcks = "WRITE_ACKS"
   case nodes = "NODES"
   case runtime = "RUNTIME"
@@ -76,7 +89,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .home, .backupDirectory: nil
     case .environment, .volumeDriver: "local"
     case .dataDirectory: "/data"
-    case .volumeIDs, .volumeZone, .managerHosts: ""
+    case .volumeIDs, .volumeZone, .managerHosts, .trustedKeys, .tlsCertificate, .tlsKey: ""
     case .backupEnabled: "false"
     case .backupRetentionDays: "30"
     case .backupCompression: "gzip"
@@ -84,10 +97,11 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .safetyCopyRetentionDays: "7"
     case .volumeWarningPercent: "70"
     case .volumeCriticalPercent: "85"
-    case .bindAddress: "127.0.0.1"
+    case .bindAddress, .peerAddress, .managerAddress: "127.0.0.1"
     case .managerPort: "8080"
     case .nodeHTTPPort: "8081"
     case .nodePeerPort: "9001"
+    case .nodeUser: "10001"
     case .writeAcks: "0"
     case .nodes: "node1 node2 node3"
     case .runtime: "process"
@@ -98,7 +112,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
 
   var kind: ConfigurationKind {
     switch self {
-    case .home, .backupDirectory: .path
+    case .home, .backupDirectory, .tlsCertificate, .tlsKey: .path
     case .dataDirectory: .absolutePath
     case .environment: .name
     case .nodes: .names
@@ -109,11 +123,13 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .backupCompression: .word(["gzip", "pigz", "zstd", "none"])
     case .backupRetentionDays, .safetyCopyRetentionDays: .integer(1...36500)
     case .backupNice: .integer(0...19)
+    case .trustedKeys: .keys
     case .volumeWarningPercent, .volumeCriticalPercent: .integer(1...99)
-    case .bindAddress: .address
+    case .bindAddress, .peerAddress, .managerAddress: .address
     case .managerPort: .integer(1...65535)
     case .managerHosts: .hosts
     case .nodeHTTPPort, .nodePeerPort: .integer(1...65000)
+    case .nodeUser: .user
     case .writeAcks: .integer(0...64)
     case .runtime: .word(NodeRuntime.allCases.map(\.rawValue))
     case .dockerImage: .image
@@ -125,7 +141,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
 
 /// What a value may be, and its one spelling.
 enum ConfigurationKind {
-  case path, absolutePath, name, names, hosts, assignments, address, boolean, image
+  case path, absolutePath, name, names, hosts, assignments, address, boolean, image, keys, user
   case integer(ClosedRange<Int>)
   case word([String])
 
@@ -140,6 +156,8 @@ enum ConfigurationKind {
     case .assignments: Self.assignments(text)
     case .address: !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x2f } ? text : nil
     case .boolean: Self.boolean(text)
+    case .keys: Self.keys(text)
+    case .user: Self.user(text)
     case .image: text.isName(further: "-._/:@ABCDEFGHIJKLMNOPQRSTUVWXYZ") ? text : nil
     case .integer(let range): Int(text).flatMap { range.contains($0) ? "\($0)" : nil }
     case .word(let words): words.contains(text) ? text : nil
@@ -158,6 +176,8 @@ enum ConfigurationKind {
     case .boolean: "true or false"
     case .assignments: "one identifier, or NODE=IDENTIFIER for different nodes, separated by spaces"
     case .image: "the name of a container image"
+    case .keys: "a list of public keys of minisign (RW…) or absolute paths of files with one, separated by spaces"
+    case .user: "the name or the number of a user"
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .word(let words): "one of \(words.joined(separator: ", "))"
     }
@@ -179,10 +199,22 @@ enum ConfigurationKind {
     return names.joined(separator: " ")
   }
 
+  private static func user(_ text: String) -> String? {
+    guard let first = text.utf8.first, first != UInt8(ascii: "-") else { return nil }
+    if (0x30...0x39).contains(first) { return UInt32(text).flatMap { $0 == .max ? nil : "\($0)" } }
+    return text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && ![0x2f, 0x3a].contains($0) } ? text : nil
+  }
+
   private static func hosts(_ text: String) -> String? {
     let hosts = text.split(separator: " ").map { WebHost($0) }
     guard hosts.allSatisfy({ $0?.port == nil && $0?.isAddress == false }) else { return nil }
     return hosts.map { $0!.host }.joined(separator: " ")
+  }
+
+  private static func keys(_ text: String) -> String? {
+    let words = text.split(separator: " ")
+    guard words.allSatisfy({ $0.hasPrefix("/") || VerifyingKey(base64: $0) != nil }) else { return nil }
+    return words.joined(separator: " ")
   }
 
   private static func assignments(_ text: String) -> String? {

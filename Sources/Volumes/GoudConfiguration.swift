@@ -2,6 +2,7 @@ public import Archive
 import Configuration
 import Foundation
 import GoudCore
+public import Minisign
 
 /// Where a value comes from.
 public enum ConfigurationOrigin: Sendable, Hashable, CustomStringConvertible {
@@ -83,6 +84,7 @@ public struct GoudConfiguration: Sendable {
     values = try ConfigurationKey.allCases.map { key in
       switch key {
       case .home: home
+      case .tlsCertificate, .tlsKey: try layers.value(key).resolved(context.workingDirectory, directory)
       case .backupDirectory:
         try layers.value(key, fallback: "\(home.text)/backups").resolved(context.workingDirectory, directory)
       default: try layers.value(key)
@@ -98,6 +100,16 @@ public struct GoudConfiguration: Sendable {
           + "VOLUME_CRITICAL_PERCENT (\(critical.origin)), which is \(volumeCriticalPercent)",
         hint: "lower the first or raise the second", context: ["key": "VOLUME_WARNING_PERCENT"])
     }
+    try checkTLS()
+  }
+
+  private func checkTLS() throws {
+    let files = [ConfigurationKey.tlsCertificate, .tlsKey].map { self[$0] }
+    guard let missing = files.first(where: \.text.isEmpty), let set = files.first(where: { !$0.text.isEmpty })
+    else { return }
+    throw GoudError(
+      .configInvalid, "\(set.key.rawValue) (\(set.origin)) is set, and \(missing.key.rawValue) is not",
+      hint: "set both, for nodes that serve clients over TLS, or neither", context: ["key": missing.key.rawValue])
   }
 
   private static func defaultHome(_ context: ConfigurationContext) -> String {
@@ -126,15 +138,35 @@ extension GoudConfiguration {
   public var backupEnabled: Bool { self[.backupEnabled].text == "true" }
   public var backupDirectory: String { self[.backupDirectory].text }
   public var bindAddress: String { self[.bindAddress].text }
+  public var peerAddress: String { self[.peerAddress].text }
+  public var managerAddress: String { self[.managerAddress].text }
   public var managerPort: Int { Int(self[.managerPort].text)! }
   /// In lower case.
   public var managerHosts: [String] { self[.managerHosts].text.split(separator: " ").map(String.init) }
   public var nodeHTTPPort: Int { Int(self[.nodeHTTPPort].text)! }
   public var nodePeerPort: Int { Int(self[.nodePeerPort].text)! }
+  /// What nodes show their clients, and its key; nil: they serve in the clear.
+  public var tls: (certificate: String, key: String)? {
+    let paths = (self[.tlsCertificate].text, self[.tlsKey].text)
+    return paths.0.isEmpty ? nil : paths
+  }
+  /// A name or a number.
+  public var nodeUser: String { self[.nodeUser].text }
   /// nil: a majority.
   public var writeAcks: Int? { Int(self[.writeAcks].text).flatMap { $0 == 0 ? nil : $0 } }
   public var backupNice: Int { Int(self[.backupNice].text)! }
   public var backupRetentionDays: Int { Int(self[.backupRetentionDays].text)! }
+  /// Whose signatures count; with any, a backup that none of them has signed is not restored.
+  /// - Throws: `signing.invalid-key`, and what keeps a file with a key from being read.
+  public func trustedKeys() throws -> [VerifyingKey] {
+    try self[.trustedKeys].text.split(separator: " ").map {
+      do {
+        return try VerifyingKey(String($0))
+      } catch let error as GoudError {
+        throw error.within("TRUSTED_KEYS (\(self[.trustedKeys].origin))")
+      }
+    }
+  }
   public var safetyCopyRetentionDays: Int { Int(self[.safetyCopyRetentionDays].text)! }
   public var volumeWarningPercent: Int { Int(self[.volumeWarningPercent].text)! }
   public var volumeCriticalPercent: Int { Int(self[.volumeCriticalPercent].text)! }
@@ -205,6 +237,8 @@ private struct Layers {
 extension ConfigurationValue {
   /// A path made absolute: one in a file starts where `config/` lies, any other in the working directory.
   fileprivate func resolved(_ workingDirectory: String, _ directory: ConfigurationDirectory?) -> ConfigurationValue {
+    // Not set.
+    if text.isEmpty { return self }
     let base = if case .file = origin { directory?.root ?? workingDirectory } else { workingDirectory }
     return ConfigurationValue(key: key, text: text.absolute(from: base), origin: origin)
   }

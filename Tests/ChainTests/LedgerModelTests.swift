@@ -124,6 +124,12 @@ import Testing
     #expect(try ledger.newestEntries(of: account.id, limit: 99).map(\.content) == own.suffix(99).reversed().map(\.0))
     guard let (data, middle) = own.randomElement(using: &random) else { return }
     #expect(try ledger.entry(data.id)?.content == data)
+    let head = try #require(try ledger.head(of: data.id))
+    #expect(head.id == data.id && head.account == data.account && head.label == data.label)
+    #expect(head.payloadBytes == data.payload.count && head.created == data.created)
+    var bytes = 0
+    #expect(try ledger.head(at: middle, blockBytes: &bytes) == head && bytes > data.payload.count)
+    #expect(try ledger.newestPositions(of: account.id, limit: 99) == own.suffix(99).map(\.1).reversed())
     let after = try ledger.entries(of: account.id, after: middle, limit: 2)
     #expect(after.map(\.position) == Array(own.map(\.1).filter { $0 > middle }.prefix(2)))
     let before = try ledger.newestEntries(of: account.id, before: middle, limit: 2)

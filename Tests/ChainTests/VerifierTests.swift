@@ -228,6 +228,12 @@ import Testing
     Damage("the authority's block with a falling epoch", .epoch, 40) { test, db, batch in
       try test.forgeHead(db, batch) { $0.epoch = 1 }
     },
+    Damage("the authority's block of an epoch that leaves no room", .epoch, 40) { test, db, batch in
+      try test.forgeHead(db, batch) { $0.epoch = 1 << 63 }
+    },
+    Damage("the authority's block after the year 9999", .time, 40) { test, db, batch in
+      try test.forgeHead(db, batch) { $0.time = 253_402_300_800_000 }
+    },
     Damage("the authority's block with a falling time", .time, 40) { test, db, batch in
       try test.forgeHead(db, batch) { $0.time -= 1 << 30 }
     },

@@ -47,7 +47,9 @@ import Testing
     #"{"standing": "member", "beginning": null}"#, #"{"standing": "member", "beginning": "ab"}"#,
     #"{"standing": "rejoining", "beginning": "zz"}"#,
     #"{"standing": "rejoining", "reign": {"epoch": 1, "nonce": "00"}}"#, #"{"standing": "rejoining", "reign": "00"}"#,
-    #"{"standing": 1}"#,
+    #"{"standing": 1}"#, #"{"standing": "rejoining", "serial": 18446744073709551615}"#,
+    #"{"standing": "rejoining", "reign": {"epoch": 9223372036854775808, "nonce": "00000000000000000000000000000000"}}"#,
+    #"{"standing": "rejoining", "reign": {"epoch": 18446744073709551616, "nonce": "00000000000000000000000000000000"}}"#,
   ])
   func aFileThatCannotBeUnderstoodIsRefused(text: String) throws {
     try inTemporaryDirectory { volume in

@@ -50,6 +50,41 @@ struct EngineMember: Sendable {
   /// Where a helper's run keeps what it tells it.
   var run: String { "\(home)/goud/local/run" }
 
+  /// Runs goud, and looks at its helper.
+  /// - Returns: also what the helper had mounted, by its path.
+  func watched(_ words: String..., in directory: String) async throws -> (Finished, mounts: [String]) {
+    let script = """
+      "$@" & goud=$!
+      until helper=$(docker ps -aq --filter label=chain.goud.helper) && [ -n "$helper" ]; do
+        kill -0 $goud 2>/dev/null || break
+        sleep 0.01
+      done
+      docker inspect -f '{{range .Mounts}}{{println .Destination}}{{end}}' $helper >"$0"
+      wait $goud
+      """
+    let list = "\(home)/mounts"
+    let finished = try await Programs.run(
+      "/bin/bash", ["-c", script, list, "setpriv"] + Self.becoming + [Programs.built("goud")] + words,
+      environment: environment, in: "\(home)/\(directory)")
+    let mounts = try String(contentsOfFile: list, encoding: .utf8).split(separator: "\n").map(String.init)
+    return (finished, mounts)
+  }
+
+  /// Runs goud, and kills it as soon as there is something in `run` to tell its helper by.
+  func killed(_ words: String..., settings: [String: String]) async throws -> Finished {
+    let script = """
+      setpriv \(Self.becoming.joined(separator: " ")) mkdir -p "$0"; before=$(ls -A "$0")
+      "$@" & goud=$!
+      until [ "$(ls -A "$0")" != "$before" ]; do
+        kill -0 $goud 2>/dev/null || break
+      done
+      kill -KILL $goud; wait $goud
+      """
+    return try await Programs.run(
+      "/bin/bash", ["-c", script, run, "setpriv"] + Self.becoming + [Programs.built("goud")] + words,
+      environment: environment.merging(settings) { $1 }, in: home)
+  }
+
   /// Runs goud, and interrupts it once a container of its own is there.
   func interrupted(_ words: String...) async throws -> Finished {
     let script = """

@@ -1,6 +1,5 @@
 import Foundation
 import GoudCore
-import Layout
 import TestSupport
 import Testing
 
@@ -24,23 +23,30 @@ import Testing
     try await Fixture.with { fixture in
       let volume = try await fixture.makeVolume()
       let (told, shared) = ("\(fixture.root)/told", "\(fixture.root)/shared")
-      let text = #"{"environment":{},"user":65534,"group":65534,"groups":\#(groups),"restores":false}"#
-      try AtomicFile.write(Array(text.utf8), to: told)
+      let text = """
+        {"environment":{},"user":65534,"group":65534,"groups":\(groups),"restores":false,"home":"","network":"local","made":[]}
+        """
       let prepared = try await Programs.run(
         "/bin/sh",
         [
-          "-ec", #"chown 65534 "$1"; chmod a+x "$(dirname "$1")"; mkdir -m 0770 "$2"; chgrp 4242 "$2""#, "sh", told,
-          shared,
+          "-ec",
+          """
+          mkdir -m 0700 "$1"; mkfifo -m 0600 "$1/told"; chown -R 65534 "$1"
+          chmod a+x "$(dirname "$1")"; mkdir -m 0770 "$2"; chgrp 4242 "$2"
+          """, "sh", told, shared,
         ])
       try #require(prepared.status == 0, "\(prepared.errors)")
+      let telling = #"printf %s "$1" >"$2/told" & shift 2; exec setpriv --groups=4242 "$@""#
       let made = try await Programs.run(
-        "setpriv", ["--groups=4242", Programs.built("goud"), "backup", "create", "--volume", volume, "-d", shared],
+        "/bin/sh",
+        [
+          "-c", telling, "sh", text, told, Programs.built("goud"), "backup", "create", "--volume", volume, "-d", shared,
+        ],
         environment: [
           "GOUD_HELPER": told, "GOUD_HOME": fixture.home, "BACKUP_NICE": "0",
           "GOUD_CONFIG_DIR": Repository.path("config"),
         ])
       #expect((made.status == 0) == groups.contains(4242), "\(made.errors)")
-      #expect(try FileSystem.status(told)?.st_size == 0, "it has read it, and may hold credentials")
     }
   }
 
@@ -49,23 +55,32 @@ import Testing
       let member = try await EngineMember(network, engine)
       #expect(try await member.goud("volume", "list").status == 0)
       // Another run, about to start its helper; and one that was killed there.
-      let living = try Temporary.create(.file, for: "living", in: Descriptor.open(member.run, O_RDONLY | O_DIRECTORY))
-      let killed = "\(member.run)/.killed.goud-tmp-r123456789abcdef"
-      try AtomicFile.write(Array("secret".utf8), to: killed)
-      for (name, file) in [("living", living.path), ("killed", killed)] {
-        try #require(chown(file, EngineMember.user, EngineMember.user) == 0)
+      let places = ["a", "b"].map { "\(member.run)/.goud-handover-r00000000000000\($0)" }
+      for (place, name) in zip(places, ["living", "killed"]) {
+        let made = try await Programs.run(
+          "/bin/sh",
+          [
+            "-ec", #"mkdir -m 0700 "$1"; : >"$1/.goud-owner"; mkfifo -m 0600 "$1/told"; chown -R "$2:$2" "$1""#, "sh",
+            place, "\(EngineMember.user)",
+          ])
+        try #require(made.status == 0, "\(made.errors)")
         try await engine.docker(
-          "create", "--label", "chain.goud.helper=local", "--label", "chain.goud.helper-file=\(file)", "--name", name,
+          "create", "--label", "chain.goud.helper=local", "--label", "chain.goud.helper-file=\(place)", "--name", name,
           "goud:latest", "--version")
       }
-      #expect(try await member.goud("volume", "list").status == 0)
-      #expect(
-        try await engine.docker("ps", "-a", "--filter", "label=chain.goud.helper", "--format", "{{.Names}}")
-          == "living")
-      #expect(
-        try FileSystem.names(in: member.run).filter { $0.contains(".goud-tmp-") }
-          == [FileSystem.name(of: living.path)])
-      withExtendedLifetime(living) {}
+      let owner = "\(places[0])/.goud-owner"
+      try await Programs.running("/usr/bin/flock", [owner, "sleep", "600"]) { holder in
+        try await waitUntil("the lock to be held") {
+          let file = try Descriptor.open(owner, O_RDWR)
+          return flock(file.fd, LOCK_EX | LOCK_NB) != 0
+        }
+        #expect(try await member.goud("volume", "list").status == 0)
+        #expect(
+          try await engine.docker("ps", "-a", "--filter", "label=chain.goud.helper", "--format", "{{.Names}}")
+            == "living")
+        #expect(try places.map { try FileSystem.status($0) != nil } == [true, false])
+        holder.send(SIGKILL)
+      }
     }
   }
 

@@ -10,6 +10,7 @@ import Testing
 @Suite(.serialized) struct NetworkChaosTests {
   private enum Disaster: CaseIterable {
     case killNode, terminateNode, pauseNode, destroyVolume, destroyVolumeUnderNode, killAll, killManager
+    case putBackVolume, putBackVolumeUnderNode
   }
 
   @Test(.timeLimit(.minutes(120))) func whateverHappensNothingIsLost() async throws {
@@ -48,6 +49,8 @@ import Testing
       kill(pid, SIGKILL)
       try FileManager.default.removeItem(atPath: network.volume(victim))
     case .destroyVolumeUnderNode: try FileManager.default.removeItem(atPath: network.volume(victim))
+    case .putBackVolume: try await putBack(victim, network, running: false)
+    case .putBackVolumeUnderNode: try await putBack(victim, network, running: true)
     case .killAll: for node in status.nodes { node.pid.map { _ = kill($0, SIGKILL) } }
     case .killManager:
       kill(try #require(status.managerPid), SIGKILL)
@@ -56,6 +59,19 @@ import Testing
     }
     guard disaster == .destroyVolumeUnderNode || disaster == .killNode else { return }
     try await network.waitUntil("\(victim) to be another process") { try $0.node(victim).pid != pid }
+  }
+
+  /// A copy of the volume is put back in its place, when it has acknowledged more since.
+  private func putBack(_ victim: String, _ network: NetworkFixture, running: Bool) async throws {
+    let copy = "\(network.fixture.root)/\(victim)-\(UUID().uuidString)"
+    try await network.run("network", "stop", victim)
+    try FileManager.default.copyItem(atPath: network.volume(victim), toPath: copy)
+    try await network.run("network", "start", victim)
+    try await Task.sleep(for: .seconds(1))
+    if !running { try await network.run("network", "stop", victim) }
+    try FileManager.default.moveItem(atPath: network.volume(victim), toPath: "\(copy)-newer")
+    try FileManager.default.moveItem(atPath: copy, toPath: network.volume(victim))
+    if !running { try await network.start(victim) }
   }
 }
 

@@ -28,6 +28,12 @@ import Testing
       try await NetworkFixture.with(settings: settings) { network in
         let status = try await network.waitUntil("the network to be healthy") { $0.condition == "healthy" }
         #expect(status.nodes.map { $0.health?.role } == ["authority", "follower", "follower"])
+        if runtime == "docker" {
+          let made = try await engine.docker(
+            "inspect", "-f", "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}",
+            "node1")
+          #expect(made.trimmingCharacters(in: .whitespacesAndNewlines) == "true [ALL] [no-new-privileges]")
+        }
         #expect(try await network.underLoad(seconds: 2).acknowledged > 0)
         try await network.nothingIsLost()
         let listed = try await network.goud("volume", "list")
@@ -138,14 +144,40 @@ import Testing
 
       #expect(try await network.goud("network", "stop").status == 0)
       try await engine.docker("volume", "rm", "node1_data")
+      // A helper has the volumes that it works on, and no others; nor is anything left of those made for nothing.
+      try await engine.docker("volume", "create", "another")
+      let failed = try await member.goud("restore", "no-such-backup", "--yes")
+      #expect(failed.status == 10, "\(failed.errors)")
+      #expect(!(try await engine.docker("volume", "ls", "-q").contains("node1_data")), "nothing is made for nothing")
       // From a directory beside: what it is told to read lies outside the working directory.
-      let restored = try await member.goud(
+      let (restored, mounts) = try await member.watched(
         "restore", "../backups/\(FileSystem.name(of: archive))", "--yes", in: "goud")
       #expect(restored.status == 0, "\(restored.errors)")
+      let seen = mounts.filter { $0.hasPrefix(engine.volumes) }
+      #expect(seen.sorted() == network.nodes.map { "\(engine.volumes)/\($0)_data" }, "\(mounts)")
       let root = try await Programs.run("stat", ["-c", "%u %a", "\(engine.volumes)/node1_data/_data"])
       #expect(root.output == "10001 700\n")
       try await network.start()
       try await network.nothingIsLost()
+    }
+  }
+
+  /// A run that is killed while its helper is being made.
+  @Test func aHelperThatIsNeverToldLeavesNothingOfWhatItWouldHaveBeen() async throws {
+    try await with(nodes: 1) { network, engine in
+      let member = try await EngineMember(network, engine)
+      let killed = try await member.killed(
+        "backup", "create", "-c", "s3://nowhere", settings: ["AWS_SECRET_ACCESS_KEY": "canary-cloud"])
+      #expect(killed.status == 137, "\(killed.output) \(killed.errors)")
+      let left = try await Programs.run("grep", ["-rl", "--devices=skip", "canary-cloud", member.run])
+      #expect(left.output == "", "\(left.output)")
+      let inspected = try await Programs.run(
+        "/bin/sh", ["-c", "docker ps -aq | xargs -r docker inspect"], environment: engine.environment)
+      #expect(!inspected.output.contains("canary-cloud"))
+      // The next one tidies up, and does its work.
+      let made = try await member.goud("backup", "create")
+      #expect(made.status == 0, "\(made.errors)")
+      #expect(try FileSystem.names(in: member.run).filter { $0.contains("handover") }.isEmpty)
     }
   }
 

@@ -15,6 +15,7 @@ struct NetworkFixture: Sendable {
   var home: String { "\(fixture.home)/local" }
   var urls: [String] { nodes.indices.map { "http://127.0.0.1:\(ports.http + $0)" } }
   var manager: String { "http://127.0.0.1:\(ports.manager)" }
+  func progress(_ node: String) -> String { "\(home)/network/progress/\(node)" }
   func volume(_ node: String) -> String { "\(home)/volumes/\(node)_data" }
 
   /// The settings that every goud of this network runs with.
@@ -49,6 +50,15 @@ struct NetworkFixture: Sendable {
     try await fixture.goud(arguments, environment: environment)
   }
 
+  /// Runs goud, which must succeed.
+  func run(_ arguments: String..., location: SourceLocation = #_sourceLocation) async throws {
+    let finished = try await fixture.goud(arguments, environment: environment)
+    try #require(finished.status == 0, "\(arguments): \(finished.errors)", sourceLocation: location)
+  }
+
+  /// Starts a node, and waits for nothing: whether it is healthy is seen later.
+  func start(_ node: String) async throws { _ = try await goud("network", "start", node, "--wait", "0") }
+
   func start() async throws {
     let finished = try await goud("network", "start", "--wait", "240")
     try #require(finished.status == 0, "\(finished.output) \(finished.errors)")
@@ -78,11 +88,13 @@ struct NetworkFixture: Sendable {
       let state: String
       let pid: pid_t?
       let restarts: Int
+      let age: Double?
       let lag: UInt64?
       let health: Health?
     }
     let condition: String
     let managerPid: pid_t?
+    let instance: String?
     let chain: String?
     let nodes: [Node]
 
@@ -112,9 +124,16 @@ struct NetworkFixture: Sendable {
 
   struct Load: Decodable {
     let acknowledged: Int
+    /// Seconds without an acknowledgement.
+    let longestGap: Double
     let refused: Int
     let failed: Int
     let example: String
+
+    enum CodingKeys: String, CodingKey {
+      case acknowledged, refused, failed, example
+      case longestGap = "longest_gap_s"
+    }
   }
 
   var record: String { "\(fixture.root)/acknowledged" }

@@ -85,6 +85,38 @@ import Testing
     }
   }
 
+  @Test func arestartOfAllIsOneNodeAtATimeWithTheNetworkWritable() async throws {
+    try await NetworkFixture.with { network in
+      let before = try await network.status()
+      let load = try await network.underLoad(seconds: 25) {
+        let restarted = try await network.goud("network", "restart", "--rolling", "--wait", "120")
+        #expect(restarted.status == 0, "\(restarted.output) \(restarted.errors)")
+        let order = restarted.errors.split(separator: "\n").filter { $0.hasPrefix("restarted ") }.map {
+          $0.dropFirst(10)
+        }
+        #expect(order == ["node3", "node2", "node1"], "the authority last")
+      }
+      let after = try await network.status()
+      for (old, new) in zip(before.nodes, after.nodes) { #expect(old.pid != new.pid && new.restarts == 0) }
+      #expect(after.managerPid == before.managerPid && after.instance != before.instance, "renewed in its place")
+      #expect(load.acknowledged > 0 && load.longestGap < 15, "\(load)")
+      try await network.nothingIsLost()
+
+      // One that is not healthy is left as it is: a second one less would end its writes.
+      #expect(try await network.goud("network", "stop", "node2").status == 0)
+      let now = try await network.status()
+      let refused = try await network.goud("network", "restart", "--format", "json")
+      #expect(refused.status == 1 && refused.errors.contains("network.start-failed"), "\(refused.errors)")
+      #expect(try await network.status().nodes.map(\.pid) == now.nodes.map(\.pid))
+      #expect(try await network.goud("network", "start", "node2", "--wait", "240").status == 0)
+      // One alone.
+      let pids = try await network.status().nodes.map(\.pid)
+      #expect(try await network.goud("network", "restart", "node3").status == 0)
+      let last = try await network.status()
+      #expect(last.nodes[0].pid == pids[0] && last.nodes[2].pid != pids[2])
+    }
+  }
+
   @Test func oneNodeIsStoppedAndStartedAlone() async throws {
     try await NetworkFixture.with { network in
       #expect(try await network.goud("network", "stop", "node2").status == 0)

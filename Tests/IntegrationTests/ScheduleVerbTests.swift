@@ -94,6 +94,22 @@ import Testing
     }
   }
 
+  @Test func aScheduleSignsWithAKeyThatNobodyIsAskedAbout() async throws {
+    try await Fixture.with { fixture in
+      let (open, closed) = (
+        try await MinisignKeys(in: fixture.root, "open"),
+        try await MinisignKeys(in: fixture.root, "closed", password: "x")
+      )
+      let install = ["schedule", "install", "--systemd", "--print", "--sign"]
+      let relative = try await fixture.goud(install + ["open.key"])
+      #expect(relative.status == 0 && relative.output.contains("--sign \(open.secret)"), "\(relative.errors)")
+      let asking = try await fixture.goud(install + [closed.secret])
+      #expect(asking.status == 13 && asking.errors.contains("--sign-password"), "\(asking.errors)")
+      let nowhere = try await fixture.goud(install + ["missing.key"])
+      #expect(nowhere.status != 0 && nowhere.output.isEmpty)
+    }
+  }
+
   @Test func whatDoesNotFitIsRefused() async throws {
     try await Fixture.with { fixture in
       #expect(try await fixture.goud("schedule", "install").status == 64)

@@ -80,11 +80,11 @@ import Testing
       "| entries of a page | \(limits.listPage) (default \(limits.listPageDefault)) | 422 |",
       "| from a request's first byte to its last | \(seconds(limits.requestTime)) | 408 |",
       "| from a submission to its acknowledgement | \(seconds(limits.submitTime)) | 504 |",
-      "| from a request's last byte to its answer's last | \(seconds(limits.answerTime)) | closed |",
+      "| from a request's last byte until its answer's last is taken | \(seconds(limits.answerTime)) | closed |",
       "| between two requests of a connection | \(seconds(limits.idleTime)) | closed |",
-      "| connections | \(limits.connections) | another one is closed |",
+      "| connections | \(limits.connections), or what the limit of open files leaves | another one is closed |",
       "| reads of the ledger under way, and waiting | \(limits.readers), \(limits.waitingReads) | 503 |",
-      "| bodies and pages held at once | \(limits.bodiesBytes >> 20) MiB | 503 |",
+      "| bodies and large answers held at once | \(limits.bodiesBytes >> 20) MiB | 503 |",
       "| accounts and logins from one address | \(limits.accountBurst) at once, \(Int(limits.accountsPerSecond)) a second | 429 |",
       "| a session token | \(limits.sessionSeconds) s | 401 |",
     ]
@@ -113,7 +113,7 @@ import Testing
 }
 
 /// A request and its answer, as a block marked `http` shows them.
-private struct Example: Sendable {
+struct Example: Sendable {
   let method: String
   let target: String
   let headers: [(String, String)]

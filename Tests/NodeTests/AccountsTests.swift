@@ -106,6 +106,24 @@ import Testing
     #expect(try EntryKey(key, account: account).open(sealed, .label, entry: account) == Array("x".utf8))
   }
 
+  @Test func noTokenOfReplacedSecretsIsGoodAndThoseOfTheNewOnesAre() async throws {
+    let sessions = try await sessions(Counter(1000))
+    let seen = try await sessions.issue(APIKey(), account: account)
+    let unseen = try await sessions.issue(APIKey(), account: account)
+    #expect(await code(sessions, seen) == nil)
+    await sessions.replace(with: try NodeSecrets.inMemory())
+    #expect(await code(sessions, seen) == .tokenInvalid, "also one that was remembered")
+    #expect(await code(sessions, unseen) == .tokenInvalid)
+    #expect(await code(sessions, try await sessions.issue(APIKey(), account: account)) == nil)
+  }
+
+  @Test func aTokenThatIsCheckedWhileTheSecretsChangeIsNotRemembered() async throws {
+    let sessions = try await sessions(Counter(1000))
+    let token = try await sessions.issue(APIKey(), account: account)
+    _ = try await sessions.session(token[...]) { _ in await sessions.replace(with: try NodeSecrets.inMemory()) }
+    #expect(await code(sessions, token) == .tokenInvalid)
+  }
+
   @Test func aTokenShowsNothingOfTheKey() async throws {
     let key = APIKey()
     let token = try await sessions(Counter(0)).issue(key, account: account)
@@ -208,16 +226,27 @@ import Testing
     #expect(throws: GoudError.self) { try limit.take("a", at: start + .seconds(60)) }
   }
 
-  @Test func aBudgetIsGivenBack() throws {
-    let budget = BodyBudget(bytes: 100)
+  @Test func aBudgetIsGivenBack() async throws {
+    let budget = BodyBudget(bytes: 100, table: ConnectionTable(limit: 1))
     do {
-      let one = try budget.take(60)
-      #expect(throws: GoudError.self) { try budget.take(41) }
-      let two = try budget.take(40)
+      let one = try await budget.take(60, for: nil)
+      await #expect(throws: GoudError.self) { try await budget.take(41, for: nil) }
+      let two = try await budget.take(40, for: nil)
       withExtendedLifetime((one, two)) {}
     }
-    _ = try budget.take(100)
-    _ = try budget.take(100)
+    _ = try await budget.take(100, for: nil)
+    _ = try await budget.take(100, for: nil)
+    await #expect(throws: GoudError.self) { try await budget.take(101, for: nil) }
+  }
+
+  @Test func whoNeedsBytesWaitsForThemAMoment() async throws {
+    let budget = BodyBudget(bytes: 100, table: ConnectionTable(limit: 1))
+    var held: BodyBudget.Share? = try await budget.take(60, for: nil)
+    async let waiting = budget.take(60, for: nil)
+    try await Task.sleep(for: .milliseconds(50))
+    withExtendedLifetime(held) {}
+    held = nil
+    _ = try await waiting
   }
 
   @Test func readsBeyondTheBoundAreRefusedAndTheOthersRun() async throws {

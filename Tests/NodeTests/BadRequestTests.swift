@@ -195,6 +195,19 @@ typealias HTTPMethod = HTTPRequest.Method
     }
   }
 
+  @Test func anAccountIsMadeOfAnObjectOrOfNothing() async throws {
+    try await NodeFixture.with(.routes) { node in
+      for body in ["[]", "[null]", "3", "\"x\"", "null", "true"] {
+        let answer = try await node.send(.post, "/account/create", ByteBuffer(string: body))
+        #expect(answer.status == 422, "\(body)")
+      }
+      for body in ["", "{}", "{\"x\": [1]}"] {
+        let answer = try await node.send(.post, "/account/create", ByteBuffer(string: body))
+        #expect(answer.status == 201, "\(body)")
+      }
+    }
+  }
+
   @Test func accountsAndLoginsHaveARate() async throws {
     var limits = HTTPLimits()
     limits.accountBurst = 3

@@ -2,7 +2,9 @@ import GoudCore
 import HTTPTypes
 import NIOCore
 import NIOEmbedded
+import NIOHTTP1
 import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
 import Testing
 
 @testable import Node
@@ -30,7 +32,8 @@ import Testing
     #expect(state.timePassed(at: at(14)) == .none)
     #expect(state.timePassed(at: at(15)) == .failRequest)
     #expect(state.deadline == at(17))
-    #expect(state.answered(at: at(15)) == .close)
+    state.answered(at: at(15))
+    #expect(state.gone(at: at(15)) == .close)
   }
 
   @Test func aRequestThatNobodyAnswersAfterItsTimeEnds() {
@@ -44,9 +47,21 @@ import Testing
     var state = connection()
     state.headRead(at: at(0))
     state.requestRead(at: at(1))
-    #expect(!state.waitsForClient)
+    #expect(!state.waitsForClient && !state.isUnread)
+    state.answered(at: at(2))
+    #expect(state.waitsForClient && state.isUnread && !state.isIdle)
     #expect(state.timePassed(at: at(30)) == .none)
     #expect(state.timePassed(at: at(31)) == .close)
+  }
+
+  @Test func aClientThatDoesNotTakeTheBeginningOfItsAnswerKeepsTheServerWaiting() {
+    var state = connection()
+    state.headRead(at: at(0))
+    state.requestRead(at: at(0))
+    state.wrote(blocked: true)
+    #expect(state.waitsForClient && state.isUnread)
+    state.wrote(blocked: false)
+    #expect(!state.waitsForClient && !state.isUnread)
   }
 
   @Test func betweenRequestsAConnectionMayRest() {
@@ -54,7 +69,8 @@ import Testing
     for start in stride(from: Int64(0), to: 300, by: 50) {
       state.headRead(at: at(start))
       state.requestRead(at: at(start))
-      #expect(state.answered(at: at(start + 1)) == .none)
+      state.answered(at: at(start + 1))
+      #expect(state.gone(at: at(start + 1)) == .none)
       #expect(state.waitsForClient && state.isIdle)
       #expect(state.timePassed(at: at(start + 49)) == .none)
     }
@@ -64,28 +80,60 @@ import Testing
   @Test func whatIsLeftOfARefusedRequestIsReadForAMomentOnly() {
     var state = connection()
     state.headRead(at: at(0))
-    #expect(state.answered(at: at(1)) == .none)
-    #expect(state.deadline == at(3))
+    state.answered(at: at(1))
+    #expect(state.gone(at: at(1)) == .none)
+    #expect(!state.isIdle && state.deadline == at(3))
     #expect(state.timePassed(at: at(3)) == .close)
 
     var quick = connection()
     quick.headRead(at: at(0))
-    #expect(quick.answered(at: at(1)) == .none)
+    quick.answered(at: at(1))
+    #expect(quick.gone(at: at(1)) == .none)
     quick.requestRead(at: at(2))
-    #expect(quick.deadline == at(62))
+    #expect(quick.isIdle && quick.deadline == at(62))
   }
 
-  @Test func requestsSentAheadEachHaveTheirTime() {
+  @Test func whatIsLeftOfARefusedRequestMayEndBeforeItsAnswerIsTaken() {
     var state = connection()
     state.headRead(at: at(0))
-    state.requestRead(at: at(0))
-    state.headRead(at: at(0))
-    state.requestRead(at: at(0))
-    #expect(state.unanswered == 2)
-    #expect(state.answered(at: at(20)) == .none)
-    #expect(!state.isIdle)
-    #expect(state.timePassed(at: at(49)) == .none)
-    #expect(state.timePassed(at: at(50)) == .close)
+    state.answered(at: at(1))
+    #expect(state.deadline == at(3))
+    state.requestRead(at: at(2))
+    #expect(!state.isIdle && state.deadline == at(32))
+    #expect(state.gone(at: at(4)) == .none)
+    #expect(state.isIdle && state.deadline == at(64))
+  }
+
+  @Test func aStopWaitsForTheServersWorkAndForNoClient() {
+    var idle = connection()
+    #expect(idle.stops(at: at(1)) == .close)
+
+    var working = connection()
+    working.headRead(at: at(0))
+    working.requestRead(at: at(0))
+    #expect(working.stops(at: at(1)) == .none)
+    #expect(working.deadline == at(30))
+    working.answered(at: at(5))
+    #expect(working.deadline == at(7))
+    #expect(working.gone(at: at(6)) == .close)
+
+    var unread = connection()
+    unread.headRead(at: at(0))
+    unread.requestRead(at: at(0))
+    unread.answered(at: at(1))
+    #expect(unread.stops(at: at(2)) == .none)
+    #expect(unread.timePassed(at: at(4)) == .close)
+
+    var slow = connection()
+    slow.headRead(at: at(0))
+    #expect(slow.stops(at: at(1)) == .none)
+    #expect(slow.timePassed(at: at(3)) == .close)
+
+    var refused = connection()
+    refused.headRead(at: at(0))
+    refused.answered(at: at(1))
+    #expect(refused.gone(at: at(1)) == .none)
+    #expect(refused.stops(at: at(1)) == .close)
   }
 
   @Test func nothingFollowsWhatIsNotHTTP() {
@@ -93,7 +141,8 @@ import Testing
     state.headRead(at: at(0))
     state.requestRead(at: at(0))
     state.failed()
-    #expect(state.answered(at: at(1)) == .close)
+    state.answered(at: at(1))
+    #expect(state.gone(at: at(1)) == .close)
   }
 }
 
@@ -105,7 +154,7 @@ import Testing
     (limits.idleTime, limits.drainTime) = (.seconds(60), .seconds(2))
     let table = ConnectionTable(limit: 1)
     let channel = EmbeddedChannel()
-    try channel.pipeline.syncOperations.addHandler(ConnectionGuard(limits, table: table))
+    try channel.pipeline.syncOperations.addHandlers([ConnectionDoor(), ConnectionGuard(limits, table: table)])
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     try body(channel)
     _ = try? channel.finish()
@@ -156,8 +205,8 @@ import Testing
     let channels = (0..<3).map { _ in EmbeddedChannel() }
     let seats = try channels.map { try #require(table.admit($0)) }
     // The first works, and then waits again: now the second has waited longest.
-    seats[0].waits = false
-    seats[0].waits = true
+    seats[0].waits(.nobody)
+    seats[0].waits(.client)
     let late = EmbeddedChannel()
     #expect(table.admit(late) != nil)
     #expect(table.count == 3)
@@ -169,10 +218,179 @@ import Testing
   @Test func whileAllAreWorkedOnANewOneIsTurnedAway() throws {
     let table = ConnectionTable(limit: 2)
     let seats = try (0..<2).map { _ in try #require(table.admit(EmbeddedChannel())) }
-    for seat in seats { seat.waits = false }
+    for seat in seats { seat.waits(.nobody) }
     #expect(table.admit(EmbeddedChannel()) == nil)
     table.leave(seats[0])
     #expect(table.admit(EmbeddedChannel()) != nil)
     #expect(table.count == 2)
+  }
+
+  @Test func whoDoesNotTakeAnAnswerGoesFirst() throws {
+    let table = ConnectionTable(limit: 3)
+    let channels = (0..<3).map { _ in EmbeddedChannel(handler: nil, loop: EmbeddedEventLoop()) }
+    let seats = try channels.map { try #require(table.admit($0)) }
+    seats[2].waits(.nobody)
+    seats[2].waits(.unread)
+    #expect(table.admit(EmbeddedChannel()) != nil)
+    #expect(table.seat(of: channels[2]) == nil)
+    #expect(table.seat(of: channels[0]) === seats[0] && table.seat(of: channels[1]) === seats[1])
+    // Its own end comes later, and takes nobody's place away.
+    table.leave(seats[2])
+    #expect(table.count == 3)
+  }
+
+  @Test func whoHoldsBytesAndDoesNotMoveMakesRoom() async throws {
+    let table = ConnectionTable(limit: 4)
+    let budget = BodyBudget(bytes: 100, table: table)
+    let channels = (0..<4).map { _ in EmbeddedChannel() }
+    let seats = try channels.map { try #require(table.admit($0)) }
+    // Of one that waits for the server, one that says nothing, one that takes no answer, one that holds nothing.
+    let shares = try await [
+      budget.take(30, for: seats[0]), budget.take(30, for: seats[1]), budget.take(30, for: seats[2]),
+    ]
+    seats[0].waits(.nobody)
+    seats[2].waits(.nobody)
+    seats[2].waits(.unread)
+    table.makeRoom(bytes: 20, patience: .seconds(60))
+    #expect(table.count == 4)
+    try await Task.sleep(for: .milliseconds(2))
+    table.makeRoom(bytes: 20, patience: .milliseconds(1))
+    #expect(seats.map { seat in channels.contains { table.seat(of: $0) === seat } } == [true, true, false, true])
+    table.makeRoom(bytes: 500, patience: .milliseconds(1))
+    #expect(seats.map { seat in channels.contains { table.seat(of: $0) === seat } } == [true, false, false, true])
+    withExtendedLifetime(shares) {}
+  }
+}
+
+/// Bytes in, requests out: with HTTP between them, as on a real connection.
+@Suite struct RequestGateTests {
+  private func with(_ body: (EmbeddedChannel) throws -> Void) throws {
+    let channel = EmbeddedChannel()
+    let pipeline = channel.pipeline.syncOperations
+    try pipeline.addHandlers([ConnectionDoor(), RequestGate()])
+    try pipeline.configureHTTPServerPipeline(
+      withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false)
+    try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+    try pipeline.addHandler(ConnectionGuard(HTTPLimits(), table: ConnectionTable(limit: 1)))
+    try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+    try body(channel)
+    _ = try? channel.finish()
+  }
+
+  /// What comes through, put together.
+  private final class Arrivals {
+    private var path = ""
+    private var bytes = 0
+
+    /// The requests that have come to their ends since the last time: paths, each with the size of its body.
+    func next(_ channel: EmbeddedChannel) throws -> [String] {
+      var whole: [String] = []
+      while let part = try channel.readInbound(as: HTTPRequestPart.self) {
+        switch part {
+        case .head(let head): (path, bytes) = (head.path ?? "", 0)
+        case .body(let body): bytes += body.readableBytes
+        case .end: whole.append(bytes > 0 ? "\(path) \(bytes)" : path)
+        }
+      }
+      return whole
+    }
+  }
+
+  private func requests(_ channel: EmbeddedChannel) throws -> [String] { try Arrivals().next(channel) }
+
+  /// Hands an answer over; the client has it only when `channel` is flushed.
+  private func answer(_ channel: EmbeddedChannel) {
+    channel.write(HTTPResponsePart.head(HTTPResponse(status: .ok)), promise: nil)
+    channel.write(HTTPResponsePart.end(nil), promise: nil)
+  }
+
+  private func get(_ path: String) -> String { "GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n" }
+
+  @Test func oneRequestIsUnderWayUntilItsAnswerIsGone() throws {
+    try with { channel in
+      try channel.writeInbound(ByteBuffer(string: (0..<200).map { get("/\($0)") }.joined()))
+      for number in 0..<200 {
+        #expect(try requests(channel) == ["/\(number)"])
+        answer(channel)
+        #expect(try requests(channel) == [])
+        channel.flush()
+      }
+      #expect(try requests(channel) == [])
+      try channel.writeInbound(ByteBuffer(string: get("/more")))
+      #expect(try requests(channel) == ["/more"])
+    }
+  }
+
+  /// However the bytes are cut, whatever bodies there are, each request comes whole and alone.
+  @Test(arguments: [1, 2, 7, 100, 511, 512, 513, 4096, 1 << 20])
+  func bodiesOfEveryKindAreReadToTheirEnd(_ cut: Int) throws {
+    try with { channel in
+      let long = String(repeating: "x\n", count: 2000)
+      let bytes = Array(
+        (get("/a") + "POST /b HTTP/1.1\r\nContent-Length: 4000\r\n\r\n\(long)" + get("/c")
+          + "POST /d HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n\(long.prefix(2000))\r\n3\r\nabc\r\n0\r\n\r\n"
+          + "POST /e HTTP/1.1\r\nContent-Length: 0\r\n\r\n" + get("/f")).utf8)
+      let arrivals = Arrivals()
+      var found: [String] = []
+      for start in stride(from: 0, to: bytes.count, by: cut) {
+        try channel.writeInbound(ByteBuffer(bytes: bytes[start..<min(start + cut, bytes.count)]))
+        while case let new = try arrivals.next(channel), !new.isEmpty {
+          #expect(new.count == 1)
+          found += new
+          answer(channel)
+          channel.flush()
+        }
+      }
+      #expect(found == ["/a", "/b 4000", "/c", "/d 2003", "/e", "/f"])
+    }
+  }
+
+  @Test func whatIsNotHTTPIsToldSoInItsTurn() throws {
+    try with { channel in
+      try channel.writeInbound(ByteBuffer(string: get("/a") + "nonsense\r\n\r\n"))
+      #expect(try requests(channel) == ["/a"])
+      answer(channel)
+      channel.flush()
+      var answers = ""
+      while let bytes = try channel.readOutbound(as: ByteBuffer.self) { answers += String(buffer: bytes) }
+      #expect(answers.hasPrefix("HTTP/1.1 200") && answers.contains("HTTP/1.1 400"))
+      #expect(!channel.isActive)
+    }
+  }
+
+  @Test func anEndIsHeardBehindWhatWasSentBeforeIt() throws {
+    final class Ends: ChannelInboundHandler {
+      typealias InboundIn = HTTPRequestPart
+      var heard = 0
+      func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { heard += 1 }
+        context.fireUserInboundEventTriggered(event)
+      }
+    }
+    try with { channel in
+      let ends = Ends()
+      try channel.pipeline.syncOperations.addHandler(ends)
+      try channel.writeInbound(ByteBuffer(string: (0..<50).map { get("/\($0)") }.joined()))
+      channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+      for number in 0..<50 {
+        #expect(try requests(channel) == ["/\(number)"] && ends.heard == 0)
+        answer(channel)
+        channel.flush()
+      }
+      #expect(ends.heard == 1)
+    }
+  }
+
+  @Test func whoSendsTooMuchAheadIsAnsweredOnceAndEnds() throws {
+    try with { channel in
+      try channel.writeInbound(ByteBuffer(string: get("/a")))
+      let ahead = ByteBuffer(string: String(repeating: get("/b"), count: 500))
+      for _ in 0..<20 { try channel.writeInbound(ahead) }
+      #expect(try requests(channel) == ["/a"])
+      answer(channel)
+      channel.flush()
+      #expect(try requests(channel) == [])
+      #expect(!channel.isActive)
+    }
   }
 }

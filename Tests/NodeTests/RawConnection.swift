@@ -51,6 +51,15 @@ final class RawConnection: Sendable {
     return true
   }
 
+  /// Sends as much of it as the system takes at once.
+  @discardableResult
+  func offer(_ text: String) -> Int {
+    let bytes = Array(text.utf8)
+    return bytes.withUnsafeBytes {
+      max(0, Glibc.send(socket.fd, $0.baseAddress!, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)))
+    }
+  }
+
   /// Says that nothing more will come.
   func finish() { shutdown(socket.fd, Int32(SHUT_WR)) }
 

@@ -292,7 +292,7 @@ extension ChainFixture {
   func restore(_ archive: String, _ change: (inout RestoreRequest) -> Void = { _ in }) throws -> Restore {
     var request = RestoreRequest(target: .directory(volumes))
     change(&request)
-    return Restore(request, from: try .archive(archive))
+    return Restore(request, from: try .archive(archive, trust: .anything))
   }
 
   /// Everything below the volumes, but for what nobody can keep: times of access.

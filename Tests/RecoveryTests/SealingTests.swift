@@ -19,6 +19,7 @@ import Testing
     let size: Int64? = nil
     init(_ path: String) throws { file = try Descriptor.open(path, O_RDONLY) }
     func checksum() -> [UInt8]? { nil }
+    func signature() -> [UInt8]? { nil }
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
       try file.read(into: buffer, at: offset)
     }

@@ -26,6 +26,81 @@ import Testing
     #expect(more.contains { if case .fetch(let fetch) = $0 { fetch.node == "node3" } else { false } })
   }
 
+  /// An old copy of the authority's volume, with nothing outside of it that tells: a follower has a block of an epoch that
+  /// the copy knows nothing of. What was acknowledged after that block may be on the disk of the one that is away.
+  @Test(arguments: [Rules.all, Rules.all.subtracting(.witnesses)])
+  func authorityWithAnOldDiskIsToldByAFollowersBlock(_ rules: Rules) throws {
+    let disk = Disk(blocks: Array(chain.prefix(2)))
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]), rules: rules)
+    let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
+    let state = DurableState(promise: Epoch(number: 1, nonce: nonce), standing: record, acknowledged: 1)
+    _ = authority.handle(.started(state, nonce: nonce), chain: disk)
+    let barrier = BlockID(height: 2, epoch: 2, hash: [22])
+    let actions = promise(&authority, disk, from: "node3", head: barrier)
+    let fetch = try #require(actions.lazy.compactMap { if case .fetch(let fetch) = $0 { fetch } else { nil } }.first)
+    let more = authority.handle(.fetched(fetch, [barrier]), chain: disk)
+    let forgotten = more.contains(.report(.forgotten(node: nil, .epoch(2, has: 1))))
+    #expect(forgotten == rules.contains(.witnesses))
+    #expect(authority.status.standing.standing == (rules.contains(.witnesses) ? .rejoining : .member))
+    #expect(more.contains(.append([barrier])) == !rules.contains(.witnesses))
+  }
+
+  /// In a network of two the authority leads alone: it is told when the follower refuses to give up what it knows.
+  @Test(arguments: [true, false]) func anAuthorityOfTwoIsToldByWhatItsFollowerKeeps(shown: Bool) throws {
+    let disk = Disk(blocks: Array(chain.prefix(2)))
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2"]))
+    let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
+    let state = DurableState(promise: Epoch(number: 1, nonce: nonce), standing: record, acknowledged: 1)
+    _ = authority.handle(.started(state, nonce: nonce), chain: disk)
+    #expect(authority.status.leading)
+    let kept = (2...3).map { BlockID(height: $0, epoch: 2, hash: [UInt8(20 + $0)]) }
+    var known = position(kept[1])
+    (known.acknowledged, known.promised) = (3, 2)
+    let introduction = Introduction(node: "node2", position: known, locator: [kept[1], chain[1], genesis])
+    _ = authority.handle(.received(.introduction(introduction), from: Connection(2)), chain: disk)
+    let refusal = Refusal(.acknowledgedBlock, height: 2)
+    let actions = authority.handle(.received(.refusal(refusal), from: Connection(2)), chain: disk)
+    let fetch = try #require(actions.lazy.compactMap { if case .fetch(let fetch) = $0 { fetch } else { nil } }.first)
+    #expect(fetch.after == chain[1] && fetch.through == 3)
+    let more = authority.handle(shown ? .fetched(fetch, kept) : .fetchFailed(fetch), chain: disk)
+    // A word that is not shown to be true stops nothing.
+    #expect(more.contains(.report(.forgotten(node: nil, .epoch(2, has: 1)))) == shown)
+    #expect(authority.status.leading != shown)
+    #expect(authority.status.standing.standing == (shown ? .rejoining : .member))
+    guard shown else { return }
+    // Who was set apart with it fills it.
+    _ = authority.handle(.received(.introduction(introduction), from: Connection(3)), chain: disk)
+    let answer = Promise(
+      epoch: Epoch(number: authority.status.epoch, nonce: nonce), round: 1, position: known,
+      locator: introduction.locator)
+    var round = authority.handle(.received(.promise(answer), from: Connection(3)), chain: disk)
+    round += authority.handle(
+      .received(
+        .promise(Promise(epoch: answer.epoch, round: 2, position: known, locator: answer.locator)), from: Connection(3)),
+      chain: disk)
+    #expect(round.contains { if case .fetch(let fetch) = $0 { fetch.through == 3 } else { false } })
+  }
+
+  /// A follower whose disk went back in time under the eyes of an authority that it had told more.
+  @Test(arguments: [Rules.all, Rules.all.subtracting(.witnesses)])
+  func followerThatComesBackWithLessIsToRejoin(_ rules: Rules) throws {
+    let disk = Disk(blocks: chain)
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]), rules: rules)
+    let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
+    let state = DurableState(promise: Epoch(number: 1, nonce: nonce), standing: record, acknowledged: 3)
+    _ = authority.handle(.started(state, nonce: nonce), chain: disk)
+    _ = promise(&authority, disk, from: "node2", head: chain[3])
+    let stored = Stored(epoch: 2, head: chain[3], standing: .member)
+    _ = authority.handle(.received(.stored(stored), from: Connection(2)), chain: disk)
+    var old = position(chain[2])
+    old.promised = 2
+    let introduction = Introduction(node: "node2", position: old, locator: locator(chain[2]))
+    let actions = authority.handle(.received(.introduction(introduction), from: Connection(7)), chain: disk)
+    let demands = actions.compactMap { if case .send(.openEpoch(let open), _) = $0 { open.demand } else { nil } }
+    #expect(demands == [rules.contains(.witnesses) ? .rejoin : .none])
+    #expect(actions.contains(.report(.forgotten(node: "node2", .blocks(through: 3, has: 2)))) == (demands == [.rejoin]))
+  }
+
   /// Two of three members, the authority among them, are enough after an ordinary restart.
   @Test func restartedAuthorityLeadsWithOneOther() {
     let disk = Disk(blocks: chain)

@@ -58,6 +58,22 @@ import Testing
     }
   }
 
+  /// Needs root.
+  @Test func theNewLogIsItsWritersAgain() throws {
+    try inTemporaryDirectory { root in
+      let home = NetworkHome(root)
+      try home.create()
+      let rotation = LogRotation(home: home, log: Logger(label: "test"), largest: 2)
+      let nobody = try JSONDecoder().decode(ProcessID.self, from: Data(#"{"pid": 1, "began": 1}"#.utf8))
+      try Data("a log".utf8).write(to: URL(filePath: home.log("node1")))
+      #expect(chown(home.log("node1"), 4242, 4243) == 0)
+      rotation.rotate("node1", writer: nobody)
+      let status = try #require(try FileSystem.status(home.log("node1")))
+      #expect(status.st_uid == 4242 && status.st_gid == 4243 && status.st_size == 0)
+      #expect(try FileSystem.status("\(home.log("node1")).1")?.st_uid == 4242)
+    }
+  }
+
   @Test func onlyTheNewestAreKept() throws {
     try inTemporaryDirectory { root in
       let home = NetworkHome(root)

@@ -16,6 +16,8 @@ import Testing
     let hasty: Set<String>
     let started = Mutex<[String: [ProcessID]]>([:])
     let stopped = Mutex<Set<String>>([])
+    /// Nodes whose launcher does not answer: a container engine that accepts and says nothing.
+    let silent = Mutex<Set<String>>([])
     /// Names of the threads that nodes were started on.
     let threads = Mutex<Set<String>>([])
 
@@ -29,6 +31,7 @@ import Testing
     }
 
     func start(_ node: String) throws -> ProcessID {
+      while silent.withLock({ $0.contains(node) }) { usleep(10_000) }
       let thread = try Descriptor.open("/proc/thread-self/comm", O_RDONLY).readAll(limit: 64)
       threads.withLock { _ = $0.insert(String(decoding: thread, as: UTF8.self)) }
       let arguments = hasty.contains(node) ? ["-c", "sleep 0.1; exit 13"] : ["-c", "exec sleep 600"]
@@ -73,8 +76,8 @@ import Testing
     }
   }
 
-  private func processes(_ supervisor: Supervisor) async -> [String: ProcessID] {
-    Dictionary(uniqueKeysWithValues: await supervisor.processes)
+  private func processes(_ supervisor: Supervisor) -> [String: ProcessID] {
+    Dictionary(uniqueKeysWithValues: supervisor.processes)
   }
 
   private func waitFor(_ what: String, _ condition: () async throws -> Bool) async throws {
@@ -87,37 +90,37 @@ import Testing
 
   @Test func aNodeThatEndsIsStartedAgain() async throws {
     try await with { launcher, supervisor in
-      try await waitFor("both to run") { await supervisor.processes.count == 2 }
-      let first = try #require(await processes(supervisor)["node1"])
-      let other = await processes(supervisor)["node2"]
+      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      let first = try #require(processes(supervisor)["node1"])
+      let other = processes(supervisor)["node2"]
       first.signal(SIGKILL)
       try await waitFor("another process") {
-        let now = await processes(supervisor)["node1"]
+        let now = processes(supervisor)["node1"]
         return now != nil && now != first
       }
-      #expect(await processes(supervisor)["node2"] == other)
+      #expect(processes(supervisor)["node2"] == other)
     }
   }
 
   /// A launcher may wait for a container engine, for a minute; the threads that serve the manager's pages are few.
-  @Test func nodesAreStartedOnAThreadOfTheirOwn() async throws {
+  @Test func nodesAreStartedOnThreadsOfTheirOwn() async throws {
     try await with { launcher, supervisor in
-      try await waitFor("both to run") { await supervisor.processes.count == 2 }
-      #expect(launcher.threads.withLock { $0 } == ["supervisor\n"])
+      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      #expect(launcher.threads.withLock { $0 } == ["keeps node1\n", "keeps node2\n"])
     }
   }
 
   @Test func aNodeThatIsStoppedStaysStopped() async throws {
     try await with { launcher, supervisor in
-      try await waitFor("both to run") { await supervisor.processes.count == 2 }
-      let process = try #require(await processes(supervisor)["node1"])
+      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      let process = try #require(processes(supervisor)["node1"])
       try await supervisor.stop("node1")
       #expect(!process.isRunning)
       #expect(launcher.isStopped("node1"))
       try await Task.sleep(for: Supervisor.firstWait + .milliseconds(500))
-      #expect(await processes(supervisor)["node1"] == nil)
+      #expect(processes(supervisor)["node1"] == nil)
       try await supervisor.set("node1", wanted: true)
-      try await waitFor("it to run again") { await processes(supervisor)["node1"] != nil }
+      try await waitFor("it to run again") { processes(supervisor)["node1"] != nil }
     }
   }
 
@@ -133,20 +136,47 @@ import Testing
 
   @Test func theNextManagerTakesOverWhatRuns() async throws {
     try await with { launcher, supervisor in
-      try await waitFor("both to run") { await supervisor.processes.count == 2 }
-      let before = await processes(supervisor)
+      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      let before = processes(supervisor)
       let next = Supervisor(launcher, names: ["node1", "node2"], log: Logger(label: "next"))
-      #expect(await processes(next) == before)
+      #expect(processes(next) == before)
     }
   }
 
   @Test func stoppingAllEndsAll() async throws {
     try await with { launcher, supervisor in
-      try await waitFor("both to run") { await supervisor.processes.count == 2 }
-      let before = await processes(supervisor)
+      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      let before = processes(supervisor)
       try await supervisor.stopAll()
       #expect(before.values.allSatisfy { !$0.isRunning })
       #expect(!launcher.isStopped("node1"))
+    }
+  }
+
+  /// The page tells what is known, and how old it is; the other node is started again as ever.
+  @Test func aLauncherThatDoesNotAnswerForOneNodeKeepsNobodyElseWaiting() async throws {
+    try await with { launcher, supervisor in
+      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      launcher.silent.withLock { _ = $0.insert("node1") }
+      defer { launcher.silent.withLock { $0 = [] } }
+      try #require(processes(supervisor)["node1"]).signal(SIGKILL)
+      try await waitFor("node1 to be waited for") {
+        await supervisor.status(NetworkPlan(environment: "local", nodes: ["node1"]))[0].age ?? 0 > 2
+      }
+      let other = try #require(processes(supervisor)["node2"])
+      other.signal(SIGKILL)
+      try await waitFor("node2 to run again") {
+        let now = processes(supervisor)["node2"]
+        return now != nil && now != other
+      }
+      let begun = ContinuousClock.now
+      let status = await supervisor.status(NetworkPlan(environment: "local", nodes: ["node1", "node2"]))
+      #expect(ContinuousClock.now - begun < .seconds(2))
+      #expect(status[0].age ?? 0 >= 2 && status[1].age ?? 9 <= 1, "\(status)")
+      let refused = await #expect(throws: GoudError.self) { try await supervisor.stop("node9") }
+      #expect(refused?.code == .nodeUnknown)
+      launcher.silent.withLock { $0 = [] }
+      try await waitFor("node1 to run again") { processes(supervisor)["node1"] != nil }
     }
   }
 

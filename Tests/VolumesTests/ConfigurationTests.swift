@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Minisign
 import TestSupport
 import Testing
 
@@ -38,6 +39,26 @@ import Testing
       #expect(try fixture.load().environment == "local")
       try ConfigurationFixture.write("GOUD_ENVIRONMENT=gcp", to: "\(root)/config/base/constants.env")
       #expect(try fixture.load().nodes == ["d"])
+    }
+  }
+
+  @Test func trustedKeysAreKeysOrAbsolutePathsOfThem() throws {
+    let key = "RWQAAAAAAAAAAFhmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZm"
+    try inTemporaryDirectory { root in
+      let file = "\(root)/goud.pub"
+      try ConfigurationFixture.write("untrusted comment: x\n\(key)\n", to: file)
+      var fixture = try ConfigurationFixture(root, variables: ["TRUSTED_KEYS": " \(key)  \(file) "])
+      let keys = try fixture.load().trustedKeys()
+      #expect(keys.map(\.base64) == [key, key])
+      fixture.context.variables["TRUSTED_KEYS"] = "\(file)x"
+      let missing = try fixture.load()
+      expectFailure(.signingKeyInvalid) { _ = try missing.trustedKeys() }
+      for text in ["goud.pub", String(key.dropLast()), key + "A", "RWQ", "\(key),\(key)"] {
+        fixture.context.variables["TRUSTED_KEYS"] = text
+        expectFailure(.configInvalid) { _ = try fixture.load() }
+      }
+      fixture.context.variables = [:]
+      #expect(try fixture.load().trustedKeys().isEmpty)
     }
   }
 

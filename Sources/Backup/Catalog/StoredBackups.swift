@@ -3,13 +3,19 @@ public import BlobStore
 package import Foundation
 import GoudCore
 import Layout
+public import Minisign
 public import Volumes
 
 /// The archives in a store.
 public struct StoredBackups: Sendable {
   package let store: any BlobStore
+  private let keys: [VerifyingKey]
 
-  public init(_ store: any BlobStore) { self.store = store }
+  /// - Parameter keys: whose signatures count; with any, what none of them has signed is untrusted.
+  public init(_ store: any BlobStore, trusting keys: [VerifyingKey] = []) {
+    self.store = store
+    self.keys = keys
+  }
 
   /// Newest first; those without readable metadata last.
   public func list() throws -> [BackupCatalog.Backup] {
@@ -50,7 +56,7 @@ public struct StoredBackups: Sendable {
 
   /// Takes an archive away, with what is beside it: the archive first.
   package func delete(_ name: String) throws {
-    for name in [name, BackupName.checksum(of: name), BackupName.verification(of: name)] { try store.delete(name) }
+    for name in [name] + BackupName.companions(of: name) { try store.delete(name) }
   }
 
   private func backup(_ blob: BlobStatus, _ names: Set<String>) throws -> BackupCatalog.Backup {
@@ -60,7 +66,16 @@ public struct StoredBackups: Sendable {
       metadata: blob.name.isSealed
         ? nil : try? ArchiveReader.metadata(of: path, bytes: BlobBytes(store, blob, whole: false)),
       record: names.contains(BackupName.verification(of: blob.name)) ? try record(of: blob) : nil,
-      hasChecksum: names.contains(BackupName.checksum(of: blob.name)))
+      hasChecksum: names.contains(BackupName.checksum(of: blob.name)),
+      signature: names.contains(BackupName.signature(of: blob.name)) ? try signature(of: blob) : .none,
+      mustBeTrusted: !keys.isEmpty)
+  }
+
+  /// What is known of who vouches for this object.
+  package func signature(of blob: BlobStatus) throws -> ArchiveSignature {
+    let bytes = BlobBytes(store, blob, whole: false)
+    return ArchiveSignature(
+      of: blob.name, checksum: try bytes.checksum(), signature: try bytes.signature(), keys: keys)
   }
 
   /// The record of this very object; nil when there is none.

@@ -87,11 +87,16 @@ public struct BackupRecord: Sendable, Codable, Hashable {
   fileprivate static func add(_ run: BackupRun, _ home: String) throws {
     let lock = try Descriptor.open(NetworkHome(home).backupRunsLock, O_RDWR | O_CREAT | O_NOFOLLOW)
     try lock.waitForLock()
+    let directory = try Descriptor.open(home, O_RDONLY | O_DIRECTORY)
+    lock.belong(toOwnerOf: directory)
     let runs = try RunningBackups(home)
     var record = stored(home)
     for killed in runs.killed where !killed.isRecorded(in: record) { fold(killed, into: &record) }
     fold(run, into: &record)
-    try AtomicFile.write(try BackupRun.encode(record), to: path(home))
+    let file = try AtomicFile(path: path(home))
+    try file.file.write(try BackupRun.encode(record))
+    file.file.belong(toOwnerOf: directory)
+    try file.publish()
     try Leftovers(in: home).remove(runs.killedNames)
   }
 }
@@ -157,10 +162,19 @@ private struct RunningBackups {
     guard try FileSystem.status(home) != nil else { return nil }
     let directory = try Descriptor.open(home, O_RDONLY | O_DIRECTORY)
     let file = try Temporary.create(.run, in: directory)
+    file.content.belong(toOwnerOf: directory)
     try file.content.write(try BackupRun.encode(run))
     try file.content.synchronize()
     try directory.synchronize()
     return file
+  }
+}
+
+extension Descriptor {
+  /// What root writes in the home of somebody else: his manager reads it. Where that cannot be, it stays root's.
+  fileprivate func belong(toOwnerOf directory: Descriptor) {
+    guard geteuid() == 0, let owner = try? directory.status(), owner.st_uid != 0 else { return }
+    _ = fchown(fd, owner.st_uid, owner.st_gid)
   }
 }
 

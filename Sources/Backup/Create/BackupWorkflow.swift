@@ -2,7 +2,7 @@ public import Archive
 public import BlobStore
 import Foundation
 public import GoudCore
-import RocksDB
+public import Minisign
 import VolumeSnapshot
 public import Volumes
 
@@ -26,6 +26,8 @@ public struct BackupRequest: Sendable {
   public var compression: Compression
   /// Whom the archive is sealed for (`age1…`); nil: nobody.
   public var recipient: String?
+  /// Who vouches for the archive; nil: nobody.
+  public var signer: SigningKey?
   /// Volumes that belong to the environment and cannot be taken, and why: named in the metadata beside those that the
   /// workflow leaves out itself.
   public var leftOut: [BackupMetadata.LeftOut] = []
@@ -59,6 +61,8 @@ public struct BackupResult: Sendable, Encodable {
   public let sha256: String
   /// Whether it was read back and found whole.
   public let verified: Bool
+  /// Who vouches for it; the state is `trusted`, by the key that has signed it, or `none`.
+  public let signature: ArchiveSignature
   public let metadata: BackupMetadata
   /// How long the snapshots, the writing and the re-reading took.
   public let snapshotSeconds: Double
@@ -104,9 +108,11 @@ public struct BackupWorkflow {
       try withdraw(written, because: error)
     }
     let read = ContinuousClock.now
+    let signature: ArchiveSignature
+    do { signature = try self.signature(written) } catch { try withdraw(written, because: error) }
     return BackupResult(
       archive: written.path, stored: request.store.map { "\($0.location)/\(FileSystem.name(of: written.path))" },
-      bytes: written.bytes, sha256: written.sha256, verified: request.verify, metadata: metadata,
+      bytes: written.bytes, sha256: written.sha256, verified: request.verify, signature: signature, metadata: metadata,
       snapshotSeconds: (draft.taken - started).seconds, writeSeconds: (stored - draft.taken).seconds,
       verifySeconds: request.verify ? (read - stored).seconds : 0, restedSeconds: Pace.process.rested.seconds,
       attempts: draft.attempts)
@@ -210,7 +216,7 @@ public struct BackupWorkflow {
       do {
         let written = try ArchiveWriter.write(
           volumes: parts.map { $0.snapshot.archiveVolume(named: $0.volume.name) }, metadata: metadata,
-          to: try sink("\(metadata.name)\(request.compression.fileExtension)"), options: options)
+          to: try sink("\(metadata.name)\(request.compression.fileExtension)", metadata), options: options)
         return (written, metadata)
       } catch let late as LateChanges {
         for index in parts.indices {
@@ -231,9 +237,10 @@ public struct BackupWorkflow {
     try FileSystem.knownNames(in: request.directory) + (request.store?.list().map(\.name) ?? [])
   }
 
-  private func sink(_ name: String) throws -> any ArchiveSink {
-    guard let recipient = request.recipient else { return try place(name) }
-    let place = try place("\(name)\(SealedSink.suffix)")
+  private func sink(_ name: String, _ metadata: BackupMetadata) throws -> any ArchiveSink {
+    let signer = request.signer.map { ArchiveSigner($0, for: metadata) }
+    guard let recipient = request.recipient else { return try place(name, signer) }
+    let place = try place("\(name)\(SealedSink.suffix)", signer)
     do {
       return try SealedSink(place, recipient: recipient)
     } catch {
@@ -242,12 +249,12 @@ public struct BackupWorkflow {
     }
   }
 
-  private func place(_ name: String) throws -> any ArchiveSink {
-    guard let store = request.store else { return try FileSink(path: "\(request.directory)/\(name)") }
-    let blob = try BlobSink(store, name, estimate: request.estimate)
+  private func place(_ name: String, _ signer: ArchiveSigner?) throws -> any ArchiveSink {
+    guard let store = request.store else { return try FileSink(path: "\(request.directory)/\(name)", signer: signer) }
+    let blob = try BlobSink(store, name, estimate: request.estimate, signer: signer)
     guard request.keepsFile else { return blob }
     do {
-      return BothSinks(try FileSink(path: "\(request.directory)/\(name)"), blob) {
+      return BothSinks(try FileSink(path: "\(request.directory)/\(name)", signer: signer), blob) {
         try StoredBackups(store).delete(name)
       }
     } catch {
@@ -271,6 +278,19 @@ public struct BackupWorkflow {
     }
     // Only what is whole everywhere is noted anywhere.
     for note in findings { try note() }
+  }
+
+  /// Read back from where the archive is, and checked as a restore would.
+  private func signature(_ written: WrittenArchive) throws -> ArchiveSignature {
+    guard let signer = request.signer else { return .none }
+    let trust = ArchiveTrust(keys: [signer.verifier])
+    var found: ArchiveSignature?
+    if let store = request.store {
+      let (path, bytes) = try StoredBackups(store).find(FileSystem.name(of: written.path), whole: false)
+      found = try trust.require(path, bytes).0
+    }
+    if request.keepsFile { found = try trust.require(written.path, ArchiveReader.bytes(of: written.path)).0 }
+    return found ?? .none
   }
 
   /// An archive that was not read back to its end, or not as it was written, is taken away again, from wherever it is. The
@@ -313,72 +333,5 @@ enum ArchiveName {
     format.timeZone = TimeZone(identifier: "UTC")
     format.dateFormat = "yyyyMMdd-HHmmss"
     return "goud-chain-backup-\(environment)-\(format.string(from: moment))"
-  }
-}
-
-extension VolumeSnapshot {
-  fileprivate func archiveVolume(named name: String) -> ArchiveVolume {
-    let beside = beside
-    return ArchiveVolume(
-      name: name,
-      others: .init(count: beside.count) { body in
-        try beside.each { try body(ArchiveVolume.Item($0)) }
-      },
-      items: databaseItems.map(ArchiveVolume.Item.init),
-      secondNames: .init(count: beside.secondNameCount) { body in
-        try beside.eachSecondName { try body(ArchiveVolume.Item($0)) }
-      })
-  }
-}
-
-extension ArchiveVolume.Item {
-  fileprivate init(_ item: VolumeItem) {
-    self.init(entry: item.entry, content: item.content, prove: item.prove, settle: item.settle)
-  }
-}
-
-extension BackupSelection.Part {
-  fileprivate var metadata: BackupMetadata.Volume {
-    let databases = snapshot.databases
-    let beside = snapshot.beside
-    var sizes: [Int64] = []
-    var secondNames = beside.secondNameCount
-    for item in snapshot.databaseItems {
-      switch item.entry.kind {
-      case .file(let size): sizes.append(size)
-      case .secondName: secondNames += 1
-      case .directory, .link: break
-      }
-    }
-    let stored = sizes.reduce(0, +)
-    var metadata = BackupMetadata.Volume(
-      name: volume.name, files: sizes.count + beside.files, bytes: stored + beside.bytes,
-      databases: databases.map(\.metadata), skipped: beside.skipped,
-      unproven: databases.flatMap { database in database.unproven.map { "\(database.location.path): \($0)" } }
-        + [unproven].compactMap { $0 },
-      chain: chain.map(BackupMetadata.Chain.init),
-      others: snapshot.others.isEmpty ? nil : snapshot.others.map(BackupMetadata.Other.init))
-    metadata.secondNames = secondNames == 0 ? nil : secondNames
-    metadata.apparentBytes = beside.apparentBytes == beside.bytes ? nil : stored + beside.apparentBytes
-    metadata.restless = beside.restless.isEmpty ? nil : beside.restless
-    metadata.omitted = beside.omitted.isEmpty ? nil : beside.omitted
-    metadata.mounts = beside.mounts.isEmpty ? nil : beside.mounts
-    return metadata
-  }
-}
-
-extension BackupMetadata.Other {
-  fileprivate init(_ other: OtherStore) { self.init(path: other.path, what: other.what) }
-}
-
-extension DatabaseSnapshot {
-  fileprivate var metadata: BackupMetadata.Database {
-    BackupMetadata.Database(
-      path: location.path, identity: identity, sequence: view?.sequence ?? 0,
-      columnFamilies: view?.families.map(\.name) ?? options?.families.keys.sorted() ?? [],
-      estimatedKeys: view?.families.map(\.estimatedKeys).reduce(0, +) ?? 0, optionsFile: optionsName,
-      writtenBy: options?.version, provenBy: view == nil ? nil : RocksDBLibrary.version,
-      unprovenOrders: unprovenOrders.isEmpty
-        ? nil : unprovenOrders.map { .init(family: $0.family, order: $0.order) })
   }
 }

@@ -46,19 +46,18 @@ public struct BackupSchedule: Sendable {
 
   /// It needs to read volumes of any owner, and to give what it writes their owners; nothing else of root's.
   private var service: String {
-    let settings = variables.sorted { $0.key < $1.key }.map { "Environment=\"\($0.key)=\(Self.unit($0.value))\"" }
     return """
       # Written by goud schedule install; goud schedule remove takes it away.
       [Unit]
       Description=Goud: back up the volumes of \(environment)
-      RequiresMountsFor=\(writes.map(Self.quoted).joined(separator: " "))
+      RequiresMountsFor=\(writes.map(UnitText.word).joined(separator: " "))
 
       [Service]
       Type=oneshot
-      \(settings.joined(separator: "\n"))
+      \(UnitText.environment(variables))
       # Outside of the sandbox, which there is no entering while a path of it is missing (226/NAMESPACE).
-      ExecStartPre=+/bin/mkdir -p -m 0700 -- \(writes.map(Self.quoted).joined(separator: " "))
-      ExecStart=\(command.map(Self.quoted).joined(separator: " "))
+      ExecStartPre=+/bin/mkdir -p -m 0700 -- \(writes.map(UnitText.word).joined(separator: " "))
+      ExecStart=\(command.map(UnitText.word).joined(separator: " "))
       Nice=10
       CPUWeight=10
       IOWeight=10
@@ -79,7 +78,7 @@ public struct BackupSchedule: Sendable {
       ProtectKernelModules=yes
       ProtectKernelTunables=yes
       ProtectSystem=strict
-      ReadWritePaths=\(writes.map(Self.quoted).joined(separator: " "))
+      ReadWritePaths=\(writes.map(UnitText.word).joined(separator: " "))
       RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
       RestrictNamespaces=yes
       RestrictRealtime=yes
@@ -116,17 +115,6 @@ public struct BackupSchedule: Sendable {
       \(settings)\(time) root \(line)
 
       """
-  }
-
-  /// In a unit, `%` begins a specifier and `$` a variable.
-  private static func unit(_ text: String) -> String {
-    text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"")
-      .replacingOccurrences(of: "%", with: "%%")
-  }
-
-  private static func quoted(_ text: String) -> String {
-    let plain = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"\"'\\%$;".utf8.contains($0) }
-    return plain ? text : "\"\(unit(text).replacingOccurrences(of: "$", with: "$$"))\""
   }
 
   private static func shell(_ text: String) -> String {

@@ -40,6 +40,8 @@ package final class OpenedBytes: ArchiveBytes, @unchecked Sendable {
 
   package func checksum() throws -> [UInt8]? { try sealed.checksum() }
 
+  package func signature() throws -> [UInt8]? { try sealed.signature() }
+
   package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
     if run == nil || offset != position {
       guard offset == 0 else { throw GoudError(.internalFault, "a sealed archive is read from its start on") }

@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 import GoudCore
 import Layout
+import Minisign
 
 /// An archive that is an object, read in pieces, the next one while the present one is used. For one thread.
 package final class BlobBytes: ArchiveBytes, @unchecked Sendable {
@@ -34,9 +35,12 @@ package final class BlobBytes: ArchiveBytes, @unchecked Sendable {
     return count
   }
 
-  package func checksum() throws -> [UInt8]? {
-    guard let sidecar = try store.status(of: BackupName.checksum(of: blob.name)) else { return nil }
-    return try store.read(sidecar, at: 0, count: 16 << 10)
+  package func checksum() throws -> [UInt8]? { try beside(BackupName.checksum(of: blob.name), 16 << 10) }
+
+  package func signature() throws -> [UInt8]? { try beside(BackupName.signature(of: blob.name), Signature.limit + 1) }
+
+  private func beside(_ name: String, _ count: Int) throws -> [UInt8]? {
+    try store.status(of: name).map { try store.read($0, at: 0, count: count) }
   }
 
   private func fetch(_ offset: Int64) throws {

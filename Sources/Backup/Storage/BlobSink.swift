@@ -3,17 +3,22 @@ import BlobStore
 import GoudCore
 import Layout
 
-/// An archive as an object. `<archive>.sha256` appears first: an archive under its final name always has its checksum.
+/// An archive as an object. `<archive>.sha256` appears first, and its signature when there is one: an archive under its
+/// final name always has both.
 final class BlobSink: ArchiveSink, @unchecked Sendable {
   let path: String
   private let store: any BlobStore
   private let name: String
   private let upload: any BlobUpload
+  private let signer: ArchiveSigner?
 
-  /// - Parameter estimate: about how many bytes come.
+  /// - Parameters:
+  ///   - estimate: about how many bytes come.
+  ///   - signer: who vouches for it; nil: nobody.
   /// - Throws: `blob.exists`, and what keeps the store from being reached.
-  init(_ store: any BlobStore, _ name: String, estimate: Int64) throws {
+  init(_ store: any BlobStore, _ name: String, estimate: Int64, signer: ArchiveSigner? = nil) throws {
     self.store = store
+    self.signer = signer
     self.name = name
     path = "\(store.location)/\(name)"
     upload = try store.upload(name, estimate: estimate)
@@ -22,14 +27,16 @@ final class BlobSink: ArchiveSink, @unchecked Sendable {
   func write(_ bytes: UnsafeRawBufferPointer) throws { try upload.write(bytes) }
 
   func publish(_ archive: ArchiveDigest) throws -> ArchiveDigest {
-    try store.put(Sidecar.content(archive.sha256, archive: name), as: BackupName.checksum(of: name))
+    let checksum = Sidecar.content(archive.sha256, archive: name)
+    try store.put(checksum, as: BackupName.checksum(of: name))
     KillPoint.reached("archive.object-checksum-published")
     do {
+      if let signer { try store.put(signer.signature(of: checksum), as: BackupName.signature(of: name)) }
       try upload.finish()
     } catch {
       do {
         try upload.abandon()
-        try store.delete(BackupName.checksum(of: name))
+        for companion in BackupName.companions(of: name) { try store.delete(companion) }
       } catch let failure {
         let text = "\(path) is not whole, and may be there all the same: \(failure)"
         throw (error as? GoudError)?.within(text) ?? error

@@ -26,6 +26,8 @@ public struct BackupVerification: Sendable {
   public struct Result: Sendable, Encodable {
     public let level: Level
     public let report: ArchiveReport
+    /// Who vouches for it.
+    public let signature: ArchiveSignature
     /// Empty for `checksums`.
     public let databases: [ProvenDatabase]
     /// Only for `chain`: what the ledgers hold, and the databases that are none.
@@ -60,6 +62,8 @@ public struct BackupVerification: Sendable {
   public var identity: String?
   public var level = Level.checksums
   public var allowUnverified = false
+  /// What it must show beside being whole.
+  public var trust = ArchiveTrust.anything
   public var cancellation = Cancellation()
   public var progress: any ProgressSink = NoProgress()
 
@@ -95,14 +99,33 @@ public struct BackupVerification: Sendable {
       options.bytes = found.bytes
     }
     options.bytes = try OpenedBytes.open(options.bytes, path: path, identity: identity)
+    let (signature, checksum) = try trust.require(path, options.bytes ?? ArchiveReader.bytes(of: path))
+    options.checksum = checksum
+    let result: Result
     switch level {
     case .checksums:
-      return Result(level: level, report: try ArchiveVerifier.verify(path: path, options: options), databases: [])
-    case .database, .chain: return try prove(path, options)
+      result = Result(
+        level: level, report: try ArchiveVerifier.verify(path: path, options: options), signature: signature,
+        databases: [])
+    case .database, .chain: result = try prove(path, options, signature)
     }
+    try refuseForeign(result)
+    return result
   }
 
-  private func prove(_ archive: String, _ options: ArchiveReadOptions) throws -> Result {
+  /// The metadata is whole by now, and at level chain the ledgers are proven to be what it says.
+  private func refuseForeign(_ result: Result) throws {
+    let metadata = result.report.metadata
+    if let metadata { try trust.require(metadata, of: result.report.path, as: result.signature) }
+    guard let chain = trust.chain else { return }
+    let found = result.ledgers?.map(\.chain.id) ?? metadata?.volumes.compactMap { $0.chain?.id } ?? []
+    guard Set(found) != [chain] else { return }
+    throw ArchiveTrust.foreign(result.report.path, found.first { $0 != chain }, expected: chain)
+  }
+
+  private func prove(
+    _ archive: String, _ options: ArchiveReadOptions, _ signature: ArchiveSignature
+  ) throws -> Result {
     let parent = scratch ?? FileSystem.parent(of: FileSystem.realPath(archive) ?? archive)
     let unpacking = try Unpacking(in: parent)
     var options = options
@@ -133,7 +156,7 @@ public struct BackupVerification: Sendable {
       if noted != nil, found.isEmpty { throw missing(name) }
       ledgers += found.enumerated().map { ($1, $0 == 0 ? noted : nil, $0 == 0) }
     }
-    var result = Result(level: level, report: report, databases: databases)
+    var result = Result(level: level, report: report, signature: signature, databases: databases)
     guard level == .chain else { return result }
     guard !ledgers.isEmpty else {
       throw GoudError(

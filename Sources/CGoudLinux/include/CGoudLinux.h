@@ -69,6 +69,17 @@ int goud_start_detached(const char *program, char *const arguments[], char *cons
    -1 with errno set. */
 int goud_become(unsigned int user, unsigned int group, const unsigned int *groups, int count, int writes);
 
+/* Becomes `user` and `group` for good, with no further groups and no powers, nor any to come. Before the first thread.
+   Returns 0, or -1 with errno set. */
+int goud_become_powerless(unsigned int user, unsigned int group);
+
+/* No core file of this process or of those it starts (RLIMIT_CORE). Returns 0, or -1 with errno set. */
+int goud_leave_no_core(void);
+
+/* No program that this process starts gains powers by it (no_new_privs), and nobody but root looks into its memory, nor
+   does a handler of core dumps get it (PR_SET_DUMPABLE). Returns 0, or -1 with errno set. */
+int goud_hide_memory(void);
+
 /* Whether the process may give files to other users (CAP_CHOWN). */
 int goud_may_chown(void);
 

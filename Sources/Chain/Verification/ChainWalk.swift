@@ -112,6 +112,10 @@ struct ChainWalk: Sendable {
     guard block.time >= previous?.time ?? 0 else {
       throw ChainFault(.time, at: height, "earlier than the block before it")
     }
+    guard block.epoch >> 63 == 0 else {
+      throw ChainFault(.epoch, at: height, "epoch \(block.epoch), which no chain comes to")
+    }
+    guard block.time < 253_402_300_800_000 else { throw ChainFault(.time, at: height, "after the year 9999") }
   }
 
   private func checkContent(_ block: ScannedBlock, _ height: UInt64, _ hash: [UInt8]) throws(ChainFault) {

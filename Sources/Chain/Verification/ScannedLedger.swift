@@ -61,6 +61,7 @@ struct ScannedLedger: Sendable {
       throw ChainFault(.genesis, at: 0, "the authority's key is not one")
     }
     self.signatures = signatures
+    guard head >> 62 == 0 else { throw ChainFault(.head, at: nil, "a head at \(head), which no chain comes to") }
     guard top <= head else { throw ChainFault(.missing, at: top, "above the head, \(head)") }
     guard acknowledged <= head else {
       throw ChainFault(.head, at: head, "the head is below the acknowledged height, \(acknowledged)")

@@ -30,10 +30,24 @@ final class Sessions: Sendable {
     func verify(using _: some JWTAlgorithm) {}
   }
 
+  /// The secrets, and what was found good with them.
+  private struct Present {
+    let secrets: NodeSecrets
+    let signer: JWTKeyCollection
+    /// Counts how often they were replaced: what was checked with others is not remembered among these.
+    let number: Int
+    var known = BoundedCache<SHA256Digest, Session>(capacity: 4096)
+
+    init(_ secrets: NodeSecrets, number: Int) async {
+      self.secrets = secrets
+      self.number = number
+      signer = JWTKeyCollection()
+      await signer.add(hmac: HMACKey(key: secrets.tokens), digestAlgorithm: .sha256)
+    }
+  }
+
   let lifetime: Int64
-  private let secrets: NodeSecrets
-  private let signer = JWTKeyCollection()
-  private let known = Mutex(BoundedCache<SHA256Digest, Session>(capacity: 4096))
+  private let present: Mutex<Present>
   private let now: @Sendable () -> Int64
 
   /// - Parameters:
@@ -42,13 +56,21 @@ final class Sessions: Sendable {
   init(
     _ secrets: NodeSecrets, lifetime: Int64 = 3600, now: @escaping @Sendable () -> Int64 = { Int64(time(nil)) }
   ) async {
-    self.secrets = secrets
     self.lifetime = lifetime
     self.now = now
-    await signer.add(hmac: HMACKey(key: secrets.tokens), digestAlgorithm: .sha256)
+    present = Mutex(await Present(secrets, number: 0))
+  }
+
+  var secrets: NodeSecrets { present.withLock { $0.secrets } }
+
+  /// From here on these secrets count, and no token of the others does.
+  func replace(with secrets: NodeSecrets) async {
+    let renewed = await Present(secrets, number: present.withLock { $0.number } + 1)
+    present.withLock { $0 = renewed }
   }
 
   func issue(_ key: APIKey, account: [UInt8]) async throws -> String {
+    let (signer, secrets) = present.withLock { ($0.signer, $0.secrets) }
     let sealed = try AES.GCM.seal(key.bytes, using: secrets.sealing, authenticating: account).combined!
     let time = now()
     return try await signer.sign(
@@ -61,13 +83,16 @@ final class Sessions: Sendable {
   func session(_ token: Substring, admit: ([UInt8]) async throws -> Void) async throws -> Session {
     let name = SHA256.hash(data: Array(token.utf8))
     let session: Session
-    if let remembered = known.withLock({ $0.value(for: name) }) {
+    let (remembered, signer, secrets, number) = present.withLock {
+      ($0.known.value(for: name), $0.signer, $0.secrets, $0.number)
+    }
+    if let remembered {
       session = remembered
     } else {
-      session = try await check(token)
+      session = try await check(token, signer, secrets)
       try expired(session)
       try await admit(session.account)
-      known.withLock { $0.insert(session, for: name) }
+      present.withLock { if $0.number == number { $0.known.insert(session, for: name) } }
     }
     try expired(session)
     return session
@@ -79,7 +104,9 @@ final class Sessions: Sendable {
     }
   }
 
-  private func check(_ token: Substring) async throws -> Session {
+  private func check(
+    _ token: Substring, _ signer: JWTKeyCollection, _ secrets: NodeSecrets
+  ) async throws -> Session {
     do {
       let claims = try await signer.verify(Array(token.utf8), as: Claims.self)
       guard let account = Hex.bytes(claims.sub), let sealed = Data(base64Encoded: claims.key) else {

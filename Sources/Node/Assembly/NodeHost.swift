@@ -44,7 +44,7 @@ public final class NodeHost: PeerHost, Service {
     self.pool = pool
     self.log = log
     self.genesis = try genesis.map { try Self.decode($0) }
-    book = PeerBook(peers: settings.peers.map(\.name))
+    book = PeerBook(peers: settings.peers.map(\.name), log: log)
     do {
       let core = try NodeCore(
         volume: volume, settings: settings, genesis: self.genesis, book: book, pool: pool, log: log)
@@ -86,8 +86,8 @@ public final class NodeHost: PeerHost, Service {
     }
   }
 
-  /// - Throws: `volume.not-found` when the volume is no longer there, or another is in its place: what this process has
-  ///   open is then nobody's any more.
+  /// - Throws: `volume.not-found` when the volume or its database is no longer there, or another is in its place: what
+  ///   this process has open is then nobody's any more.
   public func run() async throws {
     try await cancelWhenGracefulShutdown {
       try await race({ try await self.keep() }, { try await self.watchVolume() })
@@ -95,18 +95,25 @@ public final class NodeHost: PeerHost, Service {
   }
 
   private func watchVolume() async throws {
-    let opened = try FileSystem.status(volume.path)?.st_ino
+    let opened = try identities()
     while true {
       do {
         try await Task.sleep(for: Self.watch)
       } catch {
         return
       }
-      guard try FileSystem.status(volume.path)?.st_ino != opened else { continue }
+      guard try identities() != opened else { continue }
       log.critical("the volume is gone, or another is in its place", metadata: ["path": "\(volume.path)"])
       throw GoudError(
         .volumeNotFound, "the volume at \(volume.path) is gone, or another is in its place",
         hint: "start the node again", context: ["path": volume.path])
+    }
+  }
+
+  /// Of what is exchanged when another volume, or another database, is put in place of the one that is open.
+  private func identities() throws -> [UInt64] {
+    try [volume.path, volume.database, "\(volume.database)/LOCK"].flatMap { path in
+      try FileSystem.status(path).map { [UInt64($0.st_dev), UInt64($0.st_ino)] } ?? [0, 0]
     }
   }
 

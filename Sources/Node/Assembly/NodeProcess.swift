@@ -9,19 +9,29 @@ public struct NodeArguments: Sendable {
   public var settings: NodeSettings
   /// The volume's root.
   public var volume: String
+  /// The directory outside of the volume that says how far the node has come; nil: an old copy of the volume is not told
+  /// from the newest.
+  public var progress: String?
   /// Where clients are served.
   public var http: HostPort
   /// Where peers are served.
   public var listen: HostPort
   /// Encoded block 0; nil where the volume has a ledger.
   public var genesis: [UInt8]?
+  /// What clients are shown; nil: they are served in the clear.
+  public var tls: ClientTLS.Files?
 
-  public init(settings: NodeSettings, volume: String, http: HostPort, listen: HostPort, genesis: [UInt8]? = nil) {
+  public init(
+    settings: NodeSettings, volume: String, progress: String? = nil, http: HostPort, listen: HostPort,
+    genesis: [UInt8]? = nil, tls: ClientTLS.Files? = nil
+  ) {
     self.settings = settings
     self.volume = volume
+    self.progress = progress
     self.http = http
     self.listen = listen
     self.genesis = genesis
+    self.tls = tls
   }
 }
 
@@ -29,6 +39,9 @@ public struct NodeArguments: Sendable {
 public struct NodeProcess: Sendable {
   /// What a stop waits for requests under way, before it breaks them off.
   static let stopTime = Duration.seconds(10)
+
+  /// Open files besides clients' connections: the database's, peers', and some to spare.
+  private static let otherFiles = 640
 
   private let arguments: NodeArguments
   private let log: Logger
@@ -40,20 +53,25 @@ public struct NodeProcess: Sendable {
 
   /// Serves until SIGTERM or SIGINT, or until its task is cancelled. Clients are refused first, then peers, then the
   /// ledger is closed.
-  /// - Throws: `node.port-in-use`, and what `NodeHost` throws: both with nothing changed.
+  /// - Throws: `node.port-in-use`, what `ClientTLS` throws, and what `NodeHost` throws: all with nothing changed.
   public func run() async throws {
+    let tls = try arguments.tls.map { try ClientTLS($0, log: log) }
     _ = try ListeningSocket(arguments.http)
     let socket = try ListeningSocket(arguments.listen)
     let pool = ReaderPool(threads: 2, waiting: 256)
     let host = try NodeHost(
-      volume: NodeVolume(arguments.volume), settings: arguments.settings, genesis: arguments.genesis, pool: pool,
+      volume: NodeVolume(arguments.volume, progress: arguments.progress), settings: arguments.settings,
+      genesis: arguments.genesis, pool: pool,
       log: log)
-    let http = await NodeHTTP(
-      service: host, volume: arguments.volume, secrets: try NodeSecrets(volume: arguments.volume))
+    var limits = HTTPLimits()
+    limits.connections = min(limits.connections, max(64, DescriptorLimit.raise() - Self.otherFiles))
+    let secrets = try NodeSecrets(volume: arguments.volume)
+    SecretVariables.wipe()
+    let http = await NodeHTTP(service: host, volume: arguments.volume, secrets: secrets, limits: limits)
     let peers = PeerServer(PeerService(identity: host.identity, host: host, book: host.book), on: socket)
     let address = arguments.http
     let application = http.application(
-      address: .hostname(address.host, port: address.port), logger: log,
+      address: .hostname(address.host, port: address.port), tls: tls, logger: log,
       onServerRunning: { [log] channel in
         log.notice("\(host.identity.name) serves \(channel.localAddress.map { "\($0)" } ?? "\(address)")")
       })

@@ -51,6 +51,7 @@ extension NodeHost: ChainService {
   }
 
   private static func note(_ page: PeerBook.Page) -> String? {
+    if let fault = page.fault, !fault.code.isAbsence { return fault.description }
     if let offset = page.clockOffset, abs(offset) > PeerLimits.clockTolerance.inSeconds {
       return "its clock is \(Int(abs(offset).rounded())) s \(offset > 0 ? "ahead of" : "behind") this node's"
     }
@@ -83,7 +84,7 @@ extension NodeCore {
     case .authority(let engine):
       guard let status = engine.shown.withLock({ $0.status }) else { return (.starting, nil) }
       guard let waiting = status.waiting else { return (.healthy, nil) }
-      let reason = waiting.error(status, authority: identity.name).message
+      let reason = waiting.error(status, authority: identity.name).message + whatIsMissing(status.standing)
       if case .catchingUp = waiting { return (.syncing, reason) }
       return (.degraded, reason)
     case .follower(let engine):
@@ -101,8 +102,21 @@ extension NodeCore {
     }
     let ahead = page?.position?.acknowledged ?? 0
     let behind = ahead > status.acknowledged ? ahead - status.acknowledged : 0
-    if status.standing.standing == .rejoining { return (.syncing, "rejoining, \(behind) blocks behind") }
+    if status.standing.standing == .rejoining {
+      return (.syncing, "rejoining, \(behind) blocks behind\(whatIsMissing(status.standing))")
+    }
     return behind > Self.lagTolerance ? (.syncing, "\(behind) blocks behind") : (.healthy, nil)
+  }
+
+  /// Why a volume that was an old copy does not count.
+  private func whatIsMissing(_ record: StandingRecord) -> String {
+    let forgotten =
+      switch engine {
+      case .authority(let engine): engine.shown.withLock { $0.forgotten }
+      case .follower(let engine): engine.shown.withLock { $0.forgotten }
+      }
+    guard record.standing == .rejoining, let forgotten else { return "" }
+    return "; the volume is an old copy: \(forgotten.text)"
   }
 
   /// What the engine knows of its peers besides the book.

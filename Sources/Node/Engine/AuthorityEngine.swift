@@ -41,6 +41,8 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     var status: AuthorityStatus?
     var position: Position?
     var failure: NodeFailure?
+    /// See `EngineCore.forgotten`.
+    var forgotten: Forgotten?
   }
 
   init(
@@ -55,10 +57,16 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     shown = Mutex(Shown())
   }
 
+  /// What the device still has to take of what is known outside of the volume; nil before the start.
+  var progress: ProgressFile? { core.progress }
+
   func start() throws {
-    let nonce = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
-    handle(.started(try core.durableState(), nonce: nonce))
+    handle(try started())
     if let failure { throw failure.error }
+  }
+
+  private func started() throws -> AuthorityMachine.Event {
+    .started(try core.durableState(), nonce: (0..<16).map { _ in UInt8.random(in: .min ... .max) })
   }
 
   // MARK: - What happens
@@ -69,7 +77,10 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     handle(.received(.introduction(link.introduction), from: link.connection))
   }
 
-  func followerSaid(_ message: FollowerMessage, on link: FollowerLink) {
+  func followerSaid(_ message: FollowerMessage, on link: FollowerLink) async throws {
+    if machine.isRaised(by: message) {
+      try await Task.sleep(for: machine.status.leading ? PeerLimits.interruption : PeerLimits.rise)
+    }
     guard links[link.connection] != nil else { return }
     handle(.received(message, from: link.connection))
   }
@@ -131,6 +142,8 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
         if let fault = core.store.fault { throw fault }
         for action in actions { try perform(action) }
         if events.isEmpty { produceFromEntries() }
+      } catch let fault as PeerFault {
+        beginAnew(fault)
       } catch {
         fail(NodeFailure(error), report: true)
       }
@@ -138,10 +151,25 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     show()
   }
 
+  /// Blocks that were fetched break a rule of the whole chain. Nothing of them is stored: everybody is let go, and the
+  /// decisions begin anew from what is.
+  private func beginAnew(_ fault: PeerFault) {
+    core.log.error("fetched blocks are refused", metadata: ["why": "\(fault)"])
+    for link in links.values { link.close(fault) }
+    links = [:]
+    accepting = nil
+    do {
+      machine = AuthorityMachine(network: machine.network)
+      events = [try started()]
+    } catch {
+      fail(NodeFailure(error), report: true)
+    }
+  }
+
   private func show() {
     let status = machine.status
     let position = machine.position(core.store)
-    shown.withLock { $0 = Shown(status: status, position: position, failure: failure) }
+    shown.withLock { $0 = Shown(status: status, position: position, failure: failure, forgotten: core.forgotten) }
   }
 
   // MARK: - What is done about it
@@ -151,7 +179,11 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     case .persistPromise(let epoch): try core.persist(epoch)
     case .persistStanding(let standing, let reason): try core.persist(standing, reason)
     case .append(let ids):
-      try core.store.append(fetched.filter { ids.contains($0.id) })
+      do {
+        try core.store.append(fetched.filter { ids.contains($0.id) })
+      } catch let fault as ChainFault {
+        throw PeerFault(.badBlock, fault.description)
+      }
       synchronize()
     case .truncate(let height):
       for ticket in try core.truncate(above: height) { ticket.settle(.failure(EntryTicket.unknown)) }
@@ -167,7 +199,7 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     case .refuse(let waiting):
       accepting = nil
       queue.refuse(waiting.error(machine.status, authority: identity.name))
-    case .report(let report): core.log.report(report)
+    case .report(let report): core.report(report)
     case .reply: break
     }
   }
@@ -248,7 +280,13 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     syncing = false
     guard failure == nil else { return }
     if core.store.head != head || core.store.generation != generation { synchronize() }
-    if generation == core.store.generation { handle(.stored(head)) }
+    guard generation == core.store.generation else { return }
+    do {
+      try core.noteStored(head)
+    } catch {
+      return fail(NodeFailure(error), report: true)
+    }
+    handle(.stored(head))
   }
 
   // MARK: - Blocks of others
@@ -288,6 +326,7 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     events = []
     queue.refuse(failure.refusal)
     core.giveUp(EntryTicket.unknown)
+    try? core.progress?.synchronize()
     for link in links.values { link.close(PeerFault(.unavailable, failure.error.message.firstLine)) }
     links = [:]
     show()

@@ -7,20 +7,23 @@ import SwiftProtobuf
 
 /// Fetches blocks from a follower for the authority, and checks them.
 struct BlockFetcher: Sendable {
-  let chain: [UInt8]
+  let identity: NodeIdentity
   let checker: BlockChecker
-  let addresses: [String: HostPort]
+  let peers: [PeerAddress]
 
   /// - Parameter before: the block that `Fetch.after` names, as this node has it.
   /// - Throws: `PeerFault`, `RPCError`.
   func fetch(_ fetch: Fetch, before: BlockReference?) async throws -> [NamedBlock] {
-    guard let address = addresses[fetch.node] else { throw PeerFault(.unreachable, "no address is known") }
+    guard let peer = peers.first(where: { $0.name == fetch.node }) else {
+      throw PeerFault(.unreachable, "no address is known")
+    }
+    guard fetch.through > fetch.after.height else { return [] }
     let request = Goud_Peer_V1_BlocksRequest.with {
-      $0.chain = Data(chain)
+      $0.chain = Data(identity.chain)
       $0.from = fetch.after.height + 1
       $0.limit = min(UInt64(fetch.limit), fetch.through - fetch.after.height)
     }
-    let encoded = try await PeerConnection.with(address) { client in
+    let encoded = try await PeerConnection.with(peer, as: identity) { client in
       try await client.blocks(request, options: PeerLimits.call(timeout: .seconds(60))) { response in
         var blocks: [[UInt8]] = []
         for try await batch in response.messages {

@@ -10,6 +10,10 @@ final class EngineCore {
   let store: ChainStore
   let volume: any DurableVolume
   let log: Logger
+  /// nil where nothing is kept outside of the volume.
+  private(set) var progress: ProgressFile?
+  /// What the volume lacks that the node has told others, when an old copy was put in its place.
+  private(set) var forgotten: Forgotten?
   private var waiters: [UInt64: [EntryWaiter]] = [:]
   private var lowest: UInt64?
 
@@ -19,24 +23,45 @@ final class EngineCore {
     self.log = log
   }
 
-  /// What the machine starts from.
+  /// What the machine starts from: what the volume says of itself, as far as it agrees with what is known outside of it.
+  /// - Throws: `volume.invalid-standing`, `volume.invalid-progress`.
   func durableState() throws -> DurableState {
     let promise = store.ledger.promise.map { Epoch(number: $0.epoch, nonce: $0.nonce) } ?? .none
-    return DurableState(promise: promise, standing: try volume.standing(), acknowledged: store.acknowledged)
+    let (standing, serial) = try volume.numberedStanding()
+    var state = DurableState(
+      promise: promise, standing: standing, acknowledged: store.acknowledged, serial: serial)
+    guard let directory = volume.progress else { return state }
+    let begun = try ProgressFile.begin(in: directory, chain: store, state: &state)
+    progress = begun.file
+    if let forgotten = begun.forgotten {
+      try persist(state.standing, .forgotten)
+      report(.forgotten(node: nil, forgotten))
+    }
+    return state
   }
 
-  /// On the device when it returns.
+  func report(_ report: Report) {
+    if case .forgotten(nil, let what) = report { forgotten = what }
+    log.report(report)
+  }
+
+  /// On the device when it returns, in the volume and outside.
   func persist(_ promise: Epoch) throws {
     try store.ledger.setPromise(EpochPromise(epoch: promise.number, nonce: promise.nonce))
     KillPoint.reached("promised epoch \(promise.number)")
+    try progress?.note(promise)
   }
 
-  /// On the device when it returns.
+  /// On the device when it returns, in the volume and outside.
   func persist(_ standing: StandingRecord, _ reason: StandingReason) throws {
-    try volume.write(standing, reason: reason)
+    let serial = try volume.write(standing, reason: reason, after: progress?.serial ?? 0)
     KillPoint.reached("standing \(standing.standing.rawValue)")
+    try progress?.note(standing, serial: serial)
     log.notice("standing is \(standing.standing.rawValue)", metadata: ["reason": "\(reason.rawValue)"])
   }
+
+  /// The volume's device has everything up to `block`. Before the disk is counted with it.
+  func noteStored(_ block: BlockID) throws { try progress?.note(stored: block) }
 
   /// Shows everything up to `height`, and answers who waits for it.
   func acknowledge(_ height: UInt64) throws {
@@ -59,6 +84,7 @@ final class EngineCore {
   /// Takes back the blocks above `height`.
   /// - Returns: what waited for one of them.
   func truncate(above height: UInt64) throws -> [EntryTicket] {
+    if let progress, let last = store.block(at: height) { try progress.goBack(to: last) }
     try store.truncate(above: height)
     var lost: [EntryTicket] = []
     for (reached, waiting) in waiters where reached > height {
@@ -78,9 +104,13 @@ final class EngineCore {
 
 /// What a node keeps beside its ledger.
 protocol DurableVolume: Sendable {
-  func standing() throws -> StandingRecord
+  /// The standing, and its serial.
+  func numberedStanding() throws -> (record: StandingRecord, serial: UInt64)
   /// On the device when it returns.
-  func write(_ standing: StandingRecord, reason: StandingReason) throws
+  /// - Returns: the serial that was written, higher than `serial`.
+  func write(_ standing: StandingRecord, reason: StandingReason, after serial: UInt64) throws -> UInt64
+  /// The directory outside of the volume that says how far the node has come; nil where nothing is kept.
+  var progress: String? { get }
 }
 
 /// An entry in a block that is not acknowledged yet.

@@ -39,6 +39,8 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     var status: FollowerStatus?
     var position: Position?
     var failure: NodeFailure?
+    /// See `EngineCore.forgotten`.
+    var forgotten: Forgotten?
   }
 
   init(
@@ -51,6 +53,9 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     self.checker = checker
     shown = Mutex(Shown())
   }
+
+  /// What the device still has to take of what is known outside of the volume; nil before the start.
+  var progress: ProgressFile? { core.progress }
 
   func start() throws {
     handle(.started(try core.durableState()))
@@ -71,7 +76,10 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     handOn()
   }
 
-  func authoritySaid(_ message: AuthorityMessage, on link: AuthorityLink) {
+  func authoritySaid(_ message: AuthorityMessage, on link: AuthorityLink) async throws {
+    if case .openEpoch(let open) = message, open.epoch.number.above(machine.status.promised) > PeerLimits.cheapRise {
+      try await Task.sleep(for: PeerLimits.rise)
+    }
     guard isCurrent(link) else { return }
     handle(.received(message, from: link.connection))
   }
@@ -141,6 +149,8 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
         let actions = machine.handle(events.removeFirst(), chain: core.store)
         if let fault = core.store.fault { throw fault }
         for action in actions { try perform(action) }
+      } catch let fault as PeerFault {
+        letGo(fault)
       } catch {
         fail(NodeFailure(error), report: true)
       }
@@ -148,9 +158,23 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     show()
   }
 
+  /// The authority sent a block that breaks a rule of the whole chain. Nothing of it is stored: it is let go, and the
+  /// decisions begin anew from what is.
+  private func letGo(_ fault: PeerFault) {
+    link?.close(fault)
+    link = nil
+    refuseEntries()
+    do {
+      machine = FollowerMachine(node: machine.node)
+      events = [.started(try core.durableState())]
+    } catch {
+      fail(NodeFailure(error), report: true)
+    }
+  }
+
   private func show() {
     let (status, position) = (machine.status, machine.position(core.store))
-    shown.withLock { $0 = Shown(status: status, position: position, failure: failure) }
+    shown.withLock { $0 = Shown(status: status, position: position, failure: failure, forgotten: core.forgotten) }
   }
 
   // MARK: - What is done about it
@@ -162,7 +186,11 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     case .append(let ids):
       let wanted = Set(ids)
       let blocks = received.filter { wanted.contains($0.id) }
-      try core.store.append(blocks)
+      do {
+        try core.store.append(blocks)
+      } catch let fault as ChainFault {
+        throw PeerFault(.badBlock, fault.description)
+      }
       try find(in: blocks)
       synchronize()
     case .truncate(let height):
@@ -176,7 +204,7 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
       link?.close(PeerFault(code, Refusal(code).reason))
       link = nil
       refuseEntries()
-    case .report(let report): core.log.report(report)
+    case .report(let report): core.report(report)
     case .produce, .fetch, .send, .accept, .refuse: break
     }
   }
@@ -242,7 +270,13 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     syncing = false
     guard failure == nil else { return }
     if core.store.head != head || core.store.generation != generation { synchronize() }
-    if generation == core.store.generation { handle(.stored(head)) }
+    guard generation == core.store.generation else { return }
+    do {
+      try core.noteStored(head)
+    } catch {
+      return fail(NodeFailure(error), report: true)
+    }
+    handle(.stored(head))
   }
 
   /// The end, until the ledger is opened anew: nobody is told that anything is stored which may not be.
@@ -254,6 +288,7 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
     queue.refuse(failure.refusal)
     handedOn.giveUp(EntryTicket.unknown)
     core.giveUp(EntryTicket.unknown)
+    try? core.progress?.synchronize()
     link?.close(PeerFault(.unavailable, failure.error.message.firstLine))
     link = nil
     show()

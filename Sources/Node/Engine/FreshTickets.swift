@@ -9,7 +9,7 @@ struct FreshTickets {
   private(set) var tickets: [EntryTicket] = []
   /// The same entry again, with the index that it gets.
   private(set) var repeated: [(EntryTicket, Int)] = []
-  private var indexes: [[UInt8]: Int] = [:]
+  private var indexes: [EntryName: Int] = [:]
   private var keyHashes: Set<[UInt8]> = []
 
   /// Settles, or lets wait, what is in the chain already or must not be.
@@ -17,12 +17,12 @@ struct FreshTickets {
     for ticket in waiting {
       if let position = try core.store.ledger.position(of: ticket.entry) {
         try answer(ticket, at: position, core)
-      } else if let index = indexes[ticket.entry.id] {
+      } else if let index = indexes[ticket.entry.name] {
         repeated.append((ticket, index))
       } else if let fault = try objection(to: ticket.entry, core.store.ledger) {
         ticket.settle(.failure(fault))
       } else {
-        indexes[ticket.entry.id] = tickets.count
+        indexes[ticket.entry.name] = tickets.count
         if case .account(let account) = ticket.entry { keyHashes.insert(account.keyHash) }
         tickets.append(ticket)
       }
@@ -43,13 +43,25 @@ struct FreshTickets {
       guard try keyHashes.contains(account.keyHash) || ledger.hasAccount(keyHash: account.keyHash) else { return nil }
       return GoudError(.requestInvalid, "an account with this API key is there already")
     case .data(let data):
-      guard try indexes[data.account] == nil && !ledger.hasAccount(data.account) else { return nil }
+      guard try indexes[EntryName(isAccount: true, id: data.account)] == nil && !ledger.hasAccount(data.account) else {
+        return nil
+      }
       return GoudError(.accountUnknown, "the account is not in the chain")
     }
   }
 }
 
+/// Accounts and data have ids of their own: whoever submits chooses both.
+private struct EntryName: Hashable {
+  let isAccount: Bool
+  let id: [UInt8]
+}
+
 extension Entry {
+  fileprivate var name: EntryName {
+    if case .account = self { EntryName(isAccount: true, id: id) } else { EntryName(isAccount: false, id: id) }
+  }
+
   /// What an entry must not share with another of its kind.
   var id: [UInt8] {
     switch self {

@@ -53,6 +53,7 @@ final class NodeCore: PeerHost {
     let key = try volume.validatorKey()
     if let genesis { _ = try NodeIdentity.checked(name: settings.name, rules: try Self.rules(genesis), key: key) }
     ledger = try Ledger(directory: volume.database, genesis: genesis)
+    try Self.checkPromise(ledger)
     identity = try NodeIdentity.checked(name: settings.name, rules: ledger.rules, key: key)
     network = Network(nodes: identity.validators, acknowledgements: settings.writeAcks)
     self.settings = settings
@@ -62,8 +63,7 @@ final class NodeCore: PeerHost {
     try Self.check(settings, network)
     let checker = BlockChecker(ledger.rules, pool)
     if identity.isAuthority {
-      let addresses = Dictionary(uniqueKeysWithValues: settings.peers.map { ($0.name, $0.address) })
-      let fetcher = BlockFetcher(chain: identity.chain, checker: checker, addresses: addresses)
+      let fetcher = BlockFetcher(identity: identity, checker: checker, peers: settings.peers)
       engine = .authority(
         AuthorityEngine(
           identity: identity, network: network, ledger: ledger, volume: volume, fetcher: fetcher, log: log))
@@ -73,6 +73,14 @@ final class NodeCore: PeerHost {
           node: identity.name, authority: identity.authority, ledger: ledger, volume: volume, checker: checker,
           log: log))
     }
+  }
+
+  /// - Throws: `database.corrupt` for a promise that leaves no room for another epoch: none was ever made.
+  private static func checkPromise(_ ledger: Ledger) throws {
+    guard let promise = ledger.promise, promise.epoch > Bounds.epoch else { return }
+    throw GoudError(
+      .databaseCorrupt, "\(ledger.directory) has promised epoch \(promise.epoch), which no network comes to",
+      hint: "goud volume repair rebuilds it from the other nodes", context: ["path": ledger.directory])
   }
 
   private static func rules(_ genesis: Block) throws -> BlockRules {
@@ -111,12 +119,15 @@ final class NodeCore: PeerHost {
       switch engine {
       case .authority(let engine):
         try await engine.start()
-        try await race({ try await self.watchFailure() }, { try await self.overrideWhenAsked(engine) })
+        try await race(
+          { try await self.watchFailure() }, { try await self.overrideWhenAsked(engine) },
+          { [log] in try await ProgressKeeper(await engine.progress, log).run() })
       case .follower(let engine):
         try await engine.start()
         let watch = PeerWatch(identity: identity, book: book, peers: settings.peers)
         try await race(
-          { try await self.watchFailure() }, { try await self.follow(engine) }, { try await watch.run() })
+          { try await self.watchFailure() }, { try await self.follow(engine) }, { try await watch.run() },
+          { [log] in try await ProgressKeeper(await engine.progress, log).run() })
       }
       await stop()
     } catch {
@@ -174,7 +185,7 @@ final class NodeCore: PeerHost {
 
   func followerSaid(_ message: FollowerMessage, on link: FollowerLink) async throws {
     guard case .authority(let engine) = engine else { return }
-    await engine.followerSaid(message, on: link)
+    try await engine.followerSaid(message, on: link)
   }
 
   func followerSubmitted(_ entries: [[UInt8]], on link: FollowerLink) async throws {

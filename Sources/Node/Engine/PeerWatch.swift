@@ -20,7 +20,7 @@ struct PeerWatch: Sendable {
   private func watch(_ peer: PeerAddress) async throws {
     while true {
       do {
-        try await PeerConnection.with(peer.address) { client in
+        try await PeerConnection.with(peer, as: identity) { client in
           while true {
             try await ask(peer, client)
             try await Task.sleep(for: Self.interval * Double.random(in: 0.9...1.1))
@@ -41,7 +41,7 @@ struct PeerWatch: Sendable {
     guard reply.node == peer.name else {
       throw PeerFault(.unknownNode, "\(reply.node.firstLine) answers at \(peer.address)")
     }
-    book.stands(peer.name, at: try Position(wire: reply.position), clock: reply.clock)
+    book.stands(peer.name, at: try Position(wire: reply.position), clock: try PeerTime.parse(reply.clock))
     if peer.name != identity.authority { book.met(peer.name, clock: reply.clock) }
   }
 }

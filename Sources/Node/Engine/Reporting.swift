@@ -8,11 +8,12 @@ extension Waiting {
     switch self {
     case .promises(let have, let need, let rejoining):
       let missing = need - have
-      let why = rejoining ? "the authority's volume is new or restored and counts for nothing; " : ""
+      let why = rejoining ? "the authority's volume is new, restored or an old copy, and counts for nothing; " : ""
       return GoudError(
         .nodeNoMajority, "\(why)it needs \(missing) more of \(absent(status))",
         hint: rejoining
-          ? "start them, or accept what may be lost: goud node run --override-rejoin" : "start them, or see /peers")
+          ? "start them, or put its newest volume back, or accept what may be lost: goud node run --override-rejoin"
+          : "start them, or see /peers")
     case .acknowledgements(let have, let need) where have < need:
       return GoudError(
         .nodeNoMajority,
@@ -44,6 +45,20 @@ extension Fault {
     switch self {
     case .acknowledgedBlock(let height, let acknowledged):
       "the chain to follow has another block \(height), and this node knows its own up to \(acknowledged) to be acknowledged"
+    case .noEpochLeft(let promised):
+      "this node's volume has promised epoch \(promised), above which there is none; no correct network comes that far"
+    }
+  }
+}
+
+extension Forgotten {
+  var text: String {
+    switch self {
+    case .standing: "its standing is older than the last that its node had"
+    case .promise(let known, let has): "its node has promised epoch \(known), the volume knows \(has)"
+    case .blocks(let known, let has):
+      "its node has stored block \(known), the volume ends at block \(has), or has another"
+    case .epoch(let known, let has): "its node has opened epoch \(known), the volume knows \(has)"
     }
   }
 }
@@ -66,6 +81,9 @@ extension Logger {
     case .replaced(let node): critical("\(node) answers to a newer volume of the authority; this one should not run")
     case .overridden(let members, _): warning("overridden: \(members.joined(separator: ", ")) make a new beginning")
     case .fault(let fault): critical("\(fault.text)")
+    case .forgotten(let node, let what):
+      let whose = node.map { "the volume of \($0)" } ?? "the volume"
+      critical("\(whose) went back in time: \(what.text); it rejoins")
     }
   }
 }

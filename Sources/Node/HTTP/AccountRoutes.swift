@@ -13,9 +13,13 @@ extension NodeHTTP {
 
   /// A new account, once its entry is acknowledged. The body says nothing; an object is passed over.
   private func create(_ request: Request, _ context: NodeContext) async throws -> Response {
-    struct Anything: Decodable {}
+    struct Anything: Decodable {
+      private enum None: CodingKey {}
+      /// An object, whatever it holds.
+      init(from decoder: any Decoder) throws { _ = try decoder.container(keyedBy: None.self) }
+    }
     try accountRate.take(context.client)
-    let (body, _) = try await reader.body(of: request, limit: limits.smallBodyBytes)
+    let (body, _) = try await reader.body(of: request, context, limit: limits.smallBodyBytes)
     if body.readableBytes > 0 { _ = try JSONBody.decode(Anything.self, from: body, nesting: limits.nesting) }
     let key = APIKey()
     let id = Identifier.random()
@@ -31,7 +35,8 @@ extension NodeHTTP {
       enum CodingKeys: String, CodingKey { case key = "api_key" }
     }
     try accountRate.take(context.client)
-    let (credentials, _) = try await reader.json(Credentials.self, of: request, limit: limits.smallBodyBytes)
+    let (credentials, _) = try await reader.json(
+      Credentials.self, of: request, context, limit: limits.smallBodyBytes)
     let key = try APIKey(credentials.key)
     guard let account = try await read({ try $0.account(keyHash: key.hash)?.content.id }) else {
       throw GoudError(

@@ -12,11 +12,19 @@ enum Answer {
   }()
 
   static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
-    var body = ByteBuffer(bytes: try encoder.encode(value))
-    body.writeInteger(UInt8(ascii: "\n"))
-    return Response(
+    json(try encoded(value), status: status)
+  }
+
+  static func json(_ body: ByteBuffer, status: HTTPResponse.Status = .ok) -> Response {
+    Response(
       status: status, headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
       body: .init(byteBuffer: body))
+  }
+
+  static func encoded(_ value: some Encodable) throws -> ByteBuffer {
+    var body = ByteBuffer(bytes: try encoder.encode(value))
+    body.writeInteger(UInt8(ascii: "\n"))
+    return body
   }
 
   /// `{"error": {"code", "message", "hint"}}` with the status of the code (docs/scripting.md).
@@ -54,7 +62,7 @@ private struct ErrorBody: Encodable {
 }
 
 extension Response {
-  /// The same answer, which keeps its share of the budget until it has been handed over or dropped.
+  /// The same answer, which keeps its share of the budget until the client has it, or it is dropped.
   func holding(_ share: BodyBudget.Share) -> Response {
     var response = self
     let body = response.body

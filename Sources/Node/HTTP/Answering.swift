@@ -11,15 +11,22 @@ struct Answering: RouterMiddleware {
 
   let routes: [Route]
   let metrics: RequestMetrics
+  let budget: BodyBudget
+  let table: ConnectionTable
+
+  /// Answers up to this size are not counted: every connection may hold one.
+  private static let small = 16 << 10
 
   func handle(
     _ request: Request, context: NodeContext, next: (Request, NodeContext) async throws -> Response
   ) async throws -> Response {
     let begin = ContinuousClock.now
     metrics.begin()
+    var context = context
+    context.seat = table.seat(of: context.channel)
     let response: Response
     do {
-      response = try await next(request, context)
+      response = try await counted(try await next(request, context), context)
     } catch {
       response = Answer.error(fault(error, request, context))
     }
@@ -27,6 +34,12 @@ struct Answering: RouterMiddleware {
       route: route(of: context), method: Self.known.contains(request.method) ? request.method.rawValue : "other",
       status: response.status.code, seconds: (ContinuousClock.now - begin).inSeconds)
     return response
+  }
+
+  /// An answer's bytes belong to its connection until they are gone.
+  private func counted(_ response: Response, _ context: NodeContext) async throws -> Response {
+    guard !context.counted.isSet, let bytes = response.body.contentLength, bytes > Self.small else { return response }
+    return response.holding(try await budget.take(bytes, for: context.seat))
   }
 
   private static let known: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .delete, .patch, .options]

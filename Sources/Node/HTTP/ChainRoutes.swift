@@ -4,24 +4,36 @@ import GoudCore
 import Hummingbird
 
 extension NodeHTTP {
-  var chainRoutes: [Route] { [Route("/chain") { request, _ in try await page(request) }] }
+  var chainRoutes: [Route] { [Route("/chain") { try await page($0, $1) }] }
 
   /// Acknowledged blocks in order of height, as many as fit.
-  private func page(_ request: Request) async throws -> Response {
+  private func page(_ request: Request, _ context: NodeContext) async throws -> Response {
     let from = try reader.number("from", of: request, in: 0...UInt64.max, default: 0)
     let limit = try reader.number("limit", of: request, in: 1...limits.chainPage, default: limits.chainPageDefault)
-    // Blocks, their base64, and the JSON around it.
-    let share = try reader.budget.take(4 * limits.chainPageBytes)
     let bytes = limits.chainPageBytes
-    let page = try await read { ledger in
+    // Blocks, their base64, and the JSON around it.
+    return try await large(bytes: 4 * bytes, context) { ledger in
       let acknowledged = ledger.acknowledged
       let count = from > acknowledged ? 0 : Int(min(UInt64(limit), acknowledged - from + 1))
       let blocks = try ledger.blocks(from: from, limit: count, maxBytes: bytes)
         .map { BlockBody(try Block(decoding: $0, chain: ledger.chain)) }
       let next = blocks.last.flatMap { $0.height < acknowledged ? $0.height + 1 : nil }
-      return ChainBody(chainId: ledger.chain.hex, chainLength: acknowledged + 1, blocks: blocks, next: next)
+      return try Answer.encoded(
+        ChainBody(chainId: ledger.chain.hex, chainLength: acknowledged + 1, blocks: blocks, next: next))
     }
-    return try Answer.json(page).holding(share)
+  }
+
+  /// An answer that is large, or made from much: made by few at a time, on a thread that may block.
+  /// - Parameter bytes: what making it takes of the budget; what is left of that when it is made belongs to the
+  ///   connection until the client has all of it.
+  func large(
+    bytes: Int, _ context: NodeContext, _ make: @escaping @Sendable (Ledger) throws -> ByteBuffer
+  ) async throws -> Response {
+    let share = try await budget.take(bytes, for: context.seat)
+    let body = try await read(make)
+    share.settle(on: body.readableBytes)
+    context.counted.isSet = true
+    return Answer.json(body).holding(share)
   }
 }
 

@@ -2,8 +2,8 @@ import NIOCore
 
 /// What a connection may do, and for how long. Decides only; `ConnectionGuard` carries it out.
 ///
-/// A connection is idle, or has requests under way: being read, being answered, or both. Requests may be sent ahead;
-/// they are answered one after the other, and each is allowed its time from when it is the next.
+/// A connection is idle, or has one request under way: from its head until it is read to its end and the last byte of
+/// its answer has gone to the client. What the client sends ahead waits, and has its time from when it is the next.
 struct ConnectionState {
   enum Action: Equatable {
     case none
@@ -12,12 +12,22 @@ struct ConnectionState {
     case close
   }
 
+  /// How far the answer to the request under way is.
+  private enum Answer {
+    case none, owed
+    /// All of it has been handed over, and has not gone yet: the client must read.
+    case handedOver
+    /// Gone before the request was read to its end.
+    case gone
+  }
+
   private let times: ConnectionTimes
-  /// Heads read whose answers are not written yet.
-  private(set) var unanswered = 0
-  /// The last of them, or one answered already, has not been read to its end.
+  private var answer = Answer.none
+  /// Bytes of an answer wait for the client to take them.
+  private var isBlocked = false
+  /// The request under way has not been read to its end.
   private(set) var reading = false
-  /// The connection ends with the next answer.
+  /// The connection ends with the answer that is owed.
   private(set) var closing = false
   /// When something must have happened.
   private(set) var deadline: NIODeadline
@@ -28,41 +38,64 @@ struct ConnectionState {
     deadline = now + times.request
   }
 
-  /// No request is under way.
-  var isIdle: Bool { unanswered == 0 }
+  /// No request is under way: the next one may begin.
+  var isIdle: Bool { answer == .none && !reading }
+  /// The client has not taken what it was answered.
+  var isUnread: Bool { answer == .handedOver || isBlocked }
   /// The next move is the client's.
-  var waitsForClient: Bool { reading || isIdle }
+  var waitsForClient: Bool { reading || answer != .owed || isBlocked }
 
   mutating func headRead(at now: NIODeadline) {
-    unanswered += 1
+    answer = .owed
     reading = true
-    if unanswered == 1 { deadline = now + times.request }
+    deadline = now + times.request
   }
 
   mutating func requestRead(at now: NIODeadline) {
     reading = false
-    deadline = now + (unanswered == 0 ? times.idle : times.answer)
+    switch answer {
+    case .owed, .handedOver: if !closing { deadline = now + times.answer }
+    case .gone, .none: rest(at: now)
+    }
   }
 
-  mutating func answered(at now: NIODeadline) -> Action {
-    unanswered -= 1
-    if closing { return .close }
-    switch (unanswered, reading) {
-    case (0, false): deadline = now + times.idle
-    case (0, true): deadline = now + times.drain
-    case (_, true): deadline = now + times.request
-    case (_, false): deadline = now + times.answer
-    }
+  /// The channel takes more bytes, or no more for now.
+  mutating func wrote(blocked: Bool) { isBlocked = blocked }
+
+  /// The last part of the answer is on its way.
+  mutating func answered(at now: NIODeadline) {
+    answer = .handedOver
+    if reading || closing { deadline = min(deadline, now + times.drain) }
+  }
+
+  /// The last byte of the answer has gone.
+  mutating func gone(at now: NIODeadline) -> Action {
+    guard !closing else { return .close }
+    answer = .gone
+    if !reading { rest(at: now) }
     return .none
+  }
+
+  private mutating func rest(at now: NIODeadline) {
+    answer = .none
+    deadline = now + times.idle
   }
 
   /// The bytes that arrive are not HTTP: nothing after them can be read.
   mutating func failed() { closing = true }
 
+  /// The server stops: what it owes is given, and clients that owe something have a moment left.
+  mutating func stops(at now: NIODeadline) -> Action {
+    closing = true
+    guard answer == .owed || answer == .handedOver else { return .close }
+    if waitsForClient { deadline = min(deadline, now + times.drain) }
+    return .none
+  }
+
   /// To be called at `deadline`, or later; earlier it does nothing.
   mutating func timePassed(at now: NIODeadline) -> Action {
     guard now >= deadline else { return .none }
-    guard unanswered > 0 && reading && !closing else { return .close }
+    guard answer == .owed && reading && !closing else { return .close }
     closing = true
     deadline = now + times.drain
     return .failRequest

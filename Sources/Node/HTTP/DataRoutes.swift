@@ -6,20 +6,21 @@ import Replication
 extension NodeHTTP {
   var dataRoutes: [Route] {
     [
-      Route("/data/submit", [.post]) { request, _ in try await submit(request) },
+      Route("/data/submit", [.post]) { try await submit($0, $1) },
       Route("/data/list", [.get, .post]) { request, _ in try await list(request) },
       Route("/data/decrypt/{id}", [.get, .post]) { try await decrypt($0, $1) },
     ]
   }
 
   /// Seals an entry, and answers once a majority has it on disk.
-  private func submit(_ request: Request) async throws -> Response {
+  private func submit(_ request: Request, _ context: NodeContext) async throws -> Response {
     struct Submission: Decodable {
       let label: String
       let data: String
     }
     let session = try await session(of: request)
-    let (submission, share) = try await reader.json(Submission.self, of: request, limit: limits.submissionBytes)
+    let (submission, share) = try await reader.json(
+      Submission.self, of: request, context, limit: limits.submissionBytes)
     try check(label: submission.label, data: submission.data)
     let id = Identifier.random()
     let created = Timestamp.now()
@@ -52,38 +53,62 @@ extension NodeHTTP {
     let limit = try reader.number("limit", of: request, in: 1...limits.listPage, default: limits.listPageDefault)
     let cursor = try request.uri.queryParameters["cursor"].map { try Cursor.read($0) }
     // One more than asked for tells whether there is a next page.
-    let found = try await read { try $0.newestEntries(of: session.account, before: cursor, limit: limit + 1) }
+    let found = try await read { try $0.newestPositions(of: session.account, before: cursor, limit: limit + 1) }
     let page = found.prefix(limit)
     return try Answer.json(
       ListBody(
-        entries: try page.map { stored in
-          let entry = stored.content
-          return ListBody.Entry(
+        entries: try await heads(at: page).map { position, entry in
+          ListBody.Entry(
             entryId: Hex.text(entry.id),
             label: String(decoding: try session.key.open(entry.label, .label, entry: entry.id), as: UTF8.self),
-            createdAt: Timestamp.text(milliseconds: entry.created), blockNumber: stored.position.height)
+            createdAt: Timestamp.text(milliseconds: entry.created), blockNumber: position.height)
         },
-        nextCursor: found.count > limit ? page.last.map { Cursor.text($0.position) } : nil))
+        nextCursor: found.count > limit ? page.last.map(Cursor.text) : nil))
+  }
+
+  /// Reads a few blocks at a time, so that whoever wants one block does not wait for another one's hundred.
+  private func heads(at positions: ArraySlice<EntryPosition>) async throws -> [(EntryPosition, EntryHead)] {
+    let turn = limits.readTurnBytes
+    var heads: [(EntryPosition, EntryHead)] = []
+    var rest = positions
+    while !rest.isEmpty {
+      let (found, count) = try await read { [rest] ledger in
+        var (found, count, bytes) = ([(EntryPosition, EntryHead)](), 0, 0)
+        while count < rest.count, bytes < turn {
+          let position = rest[rest.startIndex + count]
+          if let head = try ledger.head(at: position, blockBytes: &bytes) { found.append((position, head)) }
+          count += 1
+        }
+        return (found, count)
+      }
+      heads += found
+      rest = rest.dropFirst(count)
+    }
+    return heads
   }
 
   /// One entry of the account, opened. Another account's is as unknown as one that never was.
   private func decrypt(_ request: Request, _ context: NodeContext) async throws -> Response {
     let session = try await session(of: request)
     guard let id = context.parameters.get("id").flatMap({ Hex.bytes($0) }), id.count == Identifier.count,
-      let stored = try await read({ try $0.entry(id) }), stored.content.account == session.account
-    else {
-      throw GoudError(.entryNotFound, "this account has no such entry", hint: "GET /data/list lists its entries")
+      let head = try await read({ try $0.head(of: id) }), head.account == session.account
+    else { throw unknownEntry }
+    // The entry, its data opened, and the JSON around it.
+    return try await large(bytes: 4 * (head.payloadBytes + limits.labelBytes), context) { ledger in
+      guard let stored = try ledger.entry(id) else { throw unknownEntry }
+      let entry = stored.content
+      let data = try session.key.open(entry.payload, .payload, entry: id)
+      let label = try session.key.open(entry.label, .label, entry: id)
+      return try Answer.encoded(
+        EntryBody(
+          entryId: Hex.text(id), label: String(decoding: label, as: UTF8.self),
+          data: String(decoding: data, as: UTF8.self), createdAt: Timestamp.text(milliseconds: entry.created),
+          blockNumber: stored.position.height))
     }
-    let entry = stored.content
-    let share = try reader.budget.take(2 * entry.payload.count)
-    let data = try session.key.open(entry.payload, .payload, entry: id)
-    let label = try session.key.open(entry.label, .label, entry: id)
-    return try Answer.json(
-      EntryBody(
-        entryId: Hex.text(id), label: String(decoding: label, as: UTF8.self),
-        data: String(decoding: data, as: UTF8.self), createdAt: Timestamp.text(milliseconds: entry.created),
-        blockNumber: stored.position.height)
-    ).holding(share)
+  }
+
+  private var unknownEntry: GoudError {
+    GoudError(.entryNotFound, "this account has no such entry", hint: "GET /data/list lists its entries")
   }
 }
 

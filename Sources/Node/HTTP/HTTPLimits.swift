@@ -30,19 +30,22 @@ public struct HTTPLimits: Sendable {
   public var requestTime: Duration = .seconds(10)
   /// From the last byte of a submission to its acknowledgement: 504.
   public var submitTime: Duration = .seconds(10)
-  /// From the last byte of a request to the last byte of its answer; then the connection ends.
+  /// From the last byte of a request until the client has the last byte of its answer; then the connection ends.
   public var answerTime: Duration = .seconds(30)
   /// How long a connection may stay between requests.
   public var idleTime: Duration = .seconds(60)
   /// How long what is left of a refused request is read and dropped before the connection ends.
   public var drainTime: Duration = .seconds(2)
-  /// Connections at once; a further one takes the place of the one that has been idle longest.
+  /// Connections at once; a further one takes the place of one that keeps the server waiting (`ConnectionTable`).
   public var connections = 1024
 
   /// Threads that read the ledger, and reads that may wait for one: 503.
   public var readers = 4
   public var waitingReads = 256
-  /// Bytes of request bodies, from their announcement to the answer, and of pages of blocks, held at once: 503.
+  /// Bytes of blocks that a list looks at before others have their turn.
+  public var readTurnBytes = 4 << 20
+  /// Bytes of request bodies, from their announcement to the answer, and of large answers, until the client has them,
+  /// held at once. Connections that keep the server waiting lose what they hold to requests that need it; 503.
   public var bodiesBytes = 64 << 20
 
   /// Logins, and new accounts, from one address: 429.

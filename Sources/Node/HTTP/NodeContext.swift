@@ -1,13 +1,20 @@
 import Hummingbird
 import NIOCore
+import Synchronization
 
 /// What a route knows of a request besides the request.
 struct NodeContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   /// The client's address without its port; `unknown` when there is no socket.
   let client: String
+  /// The connection's place in the table; set by `Answering`.
+  var seat: ConnectionTable.Seat?
+  let channel: any Channel
+  /// Whether the answer's bytes are counted by the route.
+  let counted = CountsItself()
 
   init(source: ApplicationRequestContextSource) {
+    channel = source.channel
     coreContext = CoreRequestContextStorage(source: source)
     client = source.channel.remoteAddress?.ipAddress ?? "unknown"
   }
@@ -36,4 +43,13 @@ struct Route: Sendable {
 
   /// What the `Allow` field lists: HEAD goes with GET.
   var allowed: [String] { (methods + (methods.contains(.get) ? [.head] : [])).map(\.rawValue) }
+}
+
+/// Set once, by a route that counts the bytes of its answer itself.
+final class CountsItself: Sendable {
+  private let set = Atomic<Bool>(false)
+  var isSet: Bool {
+    get { set.load(ordering: .relaxed) }
+    set { set.store(newValue, ordering: .relaxed) }
+  }
 }

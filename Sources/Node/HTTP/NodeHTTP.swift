@@ -1,6 +1,7 @@
 import GoudCore
 public import Hummingbird
 public import HummingbirdCore
+import HummingbirdTLS
 public import Logging
 public import NIOCore
 
@@ -9,6 +10,7 @@ public struct NodeHTTP: Sendable {
   let service: any ChainService
   let volume: String
   let limits: HTTPLimits
+  let budget: BodyBudget
   let reader: RequestReader
   let sessions: Sessions
   let accountRate: RateLimit
@@ -24,18 +26,21 @@ public struct NodeHTTP: Sendable {
     self.service = service
     self.volume = volume
     self.limits = limits
-    reader = RequestReader(limits: limits, budget: BodyBudget(bytes: limits.bodiesBytes))
+    connections = ConnectionTable(limit: limits.connections)
+    budget = BodyBudget(bytes: limits.bodiesBytes, table: connections)
+    reader = RequestReader(limits: limits, budget: budget)
     sessions = await Sessions(secrets, lifetime: limits.sessionSeconds)
     accountRate = RateLimit(burst: limits.accountBurst, perSecond: limits.accountsPerSecond)
     let pool = ReaderPool(threads: limits.readers, waiting: limits.waitingReads)
     self.pool = pool
-    connections = ConnectionTable(limit: limits.connections)
     usage = Cached(for: .seconds(5)) { try await pool.run { try VolumeUsage(volume: volume) } }
   }
 
-  /// A service that listens until it is asked to stop; then no connection is accepted, and requests under way end.
+  /// - Parameter tls: nil: clients are served in the clear.
+  /// - Returns: a service that listens until it is asked to stop; then no connection is accepted, and requests under way end.
   public func application(
-    address: BindAddress, logger: Logger, onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
+    address: BindAddress, tls: ClientTLS? = nil, logger: Logger,
+    onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
   ) -> some ApplicationProtocol {
     let limits = limits
     let connections = connections
@@ -45,15 +50,21 @@ public struct NodeHTTP: Sendable {
         maxHeaderFieldSize: limits.headBytes, maxHeaderListSize: limits.headBytes,
         maxHeaderFieldCount: limits.headFields))
     return Application(
-      router: router(), server: .http1(configuration: channel),
-      configuration: ApplicationConfiguration(address: address, backlog: limits.connections), services: [pool],
+      router: router(),
+      server: HTTPServerBuilder { responder in
+        let plain = GatedChannel(HTTP1Channel(responder: responder, configuration: channel))
+        guard let tls else { return ClientChannel(plain) }
+        return ClientChannel(try TLSChannel(plain, tlsConfiguration: tls.configuration))
+      },
+      configuration: ApplicationConfiguration(address: address, backlog: limits.connections),
+      services: [pool, SecretsWatch(sessions: sessions, pool: pool, log: logger)] + (tls.map { [$0] } ?? []),
       onServerRunning: onServerRunning, logger: logger)
   }
 
   private func router() -> Router<NodeContext> {
     let routes = healthRoutes + metricsRoutes + chainRoutes + accountRoutes + dataRoutes
     let router = Router(context: NodeContext.self, options: .autoGenerateHeadEndpoints)
-    router.add(middleware: Answering(routes: routes, metrics: requests))
+    router.add(middleware: Answering(routes: routes, metrics: requests, budget: budget, table: connections))
     for route in routes {
       for method in route.methods { router.on(RouterPath(route.path), method: method, use: route.handler) }
     }

@@ -10,18 +10,20 @@ struct RequestReader: Sendable {
   /// The body as `Value`, with what it takes of the budget until the answer is given.
   /// - Throws: 408, 413, 415, and what `JSONBody.decode` throws; 503 when too much is under way.
   func json<Value: Decodable>(
-    _: Value.Type, of request: Request, limit: Int
+    _: Value.Type, of request: Request, _ context: NodeContext, limit: Int
   ) async throws -> (value: Value, share: BodyBudget.Share) {
-    let (body, share) = try await body(of: request, limit: limit)
+    let (body, share) = try await body(of: request, context, limit: limit)
     return (try JSONBody.decode(Value.self, from: body, nesting: limits.nesting), share)
   }
 
   /// The body, at most `limit` bytes of it. What is too long by its own account is refused before it is read.
-  func body(of request: Request, limit: Int) async throws -> (ByteBuffer, BodyBudget.Share) {
+  func body(
+    of request: Request, _ context: NodeContext, limit: Int
+  ) async throws -> (ByteBuffer, BodyBudget.Share) {
     try checkType(request.headers[.contentType])
     let length = request.headers[.contentLength].flatMap { Int($0) } ?? limit
     guard length <= limit else { throw tooLarge(limit) }
-    let share = try budget.take(length)
+    let share = try await budget.take(length, for: context.seat)
     do {
       return (try await request.body.collect(upTo: limit), share)
     } catch is NIOTooManyBytesError {

@@ -80,14 +80,18 @@ final class AuthoritySession: Sendable {
   /// Whether the authority has proven who it is.
   var established: Bool { proven.load(ordering: .relaxed) }
 
+  /// Why this side has ended the stream, if it has.
+  var ended: PeerFault? { end.reason }
+
   /// Returns only by throwing.
   /// - Throws: why the stream ended, as a `PeerFault`; it is in the book. Or `CancellationError`.
   func run(at address: HostPort) async throws {
+    let authority = PeerAddress(name: identity.authority, address: address)
     let fault: PeerFault
     do {
       try await race(
         { try await self.signs.watch() },
-        { try await PeerConnection.with(address) { try await self.call($0) } })
+        { try await PeerConnection.with(authority, as: self.identity) { try await self.call($0) } })
       fault = end.reason ?? PeerFault(.unreachable, "the authority ended the stream")
     } catch {
       try Task.checkCancellation()
@@ -99,10 +103,18 @@ final class AuthoritySession: Sendable {
 
   private func call(_ client: PeerConnection.Client) async throws {
     try await client.follow(options: PeerLimits.call()) { writer in
-      try await self.outbox.drain(to: writer)
+      try await self.speak(to: writer)
     } onResponse: { response in
-      try await race({ try await self.listen(response.messages) }, { try await self.refuse() })
+      try await self.converse(response.messages)
     }
+  }
+
+  /// Sends what this side says, until it ends.
+  func speak(to writer: RPCWriter<Goud_Peer_V1_FollowerMessage>) async throws { try await outbox.drain(to: writer) }
+
+  /// Listens until either side ends the stream.
+  func converse(_ messages: RPCAsyncSequence<Goud_Peer_V1_AuthorityMessage, any Error>) async throws {
+    try await race({ try await self.listen(messages) }, { try await self.refuse() })
   }
 
   /// When this side ends the stream, the authority is told why: what is queued is sent before the call ends.
@@ -150,7 +162,7 @@ final class AuthoritySession: Sendable {
   /// proven who it is changes nothing here.
   private func refused(_ wire: Goud_Peer_V1_Refusal, _ link: AuthorityLink) async throws {
     let fault = PeerFault(refusedBy: wire)
-    guard established, let known = Refusal(wire: wire) else { throw fault }
+    guard established, let known = try Refusal(wire: wire) else { throw fault }
     refusal.withLock { $0 = fault }
     try await host.authoritySaid(.refusal(known), on: link)
   }

@@ -42,10 +42,14 @@ extension AuthoritySaid {
       guard append.blocks.count <= PeerLimits.batchBlocks else {
         throw PeerFault(.malformed, "\(append.blocks.count) blocks in one message")
       }
+      let bare = Append(
+        epoch: append.epoch, previous: try BlockID(wire: append.previous), blocks: [],
+        acknowledged: append.acknowledged)
+      try PeerFault.refuse(AuthorityMessage.append(bare).implausibility)
       self = .blocks(
         SentBlocks(
-          epoch: append.epoch, previous: try BlockID(wire: append.previous), blocks: append.blocks.map { [UInt8]($0) },
-          acknowledged: append.acknowledged))
+          epoch: bare.epoch, previous: bare.previous, blocks: append.blocks.map { [UInt8]($0) },
+          acknowledged: bare.acknowledged))
     case .acknowledged(let acknowledged):
       self = .message(.acknowledged(Acknowledged(epoch: acknowledged.epoch, height: acknowledged.height)))
     case .admission(let admission):
@@ -55,7 +59,7 @@ extension AuthoritySaid {
             epoch: admission.epoch, height: admission.height,
             beginning: try admission.beginning.bytes(16, "a beginning"))))
     case .refusal(let refusal): throw PeerFault(refusedBy: refusal)
-    case .heartbeat(let heartbeat): self = .heartbeat(heartbeat.clock)
+    case .heartbeat(let heartbeat): self = .heartbeat(try PeerTime.parse(heartbeat.clock))
     case .turnedDown(let refused):
       let hint = refused.hint.isEmpty ? nil : refused.hint.firstLine
       self = .turnedDown(
@@ -66,6 +70,7 @@ extension AuthoritySaid {
     case .challenge: throw PeerFault(.malformed, "a second challenge")
     case nil: throw PeerFault(.malformed, "a message of an unknown kind")
     }
+    if case .message(let message) = self { try PeerFault.refuse(message.implausibility) }
   }
 }
 

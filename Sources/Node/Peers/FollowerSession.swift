@@ -93,14 +93,14 @@ final class FollowerSession: Sendable {
   private let end = EndOfStream()
   private let outbox = Outbox<Goud_Peer_V1_AuthorityMessage>()
   private let refusals = EntryRefusals()
-  /// The address it calls from, then the node it has proven to be.
-  private let caller: Mutex<String>
+  /// The validator at the other end of the connection.
+  private let caller: String
 
-  init(identity: NodeIdentity, host: any FollowerHost, book: PeerBook, remote: String) {
+  init(identity: NodeIdentity, host: any FollowerHost, book: PeerBook, caller: String) {
     self.identity = identity
     self.host = host
     self.book = book
-    caller = Mutex(remote)
+    self.caller = caller
   }
 
   /// - Throws: `RPCError`, which ends the call; the fault has been told to the follower and written into the book.
@@ -119,7 +119,7 @@ final class FollowerSession: Sendable {
       // What the peer does not take now it never will: the call ends either way.
       try? await writer.write(.with { $0.refusal = fault.wire })
     }
-    book.dropped(caller.withLock { $0 }, fault)
+    book.dropped(caller, fault)
     throw RPCError(code: .aborted, message: fault.description)
   }
 
@@ -130,8 +130,10 @@ final class FollowerSession: Sendable {
     guard case .introduction(let wire)? = try await iterator.next()?.kind else {
       throw PeerFault(.malformed, "it did not introduce itself")
     }
+    guard wire.node == caller else {
+      throw PeerFault(.unproven, "\(caller) introduces itself as \"\(wire.node.firstLine)\"")
+    }
     let introduction = try Introduction(wire: wire, challenge: challenge, to: identity)
-    caller.withLock { $0 = introduction.node }
     book.met(introduction.node, clock: wire.clock)
     signs.established()
     let link = FollowerLink(introduction, nonce: [UInt8](wire.nonce), identity, outbox, end, refusals)

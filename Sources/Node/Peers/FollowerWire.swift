@@ -24,9 +24,10 @@ extension Introduction {
       throw PeerFault(.signature, "another node calls itself \(identity.name)")
     }
     self.init(node: wire.node, position: try Position(wire: wire.position), locator: try Locator.parse(wire.locator))
+    try PeerFault.refuse(implausibility)
     let context = IntroductionContext(
       chain: identity.chain, schemaVersion: wire.schemaVersion, challenge: challenge,
-      nonce: try wire.nonce.bytes(32, "a nonce"), clock: wire.clock)
+      nonce: try wire.nonce.bytes(32, "a nonce"), clock: try PeerTime.parse(wire.clock))
     try identity.check(wire.signature, over: preimage(context), by: node)
   }
 
@@ -72,17 +73,18 @@ enum FollowerSaid: Sendable {
             epoch: stored.epoch, head: try BlockID(wire: stored.head), standing: stored.member ? .member : .rejoining))
       )
     case .refusal(let refusal):
-      guard let own = Refusal(wire: refusal) else { throw PeerFault(refusedBy: refusal) }
+      guard let own = try Refusal(wire: refusal) else { throw PeerFault(refusedBy: refusal) }
       self = .message(.refusal(own))
     case .submit(let submit):
       guard (1...PeerLimits.submittedEntries).contains(submit.entries.count) else {
         throw PeerFault(.malformed, "\(submit.entries.count) entries in one message")
       }
       self = .entries(submit.entries.map { [UInt8]($0) })
-    case .heartbeat(let heartbeat): self = .heartbeat(heartbeat.clock)
+    case .heartbeat(let heartbeat): self = .heartbeat(try PeerTime.parse(heartbeat.clock))
     case .introduction: throw PeerFault(.malformed, "a second introduction")
     case nil: throw PeerFault(.malformed, "a message of an unknown kind")
     }
+    if case .message(let message) = self { try PeerFault.refuse(message.implausibility) }
   }
 }
 

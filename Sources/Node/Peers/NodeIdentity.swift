@@ -1,4 +1,5 @@
 public import Chain
+import Foundation
 import GoudCore
 import Replication
 
@@ -9,15 +10,22 @@ public struct NodeIdentity: Sendable {
   public let chain: [UInt8]
   public let genesis: Genesis
   private let key: ValidatorKey
+  /// What it shows its peers.
+  let credentials: PeerCredentials
 
   /// - Parameters:
   ///   - chain: the hash of `genesis`' block.
   ///   - key: the private key of the validator `name`.
-  init(name: String, genesis: Genesis, chain: BlockHash, key: ValidatorKey) {
+  ///   - clock: by which certificates are made and judged.
+  init(
+    name: String, genesis: Genesis, chain: BlockHash, key: ValidatorKey,
+    clock: @escaping @Sendable () -> Date = { Date() }
+  ) {
     self.name = name
     self.genesis = genesis
     self.chain = chain.bytes
     self.key = key
+    credentials = PeerCredentials(node: name, chain: chain.bytes, key: key, clock: clock)
   }
 
   /// - Throws: `chain.invalid-key` when genesis has no such validator, or another key for it.

@@ -1,4 +1,3 @@
-import GRPCNIOTransportHTTP2
 import GoudCore
 
 /// Another node of the network, and where it listens for its peers.
@@ -20,19 +19,5 @@ public struct PeerAddress: Hashable, Sendable {
     }
     try self.init(
       name: String(text[..<sign]), address: HostPort(parsing: String(text[text.index(after: sign)...])))
-  }
-}
-
-extension HostPort {
-  /// What the transport connects to: literal addresses as they are, names through the resolver.
-  var target: any ResolvableTarget {
-    if isIPv4 { return .ipv4(address: host, port: port) }
-    if host.contains(":") { return .ipv6(address: host, port: port) }
-    return .dns(host: host, port: port)
-  }
-
-  private var isIPv4: Bool {
-    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
   }
 }

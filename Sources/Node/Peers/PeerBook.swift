@@ -1,4 +1,5 @@
 public import Foundation
+public import Logging
 public import Replication
 import Synchronization
 
@@ -27,8 +28,11 @@ public final class PeerBook: Sendable {
 
   static let strangersKept = 16
   private let content: Mutex<Content>
+  private let log: Logger?
 
-  public init(peers: [String]) {
+  /// - Parameter log: where it is written that a validator was let go for what it said; once as long as it says the same.
+  public init(peers: [String], log: Logger? = nil) {
+    self.log = log
     content = Mutex(
       Content(pages: Dictionary(uniqueKeysWithValues: peers.map { ($0, Page(name: $0)) }), strangers: []))
   }
@@ -68,6 +72,9 @@ public final class PeerBook: Sendable {
   func gone(_ name: String) { change(name) { $0.connected = false } }
 
   func dropped(_ name: String, _ fault: PeerFault) {
+    if !fault.code.isAbsence, let known = self[name], known.fault != fault {
+      log?.warning("a peer is let go", metadata: ["peer": "\(name)", "why": "\(fault)"])
+    }
     change(name) {
       $0.connected = false
       $0.fault = fault

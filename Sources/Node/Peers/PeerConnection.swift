@@ -1,23 +1,32 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2
+import NIOCore
 import PeerProtocol
 
-/// A connection to a peer for the time of a closure. Plain text: the peers' network is private (docs/threat-model.md).
+/// A connection to a peer for the time of a closure. Nothing is said to a server before it has proven to be the validator
+/// that was called (docs/threat-model.md).
 enum PeerConnection {
-  typealias Client = Goud_Peer_V1_Peer.Client<HTTP2ClientTransport.Posix>
+  typealias Client = Goud_Peer_V1_Peer.Client<HTTP2ClientTransport.WrappedChannel>
 
-  /// Connects at the first call; a call fails at once when the peer cannot be reached.
+  /// Connects, and runs `body` when both ends' handshake is over.
+  /// - Throws: `PeerFault`: `peer.unproven`, `peer.clock`, `peer.unreachable`, `peer.silent`; what `body` throws.
   static func with<Result: Sendable>(
-    _ address: HostPort, _ body: (Client) async throws -> Result
+    _ peer: PeerAddress, as identity: NodeIdentity, _ body: (Client) async throws -> Result
   ) async throws -> Result {
-    let config = HTTP2ClientTransport.Posix.Config.defaults {
+    let config = HTTP2ClientTransport.WrappedChannel.Config.defaults {
       $0.connection.keepalive = .init(time: .seconds(10), timeout: PeerLimits.silence, allowWithoutCalls: false)
-      $0.backoff = .init(initial: PeerLimits.firstRetry, max: PeerLimits.lastRetry, multiplier: 2, jitter: 0.2)
       $0.http2.targetWindowSize = PeerLimits.messageBytes
+      $0.http2.authority = peer.name
     }
-    let transport = try HTTP2ClientTransport.Posix(
-      target: address.target, transportSecurity: .plaintext, config: config)
-    return try await withGRPCClient(transport: transport) { try await body(Client(wrapping: $0)) }
+    let line = PeerLine(peer, identity)
+    let transport = try await HTTP2ClientTransport.WrappedChannel.wrapping(config: config) { configure in
+      try await line.open(configure)
+    }
+    do {
+      return try await withGRPCClient(transport: transport) { try await body(Client(wrapping: $0)) }
+    } catch let error as RPCError {
+      throw line.refusal ?? error
+    }
   }
 }
 

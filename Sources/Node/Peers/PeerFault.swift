@@ -7,8 +7,10 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Code: Hashable, Sendable {
     /// What the protocol's decisions, or a check of the handshake, refuse.
     case refused(Refusal.Code)
-    /// A message that no correct node sends.
-    case malformed
+    /// It has not proven to be a validator, or not the one that was called.
+    case unproven
+    /// Its certificate is of another time: one of both clocks is wrong by days.
+    case clock
     /// Nothing came for longer than it may.
     case silent
     /// It did not take what it was sent for longer than it may.
@@ -18,10 +20,14 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// This node cannot answer now: it is stopping, or its database has failed.
     case unavailable
 
+    /// A message that no correct node sends.
+    public static let malformed = Code.refused(.malformed)
+
     public var name: String {
       switch self {
       case .refused(let code): code.rawValue
-      case .malformed: "peer.malformed"
+      case .unproven: "peer.unproven"
+      case .clock: "peer.clock"
       case .silent: "peer.silent"
       case .slow: "peer.slow"
       case .unreachable: "peer.unreachable"
@@ -29,11 +35,12 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
       }
     }
 
+    private static let own = [Self.unproven, .clock, .silent, .slow, .unreachable, .unavailable]
+
     init?(name: String) {
       if let code = Refusal.Code(rawValue: name) {
         self = .refused(code)
-      } else if let code = [Self.malformed, .silent, .slow, .unreachable, .unavailable].first(where: { $0.name == name }
-      ) {
+      } else if let code = Self.own.first(where: { $0.name == name }) {
         self = code
       } else {
         return nil
@@ -53,6 +60,7 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
     self.reason = reason
   }
 
+  @_disfavoredOverload
   init(_ code: Refusal.Code, _ reason: String) { self.init(.refused(code), reason) }
 
   public var description: String { "\(code.name): \(reason)" }

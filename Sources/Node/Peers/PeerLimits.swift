@@ -1,5 +1,4 @@
 import GRPCCore
-import GRPCNIOTransportHTTP2
 
 /// What a peer may cost at most. Nothing here is configurable: a network runs one version of these.
 enum PeerLimits {
@@ -12,13 +11,18 @@ enum PeerLimits {
   static let submittedBytes = 1 << 20
   /// Between two messages with entries: what comes meanwhile goes together.
   static let linger = Duration.milliseconds(4)
-  /// What one message may be at most, sent by anyone; longer ones end the call before they are read.
+  /// What one message may be at most; longer ones end the call before they are read.
   static let messageBytes = 8 << 20
-  /// Connections that a node serves at once.
-  static let connections = 64
+  /// The same for what a node that calls may send: an entry alone is less than a block.
+  static let requestBytes = 4 << 20
+  /// Connections of one validator that a node serves at once: a stream, a watch, what it fetches, and what is left of
+  /// those when its machine was gone.
+  static let seats = 6
   /// Calls on one connection at once.
-  static let streams = 1024
-  /// From connecting to an authenticated stream.
+  static let streams = 4
+  /// Connections at once that have proven nothing yet.
+  static let visitors = 256
+  /// From connecting to a proof, and from calling to an authenticated stream.
   static let handshake = Duration.seconds(5)
   /// Between two signs of life that the authority sends on an idle stream, each of which is answered.
   static let heartbeat = Duration.milliseconds(500)
@@ -34,9 +38,13 @@ enum PeerLimits {
   static let refusedRetry = Duration.seconds(5)
   /// A clock that is off by more is reported.
   static let clockTolerance = Duration.seconds(5)
-  /// A locator (`Introduction.locator`) of 2^64 blocks.
-  static let locatorBlocks = 66
   static let inspectedBlocks = 128
+  /// How long a node waits before it raises its epoch because a peer says so: with at most `EpochReach.step` at a time,
+  /// using epochs up takes thousands of years. A follower does not wait for an ordinary start, `cheapRise`.
+  static let rise = Duration.milliseconds(200)
+  static let cheapRise: UInt64 = 64
+  /// The same while the authority leads without that peer: what works is not interrupted more often.
+  static let interruption = Duration.seconds(1)
 
   /// For calls that a node makes.
   static func call(timeout: Duration? = nil) -> CallOptions {

@@ -18,12 +18,14 @@ struct PeerService: Goud_Peer_V1_Peer.SimpleServiceProtocol {
   let identity: NodeIdentity
   let host: any PeerHost
   let book: PeerBook
+  /// Who may call: none but those who have proven to be validators get as far as here.
+  let seats = PeerSeats()
 
   func follow(
     request: RPCAsyncSequence<Goud_Peer_V1_FollowerMessage, any Error>,
     response: RPCWriter<Goud_Peer_V1_AuthorityMessage>, context: ServerContext
   ) async throws {
-    let session = FollowerSession(identity: identity, host: host, book: book, remote: context.remotePeer)
+    let session = FollowerSession(identity: identity, host: host, book: book, caller: try caller(context))
     try await session.run(request, response)
   }
 
@@ -62,12 +64,20 @@ struct PeerService: Goud_Peer_V1_Peer.SimpleServiceProtocol {
     }
   }
 
+  private func caller(_ context: ServerContext) throws -> String {
+    guard let node = seats.node(calling: context) else {
+      throw RPCError(code: .unauthenticated, message: "\(PeerFault(.unproven, "it has proven nothing"))")
+    }
+    return node
+  }
+
   /// Faults of the caller go into the book; every error goes out as words that the caller can show.
   private func answering<Result>(_ context: ServerContext, _ body: () async throws -> Result) async throws -> Result {
+    let caller = try caller(context)
     do {
       return try await body()
     } catch let fault as PeerFault {
-      book.dropped(context.remotePeer, fault)
+      book.dropped(caller, fault)
       throw RPCError(code: .aborted, message: fault.description)
     } catch let error as GoudError {
       throw RPCError(code: .failedPrecondition, message: error.message)

@@ -1,13 +1,16 @@
+import Chain
 import Foundation
 import PeerProtocol
 import Replication
 import SwiftProtobuf
 
 /// From the wire and back. Whatever comes from outside passes through here, and is refused (`peer.malformed`) when a
-/// length, an order or a presence is not what Proto/peer.proto says.
+/// length, an order or a presence is not what Proto/peer.proto says, or a number is one that no correct node says
+/// (`Replication.Bounds`).
 extension BlockID {
   init(wire: Goud_Peer_V1_BlockID) throws {
     self.init(height: wire.height, epoch: wire.epoch, hash: try wire.hash.bytes(32, "a block's hash"))
+    try PeerFault.refuse(implausibility)
   }
 
   var wire: Goud_Peer_V1_BlockID {
@@ -22,13 +25,11 @@ extension BlockID {
 extension Position {
   init(wire: Goud_Peer_V1_Position) throws {
     guard wire.hasHead else { throw PeerFault(.malformed, "a position without a head") }
-    let head = try BlockID(wire: wire.head)
-    guard wire.acknowledged <= head.height else {
-      throw PeerFault(.malformed, "acknowledged \(wire.acknowledged) above its head \(head.height)")
-    }
     self.init(
-      head: head, acknowledged: wire.acknowledged, standing: wire.member ? .member : .rejoining,
-      beginning: try wire.beginning.bytes(0, 16, "a beginning"), promised: wire.promisedEpoch)
+      head: try BlockID(wire: wire.head), acknowledged: wire.acknowledged,
+      standing: wire.member ? .member : .rejoining, beginning: try wire.beginning.bytes(0, 16, "a beginning"),
+      promised: wire.promisedEpoch)
+    try PeerFault.refuse(implausibility)
   }
 
   var wire: Goud_Peer_V1_Position {
@@ -50,9 +51,10 @@ extension Epoch {
 
 extension Refusal {
   /// nil for what the transport itself refuses.
-  init?(wire: Goud_Peer_V1_Refusal) {
+  init?(wire: Goud_Peer_V1_Refusal) throws {
     guard let code = Code(rawValue: wire.code) else { return nil }
     self.init(code, promised: wire.promisedEpoch, height: wire.height)
+    try PeerFault.refuse(implausibility)
   }
 
   var wire: Goud_Peer_V1_Refusal {
@@ -79,11 +81,17 @@ extension Refusal {
     case .signature: "a signature does not hold"
     case .badBlock: "a block does not hold"
     case .notAuthority: "it is not the authority"
+    case .malformed: "a message that no correct node sends"
     }
   }
 }
 
 extension PeerFault {
+  /// - Throws: `peer.malformed`, when there is a reason.
+  static func refuse(_ implausibility: String?) throws {
+    if let implausibility { throw PeerFault(.malformed, implausibility) }
+  }
+
   /// What is told to the peer that is dropped.
   var wire: Goud_Peer_V1_Refusal {
     .with {
@@ -98,17 +106,21 @@ extension PeerFault {
   }
 }
 
-/// A locator: the head first, then ever further back, genesis last.
+/// A locator: the head first, then ever further back, genesis last; held against its position where both are known.
 enum Locator {
   static func parse(_ wire: [Goud_Peer_V1_BlockID]) throws -> [BlockID] {
-    guard (1...PeerLimits.locatorBlocks).contains(wire.count) else {
-      throw PeerFault(.malformed, "a locator of \(wire.count) blocks")
-    }
-    let blocks = try wire.map { try BlockID(wire: $0) }
-    guard blocks.last?.height == 0, zip(blocks, blocks.dropFirst()).allSatisfy({ $0.height > $1.height }) else {
-      throw PeerFault(.malformed, "a locator that does not go down to genesis")
-    }
+    let blocks = try wire.prefix(Bounds.locatorBlocks + 1).map { try BlockID(wire: $0) }
+    try PeerFault.refuse(blocks.locatorImplausibility)
     return blocks
+  }
+}
+
+/// A clock that a node tells.
+enum PeerTime {
+  /// - Throws: `peer.malformed` for one beyond the year 9999.
+  static func parse(_ wire: UInt64) throws -> UInt64 {
+    guard wire <= BlockLimits.time else { throw PeerFault(.malformed, "a clock at \(wire) ms") }
+    return wire
   }
 }
 

@@ -17,12 +17,17 @@ struct StagedChains {
   }
 
   private let request: RestoreRequest
+  /// What every volume must hold; nil: any chain, or none.
+  private let chain: String?
   private let cancellation: Cancellation
   private let progress: any ProgressSink
   private(set) var items: [Item] = []
 
-  init(_ request: RestoreRequest, _ cancellation: Cancellation, _ progress: any ProgressSink) {
+  init(
+    _ request: RestoreRequest, expecting chain: String?, _ cancellation: Cancellation, _ progress: any ProgressSink
+  ) {
     self.request = request
+    self.chain = chain
     self.cancellation = cancellation
     self.progress = progress
   }
@@ -30,7 +35,7 @@ struct StagedChains {
   /// Proves every ledger of a volume; the first one is the node's. What was built is held against what is present.
   /// - Parameter identities: of the databases that were built, by path.
   /// - Throws: `chain.invalid`, `chain.newer-schema`, `restore.foreign-chain`, `restore.foreign-volume`,
-  ///   `database.corrupt`.
+  ///   `archive.untrusted`, `database.corrupt`.
   mutating func prove(_ step: RestorePlan.Step, at root: String, identities: [String: String]) throws {
     let found = try LedgerProof.find(in: root, of: step.volume)
     guard let first = found.first else {
@@ -39,9 +44,11 @@ struct StagedChains {
           .chainInvalid, "\(step.volume) holds no ledger, and the backup says it does",
           hint: "do not trust this backup; use another one", context: ["fault": "missing"])
       }
+      try step.refuse(expecting: chain, found: nil)
       return try step.refuseForeign(identities, chain: nil, request)
     }
     let verified = try first.check(against: step.chain, cancellation, progress)
+    try step.refuse(expecting: chain, found: verified.chain.hex)
     for other in found.dropFirst() { _ = try other.check(against: nil, cancellation, progress) }
     try step.refuseForeign(identities, chain: verified.chain.hex, request)
     items.append(Item(step: step, root: root, ledger: first, verified: verified))
@@ -74,7 +81,7 @@ struct StagedChains {
       effect.begins
       ? VolumeStanding(.member, beginning: VolumeStanding.newBeginning(), reason: request.reason)
       : VolumeStanding(.rejoining, reason: request.reason)
-    for item in items { try StandingMark.write(standing, in: item.root) }
+    for item in items { try StandingMark.write(standing, in: item.root, over: item.step.place.path) }
   }
 }
 

@@ -8,9 +8,12 @@ import Layout
 
 /// Puts a standing into a volume without a trace in owner or time.
 enum StandingMark {
-  static func write(_ standing: VolumeStanding, in root: String) throws {
+  /// - Parameter volume: what the marked data takes the place of. Its node knows the standing there, and takes what is
+  ///   written here for a later one.
+  static func write(_ standing: VolumeStanding, in root: String, over volume: String) throws {
+    let present = (try? VolumeStanding.read(in: volume))?.serial ?? 0
     try keepingTime(of: root) {
-      try standing.write(in: root)
+      try standing.write(in: root, after: present)
       try Ownership.adopt("\(root)/\(VolumeName.standing)", of: root)
     }
   }

@@ -8,10 +8,13 @@ import Volumes
 extension RestoreSource {
   /// An archive, a file or an object, perhaps sealed, as the source of a restore. Reads its first kilobytes; one of the guide's scripts, which does not say
   /// what it holds, is read whole.
-  /// - Throws: `archive.not-found`, `archive.checksum-missing`, and what reading it finds (`archive.…`).
+  ///
+  /// - Parameter trust: what it must show first: nothing is read, let alone written, of one that does not.
+  /// - Throws: `archive.not-found`, `archive.untrusted`, `archive.checksum-missing`, and what reading it finds
+  ///   (`archive.…`).
   public static func archive(
-    _ path: String, bytes stored: (any ArchiveBytes)? = nil, identity: String? = nil, allowUnverified: Bool = false,
-    restorePrivileges: Bool = false, cancellation: Cancellation = Cancellation(),
+    _ path: String, bytes stored: (any ArchiveBytes)? = nil, trust: ArchiveTrust, identity: String? = nil,
+    allowUnverified: Bool = false, restorePrivileges: Bool = false, cancellation: Cancellation = Cancellation(),
     progress: any ProgressSink = NoProgress()
   ) throws -> RestoreSource {
     var options = ArchiveReadOptions()
@@ -20,15 +23,30 @@ extension RestoreSource {
     options.allowUnverified = allowUnverified
     options.restorePrivileges = restorePrivileges
     options.cancellation = cancellation
+    let (signature, checksum) = try trust.require(path, bytes ?? ArchiveReader.bytes(of: path))
+    // What was signed is what counts, whatever lies beside the archive when it is unpacked.
+    options.checksum = checksum
+    var source = try read(path, bytes, options, allowUnverified, trust, signature, progress)
+    source.signature = signature
+    source.chain = trust.chain
+    return source
+  }
+
+  private static func read(
+    _ path: String, _ bytes: (any ArchiveBytes)?, _ options: ArchiveReadOptions, _ allowUnverified: Bool,
+    _ trust: ArchiveTrust, _ signature: ArchiveSignature, _ progress: any ProgressSink
+  ) throws -> RestoreSource {
     do {
       let metadata = try ArchiveReader.metadata(of: path, bytes: bytes)
+      try trust.require(metadata, of: path, as: signature)
       try refuseMissingChecksum(path, bytes, allowUnverified: allowUnverified)
       return RestoreSource(
-        name: metadata.name, environment: metadata.environment, volumes: metadata.volumes, build: build(path, options))
+        name: metadata.name, environment: metadata.environment, volumes: metadata.volumes,
+        build: build(path, options, as: metadata.name))
     } catch let error as GoudError where error.code == .archiveUnsupported {
       var reading = options
       reading.progress = progress
-      return nested(try ArchiveVerifier.verify(path: path, options: reading), build: build(path, options))
+      return nested(try ArchiveVerifier.verify(path: path, options: reading), build: build(path, options, as: nil))
     }
   }
 
@@ -67,7 +85,7 @@ extension RestoreSource {
   }
 
   private static func build(
-    _ path: String, _ options: ArchiveReadOptions
+    _ path: String, _ options: ArchiveReadOptions, as name: String?
   ) -> @Sendable ([String: String], Cancellation, any ProgressSink) throws -> [String] {
     { directories, cancellation, progress in
       var options = options
@@ -75,6 +93,9 @@ extension RestoreSource {
       options.progress = progress
       if let first = directories.values.min() { options.unpackLimit = try FileSystem.room(at: first).available.bytes }
       let report = try ArchiveExtractor.extract(path: path, options: options) { directories[$0] }
+      guard report.metadata?.name == name else {
+        throw GoudError(.archiveCorrupt, "\(path) changed while it was read: it is another backup", hint: "try again")
+      }
       for name in directories.keys.sorted() where report.volumes[name] == nil {
         throw GoudError(.archiveCorrupt, "\(path) changed while it was read: it no longer holds \(name)")
       }

@@ -4,6 +4,15 @@ import Chain
 import GoudCore
 
 extension RestorePlan.Step {
+  /// - Parameters:
+  ///   - chain: what the user trusts; nil: nothing is asked.
+  ///   - found: what the backup claims, or what was proven; nil: no chain.
+  /// - Throws: `archive.untrusted`.
+  func refuse(expecting chain: String?, found: String?) throws {
+    guard let chain, found != chain else { return }
+    throw ArchiveTrust.foreign(volume, found, expected: chain)
+  }
+
   /// Decides by the chains where both are known, otherwise by RocksDB's identities, which a volume that was rebuilt from
   /// its peers does not share with its own backups.
   ///

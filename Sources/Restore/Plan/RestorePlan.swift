@@ -44,4 +44,6 @@ public struct RestorePlan: Sendable {
   public let pending: [PendingRestore]
   /// What it means for the network whose chain is restored; nil when the backup says nothing of one.
   public let network: NetworkEffect?
+  /// Who vouches for the backup; nil for what comes from no archive.
+  public let signature: ArchiveSignature?
 }

@@ -27,6 +27,7 @@ extension RestorePlan {
           volume.databases.filter { !$0.identity.isEmpty }.map { ($0.path, $0.identity) }, uniquingKeysWith: { $1 }),
         chain: volume.chain, presentChain: try PresentChain(of: place.path),
         node: Optional(NodeName.of(volume.name)).flatMap { running.contains($0) ? $0 : nil })
+      if source.isDescribed { try step.refuse(expecting: source.chain, found: step.chain?.id) }
       try step.refuse(request)
       return step
     }
@@ -34,7 +35,7 @@ extension RestorePlan {
       backup: source.name, environment: source.environment, steps: steps,
       needs: source.isDescribed ? try Need.measured(steps, refusing: pending.isEmpty) : [],
       pending: Dictionary(grouping: pending, by: \.id).values.map { $0[0] }.sorted { $0.id < $1.id },
-      network: try network(steps, request, source))
+      network: try network(steps, request, source), signature: source.signature)
   }
 
   /// A backup that does not say what it holds is decided on once it is built.

@@ -13,6 +13,10 @@ public struct RestoreSource: Sendable {
   public var volumes: [BackupMetadata.Volume]
   /// Whether `volumes` says how large each volume is and what databases it holds.
   public var isDescribed: Bool
+  /// Who vouches for it; nil: nobody is asked, as for what comes from no archive.
+  public var signature: ArchiveSignature?
+  /// The chain that every volume of it must hold, and prove, to be put in place; nil: any, or none.
+  public var chain: String?
   /// Builds volumes, each into an empty directory that exists: volume name → absolute path. Verifies every byte against
   /// the backup's checksums, and throws unless everything asked for is there, agrees, and is on the device. Returns
   /// what could not be put on the files: the owner and some attributes, unless run by root.

@@ -1,4 +1,4 @@
-import Archive
+public import Archive
 import Backup
 import Chain
 import Foundation
@@ -33,6 +33,8 @@ public struct VolumeRepair: Sendable {
   let volumes: String
   let home: String
   let backups: String
+  /// What a backup must show before it is put in place.
+  public var trust: ArchiveTrust
   /// `--replace-chain`: also when the volume that is there belongs to another chain.
   public var replaceChain = false
   public var runner: (any NodeRunner)?
@@ -40,20 +42,27 @@ public struct VolumeRepair: Sendable {
   public var cancellation = Cancellation()
   public var progress: any ProgressSink = NoProgress()
 
-  /// - Parameter node: its name, or its volume's.
-  public init(_ configuration: GoudConfiguration, node: String, from source: Source) {
+  /// - Parameters:
+  ///   - node: its name, or its volume's.
+  ///   - trust: what a backup must show before it is put in place.
+  public init(_ configuration: GoudConfiguration, node: String, from source: Source, trust: ArchiveTrust) {
     self.init(
       environment: configuration.environment, node: node, from: source, volumes: configuration.volumesDirectory,
-      home: "\(FileSystem.parent(of: configuration.volumesDirectory))/network", backups: configuration.backupDirectory)
+      home: "\(FileSystem.parent(of: configuration.volumesDirectory))/network", backups: configuration.backupDirectory,
+      trust: trust)
   }
 
-  init(environment: String, node: String, from source: Source, volumes: String, home: String, backups: String) {
+  init(
+    environment: String, node: String, from source: Source, volumes: String, home: String, backups: String,
+    trust: ArchiveTrust = .anything
+  ) {
     self.environment = environment
     self.node = NodeName.of(node)
     self.source = source
     self.volumes = volumes
     self.home = home
     self.backups = backups
+    self.trust = trust
   }
 
   /// - Parameter confirm: sees what will be done, and throws to end the run there.
@@ -85,7 +94,8 @@ public struct VolumeRepair: Sendable {
       publicKey: genesis?.validators.first { $0.name == node }?.publicKey)
     let source =
       fromPeers
-      ? try peers(sight, genesis, secrets, place) : try RestoreSource.archive(backup!.path, cancellation: cancellation)
+      ? try peers(sight, genesis, secrets, place)
+      : try RestoreSource.archive(backup!.path, trust: trust, cancellation: cancellation)
     let plan = RepairPlan(
       node: node, path: place.path, backup: fromPeers ? nil : backup?.path, peers: estimates.peers,
       fromBackup: estimates.backup, kept: secrets.origins, lost: Self.lost(secrets, fromPeers))
@@ -142,7 +152,7 @@ extension VolumeRepair {
       return RepairBackup(path: path, bytes: ByteCount(part.bytes), height: max(0, part.chain?.height ?? 0))
     case .faster:
       let points = RecoveryPoints(
-        try BackupCatalog(directory: backups).list(), of: environment, counting: [.complete])
+        try BackupCatalog(directory: backups, trusting: trust.keys).list(), of: environment, counting: [.complete])
       return points.backups.lazy.compactMap { candidate -> RepairBackup? in
         guard let part = candidate.metadata?.volumes.first(where: { $0.name == volume }), let chain = part.chain,
           sight.genesis == nil || sight.genesis?.hash.hex == chain.id

@@ -194,7 +194,7 @@ public struct Restore: Sendable {
   ) throws -> (RestoredChains, [(place: VolumePlace, text: String)]) {
     for step in plan.steps { try StandingMark.remove(from: stage.path(of: step)) }
     var notes: [(place: VolumePlace, text: String)] = []
-    var chains = StagedChains(request, cancellation, progress)
+    var chains = StagedChains(request, expecting: source.chain, cancellation, progress)
     for step in plan.steps {
       do {
         let path = stage.path(of: step)
@@ -202,7 +202,10 @@ public struct Restore: Sendable {
         try chains.prove(step, at: path, identities: identities)
       } catch let error as GoudError {
         let known = error.code == .databaseUnsupported || error.code == .databaseCorrupt && !step.unproven.isEmpty
-        guard request.allowUnproven, known else { throw error.within("\(step.volume) of \(source.name)") }
+        // A chain that somebody stakes on is proven, or not put in place.
+        guard request.allowUnproven, known, source.chain == nil else {
+          throw error.within("\(step.volume) of \(source.name)")
+        }
         notes.append((step.place, "\(step.volume) is in place unproven: \(error.message)"))
       }
     }

@@ -17,6 +17,8 @@ public struct RestoreReport: Sendable, Codable {
   }
 
   public let backup: String
+  /// Who vouches for the backup; nil for a rollback.
+  public let signature: ArchiveSignature?
   public let volumes: [Volume]
   /// Earlier restores that were finished or rolled back first: `finished <backup>`.
   public let settled: [String]
@@ -27,6 +29,7 @@ public struct RestoreReport: Sendable, Codable {
 
   init(_ plan: RestorePlan, _ result: RestoreOutcome, settled: [PendingRestore]) {
     backup = plan.backup
+    signature = plan.signature
     volumes = plan.steps.map {
       let chain = result.chains.heads[$0.volume].map { BackupMetadata.Chain($0) }
       return Volume(

@@ -143,6 +143,7 @@ public struct Rollback: Sendable {
 
 extension RestoreReport {
   fileprivate init(_ copies: [SafetyCopy], kept: [VolumePlace: String], settled: [PendingRestore]) {
+    signature = nil
     backup = "safety copy \(copies[0].stamp)"
     volumes = copies.map {
       Volume(

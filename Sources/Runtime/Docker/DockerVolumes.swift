@@ -59,6 +59,19 @@ public struct DockerVolumes: Sendable {
     return made
   }
 
+  /// Makes the volumes that are missing, empty, and links none.
+  /// - Returns: the nodes whose volumes were made.
+  /// - Throws: `engine.…`, `volume.ambiguous`.
+  func makeMissing() throws -> [String] {
+    let volumes = try list()
+    let containers = try containers()
+    return try nodes.filter { node in
+      guard try find(node, volumes, containers) == nil else { return false }
+      _ = try make(node, volumes)
+      return true
+    }
+  }
+
   /// The volumes whose data is mounted nowhere now, by the name that they have here, and why. Never taken for empty.
   /// - Throws: `engine.…`, `volume.ambiguous`.
   public func absent() throws -> [String: GoudError] { try absent(list(), containers()) }

@@ -12,6 +12,8 @@ import NIOHTTP1
 /// `patience` at most, and must not run on an event loop.
 public struct EngineClient: Sendable {
   static let patience = TimeAmount.seconds(60)
+  /// For what changes nothing.
+  static let shortPatience = TimeAmount.seconds(20)
   public static let standardSocket = "/var/run/docker.sock"
 
   public let socket: String
@@ -66,8 +68,9 @@ public struct EngineClient: Sendable {
       request.headers.add(name: "Content-Type", value: "application/json")
       request.body = .data(body)
     }
+    let patience = method == .GET ? Self.shortPatience : Self.patience
     do {
-      let response = try http.execute(request: request, deadline: .now() + Self.patience).wait()
+      let response = try http.execute(request: request, deadline: .now() + patience).wait()
       return (Int(response.status.code), response.body.map { Data($0.readableBytesView) } ?? Data())
     } catch {
       throw unreachable(error)

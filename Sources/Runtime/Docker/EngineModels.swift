@@ -102,7 +102,7 @@ enum EngineLabel {
   static let node = "chain.goud.node"
   /// Of a container that goud runs in for a while, and whose environment it is.
   static let helper = "chain.goud.helper"
-  /// The file that tells it what to do: while its run lives, it is there.
+  /// The directory where it is told what to do: while its run lives, it is there.
   static let helperFile = "chain.goud.helper-file"
   /// A digest of what the container was made with.
   static let settings = "chain.goud.settings"

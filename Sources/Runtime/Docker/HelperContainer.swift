@@ -18,17 +18,7 @@ public import Volumes
 /// becomes the caller (`enter`), so what it makes is the caller's, and keeps of root's powers those that it needs:
 /// reading what is another's, and for a restore also writing it and giving it away.
 public struct HelperContainer {
-  /// What a helper is told, in a file that only the caller reads: the environment may hold credentials.
-  private struct Handover: Codable {
-    let environment: [String: String]
-    let user: UInt32
-    let group: UInt32
-    /// Further groups of the caller.
-    let groups: [UInt32]
-    let restores: Bool
-  }
-
-  /// The variable that names the file. Set for helpers, and nobody else.
+  /// The variable that names the directory where a helper is told what to do. Set for helpers, and nobody else.
   private static let variable = "GOUD_HELPER"
   private static let terminalVariable = "GOUD_HELPER_TERMINAL"
 
@@ -39,11 +29,15 @@ public struct HelperContainer {
   let configuration: GoudConfiguration
   let arguments: [String]
   let restores: Bool
+  /// Whether volumes that are missing are made: what is not there cannot be mounted.
+  let creates: Bool
   private var engine: EngineClient { volumes.engine }
 
-  /// - Parameter restores: whether the run writes to the volumes.
+  /// - Parameters:
+  ///   - restores: whether the run writes to the volumes.
+  ///   - creates: whether it makes those that are missing.
   /// - Returns: nil when this process can reach every volume by itself, or is a helper.
-  public init?(_ configuration: GoudConfiguration, arguments: [String], restores: Bool = false) throws {
+  public init?(_ configuration: GoudConfiguration, arguments: [String], restores: Bool, creates: Bool) throws {
     guard geteuid() != 0, getenv(Self.variable) == nil, let volumes = try DockerVolumes(configuration) else {
       return nil
     }
@@ -52,6 +46,7 @@ public struct HelperContainer {
     self.configuration = configuration
     self.arguments = arguments
     self.restores = restores
+    self.creates = creates
   }
 
   // MARK: - Outside
@@ -67,16 +62,21 @@ public struct HelperContainer {
         .engineImageMissing, "the engine has no image \(configuration.dockerImage)", hint: "scripts/build-image")
     }
     try removeFormer()
-    // The caller's environment may hold credentials: mode 0600. The helper empties the file when it has read it.
     let directory = try Descriptor.open(volumes.home.run, O_RDONLY | O_DIRECTORY)
-    let file = try Temporary.create(.file, for: "helper", in: directory)
-    defer { file.remove() }
-    try file.content.write(Array(try JSONEncoder().encode(try handover())))
-    let (_, answer) = try engine.call(.POST, "/containers/create", try body(file.path))
+    let place = try Temporary.create(.handover, in: directory)
+    defer { place.remove() }
+    try HelperHandover.prepare(in: place.path)
+    let made = creates ? try volumes.makeMissing() : []
+    let handover = try handover(made)
+    let (_, answer) = try engine.call(.POST, "/containers/create", try body(place.path))
     let id = try EngineClient.decode(answer, "/containers/create", as: EngineIdentified.self).id
     defer { _ = try? engine.call(.DELETE, "/containers/\(id)?force=1", accepting: [404, 409]) }
     try engine.call(.POST, "/containers/\(id)/start", accepting: [304])
     let (engine, over) = (engine, Cancellation())
+    _ = try handover.tell(in: place.path) {
+      try cancellation.check()
+      return try engine.get("/containers/\(id)/json", EngineInspection.self)?.state.running ?? false
+    }
     let forwarder = Thread {
       while !cancellation.isCancelled && !over.isCancelled { usleep(50_000) }
       if !over.isCancelled { _ = try? engine.call(.POST, "/containers/\(id)/kill?signal=SIGTERM") }
@@ -89,16 +89,20 @@ public struct HelperContainer {
     return seen.flatMap { ExitStatus(rawValue: Int32($0.state.exitCode)) } ?? .failed
   }
 
-  private func handover() throws -> Handover {
-    var environment = ProcessInfo.processInfo.environment
-    if isatty(STDERR_FILENO) == 1 { environment[Self.terminalVariable] = "1" }
+  private func handover(_ made: [String]) throws -> HelperHandover {
+    let environment = ProcessEnvironment.helper(
+      usesStore: usesStore, isatty(STDERR_FILENO) == 1 ? [Self.terminalVariable: "1"] : [:])
     // In an engine without root, root in the container is the caller.
     let info = try engine.get("/info", EngineInfo.self)
     let isRootless = info?.securityOptions?.contains { $0.contains("rootless") } ?? false
-    return Handover(
-      environment: environment, user: isRootless ? 0 : geteuid(), group: isRootless ? 0 : getegid(),
-      groups: isRootless ? [] : groups(), restores: restores)
+    return HelperHandover(
+      environment: environment.variables, user: isRootless ? 0 : geteuid(), group: isRootless ? 0 : getegid(),
+      groups: isRootless ? [] : groups(), restores: restores,
+      home: volumes.home.path, network: volumes.environment, made: made)
   }
+
+  /// Whether the run is told of a bucket.
+  private var usesStore: Bool { arguments.contains { $0.hasPrefix("-c") || $0.hasPrefix("--cloud") } }
 
   private func groups() -> [UInt32] {
     var groups = [gid_t](repeating: 0, count: 1 << 16)
@@ -116,13 +120,13 @@ public struct HelperContainer {
     }
   }
 
-  private func body(_ file: String) throws -> [String: Any] {
+  private func body(_ place: String) throws -> [String: Any] {
     return [
       "Image": configuration.dockerImage, "Entrypoint": [try Detached.program()], "Cmd": arguments, "User": "0:0",
       "WorkingDir": FileManager.default.currentDirectoryPath,
-      "Env": ["\(Self.variable)=\(file)", "PATH=\(path)"]
+      "Env": ["\(Self.variable)=\(place)", "PATH=\(path)"]
         + (getenv("LD_LIBRARY_PATH").map { ["LD_LIBRARY_PATH=\(String(cString: $0))"] } ?? []),
-      "Labels": [EngineLabel.helper: volumes.environment, EngineLabel.helperFile: file],
+      "Labels": [EngineLabel.helper: volumes.environment, EngineLabel.helperFile: place],
       "HostConfig": [
         "Mounts": try mounts(), "NetworkMode": "host", "PidMode": "host",
         // An engine that gives containers users of their own lets none of those into the host's namespaces.
@@ -131,7 +135,7 @@ public struct HelperContainer {
         "CapAdd": ["SETUID", "SETGID", "SETPCAP", "DAC_READ_SEARCH"]
           + (restores ? ["DAC_OVERRIDE", "CHOWN", "FOWNER"] : []),
         "GroupAdd": groups().map { "\($0)" }, "SecurityOpt": ["no-new-privileges"],
-        "LogConfig": ["Type": "json-file"],
+        "LogConfig": ["Type": "json-file"], "Ulimits": [["Name": "core", "Soft": 0, "Hard": 0] as [String: Any]],
       ] as [String: Any],
     ]
   }
@@ -142,15 +146,17 @@ public struct HelperContainer {
   private func mounts() throws -> [[String: Any]] {
     var mounts: [[String: Any]] = []
     if restores {
-      guard let root = try engine.get("/info", EngineInfo.self)?.dockerRootDir else { return [] }
-      mounts = [["Type": "bind", "Source": "\(root)/volumes", "Target": "\(root)/volumes"]]
       let location = try VolumeLocation()
-      for volume in try volumes.ofNodes() where volume.isMountedOnUse {
-        // What is restored is built beside it.
-        guard let path = try? location.path(of: volume), path != volume.mountpoint else { continue }
-        let beside = FileSystem.parent(of: path)
-        let place = ["/", "/etc", "/usr", "/var"].contains(beside) ? path : beside
+      for volume in try volumes.ofNodes() {
+        // What is restored is built beside it: in the engine's own directory for this one volume.
+        let place = FileSystem.parent(of: volume.mountpoint)
         mounts.append(["Type": "bind", "Source": place, "Target": place])
+        guard volume.isMountedOnUse, let path = try? location.path(of: volume), path != volume.mountpoint else {
+          continue
+        }
+        let beside = FileSystem.parent(of: path)
+        let around = ["/", "/etc", "/usr", "/var"].contains(beside) ? path : beside
+        mounts.append(["Type": "bind", "Source": around, "Target": around])
       }
     } else {
       mounts = try volumes.ofNodes().map {
@@ -193,10 +199,11 @@ public struct HelperContainer {
       variables["TMPDIR"] ?? "/tmp", engine.socket,
     ]
     if let home = variables["HOME"] { paths.insert(home) }
-    let files = ["GOOGLE_APPLICATION_CREDENTIALS", "AWS_", "RCLONE_CONFIG", "SSL_CERT"]
+    let files = !usesStore ? [] : ["GOOGLE_APPLICATION_CREDENTIALS", "AWS_", "RCLONE_CONFIG", "SSL_CERT"]
     let named =
       variables.filter { variable in files.contains { variable.key.hasPrefix($0) } }.values.filter { $0.hasPrefix("/") }
       + arguments.map { $0.split(separator: "=").last.map(String.init) ?? $0 }
+      + configuration[.trustedKeys].text.split(separator: " ").map(String.init).filter { $0.hasPrefix("/") }
     // Relative ones may lead out of the working directory.
     for path in named { paths.insert(FileSystem.parent(of: URL(fileURLWithPath: path).standardizedFileURL.path)) }
     return paths.filter { !["/", "/etc", "/usr", "/var"].contains($0) && access($0, F_OK) == 0 }
@@ -223,15 +230,20 @@ public struct HelperContainer {
   /// In a helper: takes the caller's environment and becomes the caller. Elsewhere it does nothing. Before the first
   /// thread, since powers are each thread's own.
   /// - Throws: `io.failed`.
-  public static func enter() throws {
-    guard let file = getenv(variable).map({ String(cString: $0) }) else { return }
-    let handover = try JSONDecoder().decode(Handover.self, from: try Data(contentsOf: URL(fileURLWithPath: file)))
+  /// - Returns: what is to be done when the run is over; nil elsewhere.
+  public static func enter() throws -> (@Sendable () -> Void)? {
+    guard let place = getenv(variable).map({ String(cString: $0) }) else { return nil }
+    let handover = try HelperHandover.hear(in: place)
     for (key, value) in handover.environment { setenv(key, value, 1) }
     let groups = handover.groups
     guard goud_become(handover.user, handover.group, groups, Int32(groups.count), handover.restores ? 1 : 0) == 0 else {
-      throw GoudError.system("become the user of", file)
+      throw GoudError.system("become the user of", place)
     }
-    // As its owner: root without its powers may not. It is locked by whoever made it, and stays, empty.
-    guard truncate(file, 0) == 0 else { throw GoudError.system("empty", file) }
+    return {
+      guard !handover.made.isEmpty, let engine = try? EngineClient() else { return }
+      let volumes = DockerVolumes(
+        engine: engine, home: NetworkHome(handover.home), environment: handover.network, nodes: handover.made)
+      try? volumes.discard(handover.made)
+    }
   }
 }

@@ -1,5 +1,5 @@
 import CGoudLinux
-public import Foundation
+import Foundation
 import GoudCore
 
 #if canImport(Glibc)
@@ -26,11 +26,13 @@ public enum Detached {
   /// - Throws: `io.failed`, when it cannot be started or ends at once before it is seen.
   public static func start(
     _ program: String, _ arguments: [String], log: String,
-    environment: [String: String] = ProcessInfo.processInfo.environment
+    environment: ProcessEnvironment = .plain
   ) throws -> ProcessID {
     var pid: Int32 = 0
     let status = withCStrings([program] + arguments) { arguments in
-      withCStrings(environment.map { "\($0)=\($1)" }) { goud_start_detached(program, arguments, $0, log, &pid) }
+      withCStrings(environment.variables.map { "\($0)=\($1)" }) {
+        goud_start_detached(program, arguments, $0, log, &pid)
+      }
     }
     guard status == 0 else { throw GoudError.system("start", program, errno: status) }
     guard let process = ProcessID(pid) else {
@@ -45,6 +47,16 @@ public enum Detached {
     var status: Int32 = 0
     guard waitpid(process.pid, &status, WNOHANG) == process.pid else { return nil }
     return status & 0x7f == 0 ? "exit \((status >> 8) & 0xff)" : "signal \(status & 0x7f)"
+  }
+
+  /// Has this process go on as another program; what it has open is closed. Returns only by throwing.
+  /// - Parameter arguments: the first is the name that it goes by.
+  /// - Throws: `io.failed` when the program cannot be run.
+  public static func become(_ program: String, _ arguments: [String], _ environment: ProcessEnvironment) throws {
+    withCStrings(arguments) { arguments in
+      withCStrings(environment.variables.map { "\($0)=\($1)" }) { _ = execve(program, arguments, $0) }
+    }
+    throw GoudError.system("run", program)
   }
 
   private static func withCStrings<Result>(

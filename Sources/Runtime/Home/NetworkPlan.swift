@@ -21,13 +21,25 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
     public let cpu: Int
   }
 
+  /// In PEM each.
+  public struct TLS: Sendable, Hashable, Codable {
+    public let certificate: String
+    public let key: String
+  }
+
   public let environment: String
   /// nil: the nodes are processes.
   public let docker: Docker?
+  /// Where nodes serve clients.
   public let address: String
+  /// Where nodes serve peers.
+  public let peerAddress: String
+  public let managerAddress: String
   public let managerPort: Int
   /// Further names that the manager's page answers to.
   public let managerHosts: [String]
+  /// What nodes show their clients; nil: they serve in the clear.
+  public let tls: TLS?
   public let writeAcks: Int?
   /// The first is the authority.
   public let nodes: [Node]
@@ -40,8 +52,11 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
       configuration.runtime == .docker
       ? Docker(image: configuration.dockerImage, memory: configuration.nodeMemory, cpu: configuration.nodeCPU) : nil
     address = configuration.bindAddress
+    peerAddress = configuration.peerAddress
+    managerAddress = configuration.managerAddress
     managerPort = configuration.managerPort
     managerHosts = configuration.managerHosts
+    tls = configuration.tls.map { TLS(certificate: $0.certificate, key: $0.key) }
     writeAcks = configuration.writeAcks
     nodes = configuration.nodes.enumerated().map { index, name in
       Node(
@@ -71,25 +86,58 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
   /// What `goud` is started with to run a node.
   func arguments(for node: Node, home: NetworkHome) -> [String] {
     var arguments = [
-      "node", "run", "--name", node.name, "--data", node.volume, "--http", endpoint(node.httpPort),
-      "--listen", endpoint(node.peerPort), "--genesis", home.genesis, "--log-file", home.log(node.name),
+      "node", "run", "--name", node.name, "--data", node.volume, "--http", "\(clients(node))",
+      "--listen", "\(peers(node))", "--genesis", home.genesis, "--progress", home.progress(node.name),
+      "--log-file", home.log(node.name),
     ]
-    for peer in nodes where peer != node { arguments += ["--peer", "\(peer.name)=\(endpoint(peer.peerPort))"] }
+    for peer in nodes where peer != node { arguments += ["--peer", "\(peer.name)=\(peers(peer).reach)"] }
+    if let tls { arguments += ["--tls-certificate", tls.certificate, "--tls-key", tls.key] }
     if let writeAcks { arguments += ["--write-acks", "\(writeAcks)"] }
     return arguments
   }
+}
 
-  /// What listens everywhere is reached on the loopback interface.
-  public func endpoint(_ port: Int) -> String { address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)" }
+/// The doors of a network. There is no other way to an address, so that none is opened on another's.
+extension NetworkPlan {
+  /// A port, and the address of this machine on which it is opened: `127.0.0.1:8081`, `[::1]:8081`.
+  public struct Door: Sendable, Hashable, CustomStringConvertible {
+    public let address: String
+    public let port: Int
+    /// Served over TLS.
+    public var isTLS = false
 
-  public func url(_ port: Int, _ path: String) -> String { "http://\(reach(port))\(path)" }
+    public var description: String { address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)" }
 
-  /// Where a node's peers reach it.
-  public func peer(_ node: Node) -> String { reach(node.peerPort) }
+    /// What listens everywhere is reached on the loopback interface.
+    public var reach: String {
+      let nearby = ["0.0.0.0": "127.0.0.1", "::": "::1"]
+      return nearby[address].map { Door(address: $0, port: port).description } ?? description
+    }
 
-  private func reach(_ port: Int) -> String {
-    let host = ["0.0.0.0": "127.0.0.1", "::": "[::1]"][address] ?? (address.contains(":") ? "[\(address)]" : address)
-    return "\(host):\(port)"
+    public func url(_ path: String = "") -> String { "\(isTLS ? "https" : "http")://\(reach)\(path)" }
+  }
+
+  /// Where a node serves clients.
+  public func clients(_ node: Node) -> Door { Door(address: address, port: node.httpPort, isTLS: tls != nil) }
+  /// Where a node serves peers; a container does so inside the engine's network alone.
+  public func peers(_ node: Node) -> Door { Door(address: peerAddress, port: node.peerPort) }
+  public var manager: Door { Door(address: managerAddress, port: managerPort) }
+}
+
+/// A manager of an older release knows fewer settings.
+extension NetworkPlan {
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    environment = try values.decode(String.self, forKey: .environment)
+    docker = try values.decodeIfPresent(Docker.self, forKey: .docker)
+    address = try values.decode(String.self, forKey: .address)
+    peerAddress = try values.decodeIfPresent(String.self, forKey: .peerAddress) ?? address
+    managerAddress = try values.decodeIfPresent(String.self, forKey: .managerAddress) ?? address
+    managerPort = try values.decode(Int.self, forKey: .managerPort)
+    managerHosts = try values.decodeIfPresent([String].self, forKey: .managerHosts) ?? []
+    tls = try values.decodeIfPresent(TLS.self, forKey: .tls)
+    writeAcks = try values.decodeIfPresent(Int.self, forKey: .writeAcks)
+    nodes = try values.decode([Node].self, forKey: .nodes)
   }
 }
 
@@ -98,9 +146,10 @@ extension NetworkPlan {
   init(environment: String, nodes: [String]) {
     self.environment = environment
     docker = nil
-    address = "127.0.0.1"
+    (address, peerAddress, managerAddress) = ("127.0.0.1", "127.0.0.1", "127.0.0.1")
     managerPort = 8080
     managerHosts = []
+    tls = nil
     writeAcks = nil
     self.nodes = nodes.enumerated().map {
       Node(name: $1, httpPort: 8081 + $0, peerPort: 9001 + $0, volume: "/\($1)_data")

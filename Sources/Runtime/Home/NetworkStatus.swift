@@ -24,6 +24,9 @@ public struct NetworkStatus: Sendable, Codable {
     /// How it last ended: `exit 13`, `signal 9`.
     public var lastExit: String?
     public var retryAt: Date?
+    /// Seconds since that was seen; nil where there is no manager. More than one: what runs the nodes, a container engine,
+    /// does not answer, and this is what was known before.
+    public var age: Double?
     /// Where clients reach it.
     public var url: String
     public var volume: String
@@ -34,7 +37,8 @@ public struct NetworkStatus: Sendable, Codable {
 
     public init(
       name: String, state: State, pid: Int32? = nil, container: String? = nil, since: Date? = nil, restarts: Int = 0,
-      lastExit: String? = nil, retryAt: Date? = nil, url: String, volume: String, health: NodeHealth? = nil,
+      lastExit: String? = nil, retryAt: Date? = nil, age: Double? = nil, url: String, volume: String,
+      health: NodeHealth? = nil,
       lag: UInt64? = nil
     ) {
       self.name = name
@@ -45,6 +49,7 @@ public struct NetworkStatus: Sendable, Codable {
       self.restarts = restarts
       self.lastExit = lastExit
       self.retryAt = retryAt
+      self.age = age
       self.url = url
       self.volume = volume
       self.health = health
@@ -68,12 +73,15 @@ public struct NetworkStatus: Sendable, Codable {
   public var condition: Condition
   /// The manager's process; nil when none runs.
   public var managerPid: Int32?
+  /// Tells a manager from the one before it, whose process it may have.
+  public var instance: String?
   public var nodes: [Node]
 
-  public init(plan: NetworkPlan, chain: String?, managerPid: Int32?, nodes: [Node]) {
+  public init(plan: NetworkPlan, chain: String?, managerPid: Int32?, instance: String? = nil, nodes: [Node]) {
     self.plan = plan
     self.chain = chain
     self.managerPid = managerPid
+    self.instance = instance
     let authority = nodes.first?.health?.acknowledged?.height
     let longest = authority ?? nodes.compactMap { $0.health?.acknowledged?.height }.max()
     self.nodes = nodes.map { node in

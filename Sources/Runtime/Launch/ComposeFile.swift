@@ -34,19 +34,25 @@ public struct ComposeFile {
   }
 
   private func service(_ node: NetworkPlan.Node) -> String {
-    let ports = [node.httpPort, node.peerPort].map { Self.quoted("\(plan.address):\($0):\($0)") }
+    let clients = plan.clients(node)
     var lines = [
       "  \(node.name):", "    image: \(Self.quoted(settings.image))", "    container_name: \(node.name)",
       "    hostname: \(node.name)", "    command: \(Self.list(plan.command(node)))", "    restart: unless-stopped",
       "    read_only: true", "    tmpfs: [/tmp]", "    cap_drop: [ALL]",
-      "    security_opt: [\"no-new-privileges:true\"]", "    ports: [\(ports.joined(separator: ", "))]", "    volumes:",
+      "    security_opt: [\"no-new-privileges:true\"]", "    ports: [\(Self.quoted("\(clients):\(clients.port)"))]",
+      "    volumes:",
       "      - \(node.name)_data:\(ContainerPaths.data)",
       "      - ${GOUD_HOME:?name the home of goud}/\(plan.environment)/network/genesis.block:\(ContainerPaths.genesis):ro",
+      "      - ${GOUD_HOME:?name the home of goud}/\(plan.environment)/network/progress/\(node.name):\(ContainerPaths.progress)",
       "    labels: {\(EngineLabel.environment): \(plan.environment), \(EngineLabel.node): \(node.name)}",
       "    healthcheck:", "      test: \(Self.list(plan.healthCheck(node)))",
       "      interval: 10s", "      timeout: 5s", "      retries: 3", "      start_period: 30s",
       "    logging: {driver: json-file, options: {max-size: 10m, max-file: \"5\"}}",
     ]
+    if let tls = plan.tls, let place = lines.firstIndex(where: { $0.contains("genesis.block") }) {
+      let mounts = ContainerPaths.mounts(tls).map { "      - \(Self.quoted("\($0.source):\($0.target):ro"))" }
+      lines.insert(contentsOf: mounts, at: place + 1)
+    }
     if settings.memory > 0 { lines.append("    mem_limit: \(settings.memory)m") }
     if settings.cpu > 0 { lines.append("    cpus: \(Double(settings.cpu) / 100)") }
     return lines.map { "\($0)\n" }.joined()
@@ -65,19 +71,24 @@ extension NetworkPlan {
   /// The engine's network that the containers share.
   var network: String { "goud-\(environment)" }
 
-  /// What a node's container runs. It listens on the ports that are published, where the others find it by its name.
+  /// What a node's container runs. It listens wherever the container does: what is not published is seen by the other
+  /// containers alone, who find it by its name.
   func command(_ node: Node) -> [String] {
     var words = [
       "node", "run", "--name", node.name, "--data", ContainerPaths.data, "--http", "0.0.0.0:\(node.httpPort)",
       "--listen", "0.0.0.0:\(node.peerPort)", "--genesis", ContainerPaths.genesis,
+      "--progress", ContainerPaths.progress,
     ]
     for peer in nodes where peer != node { words += ["--peer", "\(peer.name)=\(peer.name):\(peer.peerPort)"] }
+    if let tls {
+      words += ["--tls-certificate", ContainerPaths.certificate(tls), "--tls-key", ContainerPaths.key(tls)]
+    }
     if let writeAcks { words += ["--write-acks", "\(writeAcks)"] }
     return words
   }
 
   /// The engine's health check of a node's container.
   func healthCheck(_ node: Node) -> [String] {
-    ["CMD", "/usr/bin/goud", "node", "health", "--http", "127.0.0.1:\(node.httpPort)"]
+    ["CMD", "/usr/bin/goud", "node", "health", "--http", "127.0.0.1:\(node.httpPort)"] + (tls == nil ? [] : ["--tls"])
   }
 }

@@ -36,11 +36,13 @@ public struct DockerLauncher: NodeLauncher {
   public func start(_ node: String) throws -> ProcessID {
     let planned = try plan.node(node)
     let image = try image()
-    try volumes.refresh()
-    if try volumes.isEmpty(node) { _ = try founding.prepare() }
-    try volumes.refuseForeignUsers()
+    try founding.turn.take {
+      try volumes.refresh()
+      if try volumes.isEmpty(node) { _ = try founding.prepare() }
+      try volumes.refuseForeignUsers()
+      try network()
+    }
     try handOver(node, image)
-    try network()
     let id = try container(planned, image)
     try engine.call(.POST, "/containers/\(id)/start", accepting: [304])
     for _ in 0..<100 {
@@ -109,8 +111,11 @@ public struct DockerLauncher: NodeLauncher {
 
   private func handOver(_ node: String, _ image: EngineImage) throws {
     let shift = try engine.get("/info", EngineInfo.self)?.shift ?? (user: 0, group: 0)
-    try VolumeOwner.give(
-      home.volume(node), user: image.owner.user + shift.user, group: image.owner.group + shift.group)
+    try founding.makeProgress(node)
+    for directory in [home.volume(node), home.progress(node)] {
+      try VolumeOwner.give(
+        directory, user: image.owner.user + shift.user, group: image.owner.group + shift.group)
+    }
     // The container's user is another one; who may read the genesis is decided by the directories above it.
     guard chmod(home.genesis, 0o644) == 0 else { throw GoudError.system("set the mode of", home.genesis) }
   }

@@ -2,6 +2,7 @@ import Chain
 import Foundation
 import GoudCore
 public import Layout
+import Synchronization
 import Volumes
 
 #if canImport(Glibc)
@@ -30,6 +31,14 @@ public struct Founding: Sendable {
   let nodes: [String]
   /// Where volumes are made when the nodes are containers.
   var engineVolumes: DockerVolumes?
+  /// Nodes are started beside each other: what they share is made by one at a time.
+  let turn = Turn()
+
+  final class Turn: Sendable {
+    private let mutex = Mutex(())
+
+    func take(_ body: () throws -> Void) rethrows { try mutex.withLock { _ in try body() } }
+  }
 
   /// - Throws: `engine.unreachable` when `DOCKER_HOST` names no unix socket.
   public init(home: NetworkHome, plan: NetworkPlan) throws {
@@ -61,6 +70,7 @@ public struct Founding: Sendable {
     guard var record else { throw GoudError(.internalFault, "no network was made") }
     guard record.nodes == nodes else { throw differs(record) }
     let notes = try makeVolumes(record)
+    for node in nodes { try makeProgress(node) }
     if !record.complete {
       record.complete = true
       try record.write(in: home.network)
@@ -112,6 +122,12 @@ public struct Founding: Sendable {
   }
 
   // MARK: - Volumes
+
+  /// Makes the directory where a node notes how far it has come, in a network that was founded.
+  func makeProgress(_ node: String) throws {
+    guard try FileSystem.status(home.network) != nil else { return }
+    try NetworkHome.create(home.progress(node))
+  }
 
   /// Makes the volumes that are missing.
   /// - Returns: what to tell the operator.

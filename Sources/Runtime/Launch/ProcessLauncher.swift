@@ -13,12 +13,17 @@ public struct ProcessLauncher: NodeLauncher {
   private let plan: NetworkPlan
   private let founding: Founding
   private let program: String
+  private let user: NodeUser.Choice
+  /// As it was when this was made: secrets are wiped from the process's own.
+  private let environment = ProcessEnvironment.node
 
-  public init(home: NetworkHome, plan: NetworkPlan, founding: Founding, program: String) {
+  /// - Parameter user: whom nodes run as.
+  public init(home: NetworkHome, plan: NetworkPlan, founding: Founding, program: String, user: NodeUser.Choice) {
     self.home = home
     self.plan = plan
     self.founding = founding
     self.program = program
+    self.user = user
   }
 
   public func running(_ node: String) -> ProcessID? {
@@ -37,10 +42,23 @@ public struct ProcessLauncher: NodeLauncher {
 
   public func start(_ node: String) throws -> ProcessID {
     let planned = try plan.node(node)
-    if try FileSystem.status(planned.volume) == nil { _ = try founding.prepare() }
-    let process = try Detached.start(program, plan.arguments(for: planned, home: home), log: home.log(node))
+    try founding.turn.take {
+      if try FileSystem.status(planned.volume) == nil { _ = try founding.prepare() }
+      try founding.makeProgress(node)
+    }
+    let user = try user.user()
+    try user?.own(node, in: home)
+    let arguments = plan.arguments(for: planned, home: home) + (user?.arguments(from: home) ?? [])
+    let process = try Detached.start(program, arguments, log: home.log(node), environment: environment)
     try AtomicFile.write(Array(try JSONEncoder().encode(process)), to: home.process(node))
     return process
+  }
+
+  public func prepare() throws { _ = try user.user() }
+
+  public func handOver() throws {
+    guard let user = try user.user() else { return }
+    for node in plan.nodes where running(node.name) == nil { try user.own(node.name, in: home) }
   }
 
   public func ended(_ node: String, _ process: ProcessID) -> String? {

@@ -171,6 +171,13 @@ def refused(blocks):
     yield "a field twice", "malformed", twice
     yield "a zero spelt out", "malformed", varint(1 << 3) + b"\x00" + good.encoded
     yield "a number in more bytes than it takes", "malformed", b"\x08\x83\x00" + good.encoded[2:]
+    yield "the last time that there is", None, make(time=253_402_300_799_999).encoded
+    yield "a time after the year 9999", "time", make(time=253_402_300_800_000).encoded
+    yield "the greatest time", "time", make(time=2**64 - 1).encoded
+    yield "the last epoch that there is", None, make(epoch=2**63 - 1).encoded
+    yield "an epoch above it", "epoch", make(epoch=2**63).encoded
+    yield "the greatest epoch", "epoch", make(epoch=2**64 - 1).encoded
+    yield "the greatest height", "height", make(height=2**64 - 1).encoded
     yield "a signature of 63 bytes", "malformed", make(signature=good.signature[:63]).encoded
 
 

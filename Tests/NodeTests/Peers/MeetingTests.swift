@@ -81,15 +81,16 @@ import Testing
     #expect(turnedDown.allSatisfy { $0.error.code == .nodeNoMajority && $0.error.hint == "start node2" })
   }
 
-  @Test func aFollowerOfAnotherChainIsRefusedAndTold() async throws {
-    try await withPeerServer(meeting.identity("node1"), StubHost(meeting)) { [meeting] address, book in
+  @Test func aNodeOfAnotherChainIsToldApartBeforeAnythingIsSaid() async throws {
+    let host = StubHost(meeting)
+    try await withPeerServer(meeting.identity("node1"), host) { [meeting] address, book in
       let stranger = meeting.identity("node2", chain: .zero)
       let fault = try await fault(of: stranger, at: address, StubHost(meeting))
-      #expect(fault?.code == .refused(.otherChain))
-      #expect(fault?.reason.contains("of chain 00000000") == true)
-      #expect(book.strangers.map(\.fault?.code) == [.refused(.otherChain)])
+      #expect(fault?.code == .unproven)
+      #expect(fault?.reason.contains("this node is of 00000000") == true, "\(String(describing: fault))")
       #expect(book["node2"]?.fault == nil)
     }
+    #expect(host.record.withLock { $0.followers.isEmpty })
   }
 
   @Test func aFollowerOfAnotherSchemaIsRefused() async throws {
@@ -104,11 +105,11 @@ import Testing
     let host = StubHost(meeting)
     try await withPeerServer(meeting.identity("node1"), host) { [meeting] address, book in
       let impostor = meeting.identity("node2", key: ValidatorKey.generate())
-      try await expect(.refused(.signature), of: impostor, at: address, StubHost(meeting))
+      try await expect(.unproven, of: impostor, at: address, StubHost(meeting))
       let unknown = meeting.identity("mallory", key: ValidatorKey.generate())
-      try await expect(.refused(.unknownNode), of: unknown, at: address, StubHost(meeting, "mallory"))
+      try await expect(.unproven, of: unknown, at: address, StubHost(meeting, "mallory"))
       let mirror = meeting.identity("node1")
-      try await expect(.refused(.signature), of: mirror, at: address, StubHost(meeting, "node1"))
+      try await expect(.unproven, of: mirror, at: address, StubHost(meeting, "node1"))
       // What an impostor does is not blamed on the node whose name it used.
       #expect(book["node2"]?.refusals == 0)
     }
@@ -119,7 +120,7 @@ import Testing
     let impostor = meeting.identity("node1", key: ValidatorKey.generate())
     let follower = StubHost(meeting)
     try await withPeerServer(impostor, StubHost(meeting)) { [meeting] address, _ in
-      try await expect(.refused(.signature), of: meeting.identity("node2"), at: address, follower)
+      try await expect(.unproven, of: meeting.identity("node2"), at: address, follower)
     }
     #expect(follower.record.withLock { $0.heard.isEmpty && $0.blocks.isEmpty })
   }

@@ -29,6 +29,13 @@ struct Meeting {
       name: name, genesis: genesis ?? self.genesis, chain: chain ?? block.hash, key: key ?? keys[name]!)
   }
 
+  /// Connects to `node1` as another of its validators.
+  func call<Result: Sendable>(
+    _ address: HostPort, as name: String = "node2", _ body: (PeerConnection.Client) async throws -> Result
+  ) async throws -> Result {
+    try await PeerConnection.with(PeerAddress(name: "node1", address: address), as: identity(name), body)
+  }
+
   var origin: BlockID { block.reference.id }
   var position: Position {
     Position(head: origin, acknowledged: 0, standing: .member, beginning: [], promised: 0)
@@ -46,6 +53,7 @@ final class StubHost: PeerHost, AuthorityHost {
     var turnedDown: [TurnedDown] = []
     var authority: AuthorityLink?
     var gone = 0
+    var inspections = 0
   }
 
   let record = Mutex(Record())
@@ -79,7 +87,10 @@ final class StubHost: PeerHost, AuthorityHost {
     record.withLock { $0.said.append(message) }
   }
   func followerGone(_ link: FollowerLink) { record.withLock { $0.gone += 1 } }
-  func inspect(_ heights: [UInt64]) -> (Position, [BlockID]) { (meeting.position, [meeting.origin]) }
+  func inspect(_ heights: [UInt64]) -> (Position, [BlockID]) {
+    record.withLock { $0.inspections += 1 }
+    return (meeting.position, [meeting.origin])
+  }
   func blocks(from height: UInt64, limit: Int) -> [[UInt8]] { Array(blocks.dropFirst(Int(height)).prefix(limit)) }
   func followerSubmitted(_ entries: [[UInt8]], on link: FollowerLink) {
     record.withLock { $0.entries += entries }

@@ -8,11 +8,16 @@ final class Disk: ChainReader {
   private(set) var durable: Int
   private var durableAcknowledged: UInt64
   var promise: Epoch
-  var record: StandingRecord
+  private(set) var record: StandingRecord
+  private(set) var serial: UInt64
   /// Holds blocks of a beginning that the network has left behind.
   var leftOut = false
 
-  init(blocks: [BlockID], acknowledged: UInt64 = 0, promise: Epoch = .none, record: StandingRecord = .absent) {
+  init(
+    blocks: [BlockID], acknowledged: UInt64 = 0, promise: Epoch = .none, record: StandingRecord = .absent,
+    serial: UInt64 = 0
+  ) {
+    self.serial = serial
     self.blocks = blocks
     self.acknowledged = acknowledged
     self.promise = promise
@@ -45,7 +50,12 @@ final class Disk: ChainReader {
   }
 
   /// Some of what was not synced may have reached the disk nevertheless.
-  func crash(_ random: inout Random) {
+  /// - Parameter power: false: only the process ends, and what it wrote is there.
+  func crash(_ random: inout Random, power: Bool = true) {
+    guard power else {
+      durable = blocks.count
+      return
+    }
     blocks.removeLast(random.below(blocks.count - durable + 1))
     if random.chance(500) { acknowledged = durableAcknowledged }
     acknowledged = min(acknowledged, UInt64(blocks.count - 1))
@@ -53,8 +63,26 @@ final class Disk: ChainReader {
     durableAcknowledged = acknowledged
   }
 
+  /// What was synced, with the record.
+  func image() -> Disk {
+    let blocks = Array(blocks.prefix(durable))
+    return Disk(
+      blocks: blocks, acknowledged: min(durableAcknowledged, UInt64(durable - 1)), promise: promise, record: record,
+      serial: serial)
+  }
+
+  /// An older database under the present standing, or the other way around.
+  func replacing(databaseBy old: Disk) -> Disk {
+    Disk(blocks: old.blocks, acknowledged: old.acknowledged, promise: old.promise, record: record, serial: serial)
+  }
+
+  /// - Parameter serial: higher than that of any standing before.
+  func write(_ record: StandingRecord, serial: UInt64) { (self.record, self.serial) = (record, serial) }
+
   /// As a backup sees it while the node runs: without the record.
   func copy() -> Disk { Disk(blocks: blocks, acknowledged: acknowledged, promise: promise) }
 
-  var state: DurableState { DurableState(promise: promise, standing: record, acknowledged: acknowledged) }
+  var state: DurableState {
+    DurableState(promise: promise, standing: record, acknowledged: acknowledged, serial: serial)
+  }
 }

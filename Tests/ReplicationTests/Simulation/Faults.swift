@@ -24,10 +24,20 @@ struct Profile {
   var reckless = 50
   var copy = 20
   var restore = 2
+  /// Snapshots of a disk, and disks that go back to one under their node.
+  var snapshot = 0
+  var putBack = 0
   /// Whether a restore of the whole network brings all volumes to one head, or marks them with the highest epoch.
   var restoreSettlesEpochs = true
   /// Of the sync steps of a node: how many do nothing. One per node, missing: 0.
   var slow: [Int] = []
+  /// A node that says anything the protocol can carry; 0: the authority.
+  var liar: Int?
+  /// How often it says something unasked.
+  var lies = 0
+  /// Of what its machine says: how much has a number in it that is not true.
+  var falseNumbers = 0
+  var reach = EpochReach.standard
 }
 
 /// Copies of all volumes, taken one after the other while the nodes run.
@@ -65,7 +75,10 @@ extension World {
       if falls(profile.loss) { return lose() }
       if falls(profile.copy) { return copy() }
       if falls(profile.restore) { return restore() }
+      if falls(profile.snapshot) { return snapshot() }
+      if falls(profile.putBack) { return putBack() }
       if falls(profile.restart) { return try restart() }
+      if profile.liar != nil, falls(profile.lies) { return sayAnything() }
     }
     switch random.below(100) {
     case ..<50: try deliver()
@@ -87,6 +100,7 @@ extension World {
     guard let process = random.pick(live.filter { !$0.disk.isSynced }) else { return }
     if !calm, process.node < profile.slow.count, random.chance(profile.slow[process.node]) { return }
     let block = process.disk.sync(&random)
+    process.memory.note(stored: block)
     if process.isAuthority {
       try tell(authority: process, .stored(block))
     } else {
@@ -129,9 +143,13 @@ extension World {
   // MARK: - Volumes
 
   /// Whether the network can go on without an operator once every node is up again.
-  var isRecoverable: Bool {
-    let others = disks.dropFirst().filter { $0.record.standing == .member }
-    if disks[0].record.standing == .member {
+  var isRecoverable: Bool { isRecoverable(without: nil) }
+
+  /// - Parameter node: one whose disk does not count, whatever it says.
+  private func isRecoverable(without node: Int?) -> Bool {
+    let others = disks.indices.dropFirst().filter { disks[$0].record.standing == .member && $0 != node }
+      .map { disks[$0] }
+    if disks[0].record.standing == .member, node != 0 {
       return others.count { $0.record.beginning == disks[0].record.beginning } >= network.membersToLead - 1
     }
     return others.contains { one in
@@ -159,12 +177,40 @@ extension World {
     if node == 0, zombieDisk == nil, !network.needsOwnDisk, random.chance(profile.zombies) {
       note("and the old one goes on")
       zombieDisk = old
+      (zombieMemory, memories[0]) = (memories[0], Memory())
+      images.removeAll { $0.node == 0 }
       unfinished = nil
       zombie = process
       processes[0] = nil
     } else if let process {
       kill(process)
     }
+  }
+
+  private func snapshot() {
+    let node = random.below(profile.nodes)
+    images.append((node, disks[node].image()))
+    if images.count > 4 * profile.nodes { images.remove(at: random.below(images.count)) }
+  }
+
+  /// A disk goes back to a snapshot, all of it, or its database or its standing alone; its node, if it runs, with what it
+  /// had open no longer there.
+  private func putBack() {
+    guard let image = random.pick(images), image.node != 0 || zombieDisk == nil else { return }
+    let present = disks[image.node]
+    let old = [
+      image.disk, image.disk, present.replacing(databaseBy: image.disk), image.disk.replacing(databaseBy: present),
+    ]
+    let disk = old[random.below(old.count)].image()
+    disk.leftOut = present.leftOut || image.disk.leftOut
+    disks[image.node] = disk
+    let counts = memories[image.node].told?.missing(in: disk.state, disk) == nil
+    guard isRecoverable(without: counts ? nil : image.node) || random.chance(profile.reckless) else {
+      disks[image.node] = present
+      return
+    }
+    note("\(network.nodes[image.node]) has its disk of before: \(disk.summary)")
+    if let process = processes[image.node] { kill(process) }
   }
 
   /// Not while two volumes of the authority are about: the copied one may be the one that was replaced.
@@ -203,7 +249,8 @@ extension World {
       if let level, profile.restoreSettlesEpochs {
         restored[node] = Disk(blocks: level.blocks, acknowledged: backup.acknowledged, promise: copy.promise)
       }
-      restored[node].record = StandingRecord(standing: .member, beginning: beginning, reign: reign)
+      restored[node].write(
+        StandingRecord(standing: .member, beginning: beginning, reign: reign), serial: nextSerial)
     }
     let before = disks
     disks = restored
@@ -217,6 +264,9 @@ extension World {
     note("restore of the whole network to \(height)" + (left > 0 ? " without \(network.nodes[left])" : ""))
     for process in live { kill(process) }
     (zombieDisk, unfinished) = (nil, nil)
+    // What the authority knows to be acknowledged, and the network gave up, would stop it for good.
+    images.removeAll { $0.node == 0 }
+    for image in images { image.disk.leftOut = true }
     for disk in disks { disk.leftOut = false }
     if left > 0 { disks[left].leftOut = true }
     oracle.forget(above: height)

@@ -11,6 +11,8 @@ final class Process {
   let disk: Disk
   var machine: Machine
   var alive = true
+  /// What is known of the node outside of its volume.
+  let memory: Memory
   /// Acknowledged and checked up to here.
   var checked: UInt64
   /// The authority's: epoch in which entries are accepted, and the fetch under way.
@@ -18,10 +20,13 @@ final class Process {
   var fetch: Fetch?
   /// The follower's connection to the authority.
   var wire: Wire?
+  /// How often it has let the other end go for what no correct node says.
+  var refused: UInt64 = 0
   let name: String
 
-  init(node: Int, disk: Disk, machine: Machine, name: String) {
+  init(node: Int, disk: Disk, memory: Memory, machine: Machine, name: String) {
     self.node = node
+    self.memory = memory
     self.disk = disk
     self.machine = machine
     self.name = name
@@ -29,6 +34,46 @@ final class Process {
   }
 
   var isAuthority: Bool { node == 0 }
+}
+
+/// What is kept of a node outside of its volume, under the rules of `NodeProgress`. It survives every crash.
+final class Memory {
+  /// As a member the node has told others this much; nil: nothing yet.
+  private(set) var told: NodeProgress?
+  private var present: NodeProgress?
+
+  /// - Returns: what the node starts from.
+  func begin(_ disk: Disk) -> (state: DurableState, forgotten: Forgotten?) {
+    let begun = NodeProgress.begin(disk.state, disk, known: told)
+    present = begun.progress
+    keep()
+    return (begun.state, begun.forgotten)
+  }
+
+  func note(_ promise: Epoch) {
+    present?.promise = promise
+    keep()
+  }
+
+  func note(_ record: StandingRecord, serial: UInt64) {
+    present?.standing = record
+    present?.serial = serial
+    keep()
+  }
+
+  func note(stored block: BlockID) {
+    present?.stored = block
+    keep()
+  }
+
+  func goBack(to block: BlockID) {
+    guard let present, present.stored.height > block.height else { return }
+    note(stored: block)
+  }
+
+  private func keep() {
+    if present?.standing.standing == .member { told = present }
+  }
 }
 
 /// A connection. Each direction delivers in order; a break loses the rest of what is under way.

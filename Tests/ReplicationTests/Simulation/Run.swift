@@ -12,6 +12,11 @@ extension World {
   func run() throws -> Outcome {
     for node in disks.indices { try boot(node) }
     for _ in 0..<profile.steps { try step() }
+    guard let liar = profile.liar else { return try settle() }
+    if liar == 0 { return try recover() }
+    // Its disk may lack what it said it had.
+    if let process = processes[liar] { kill(process) }
+    disks[liar] = Disk(blocks: [genesis])
     return try settle()
   }
 
@@ -37,7 +42,8 @@ extension World {
     var left = 1500 * profile.nodes
     while !(oracle.height >= goal && isSettled) {
       try step()
-      if isReplaced { try rejoin() }
+      // An operator acts on what is so, not on what a liar has said.
+      if profile.liar == nil, isReplaced { try rejoin() }
       left -= 1
       guard left > 0 else { throw Violation(description: "no progress: \(summary)", isStandstill: true) }
     }
@@ -76,7 +82,7 @@ extension World {
   /// An operator has the authority's volume rejoin.
   private func rejoin() throws {
     processes[0].map(kill)
-    disks[0].record = .absent
+    disks[0].write(.absent, serial: 0)
     try boot(0)
     if !isRecoverable { _ = try overridden() }
   }

@@ -14,6 +14,11 @@ final class World {
   /// An authority whose volume was replaced while it went on running.
   var zombie: Process?
   var zombieDisk: Disk?
+  /// What is known of the nodes outside of their volumes, and of the volume that runs on.
+  var memories: [Memory]
+  var zombieMemory = Memory()
+  /// Earlier states of disks: what a snapshot holds, standing and all.
+  var images: [(node: Int, disk: Disk)] = []
   var wires: [Wire] = []
   /// Nodes that nobody reaches.
   var cutOff: Set<Int> = []
@@ -27,6 +32,7 @@ final class World {
   var trace: ((String) -> Void)?
   private var serial: UInt64 = 0
   private var lastConnection: UInt64 = 0
+  private var lastSerial: UInt64 = 0
 
   init(profile: Profile, rules: Rules, seed: UInt64) {
     self.profile = profile
@@ -39,6 +45,13 @@ final class World {
     let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
     disks = (0..<profile.nodes).map { [genesis] _ in Disk(blocks: [genesis], record: record) }
     processes = Array(repeating: nil, count: profile.nodes)
+    memories = (0..<profile.nodes).map { _ in Memory() }
+  }
+
+  /// Of the next standing that is written.
+  var nextSerial: UInt64 {
+    lastSerial += 1
+    return lastSerial
   }
 
   static func hash(_ serial: UInt64) -> [UInt8] { withUnsafeBytes(of: serial.bigEndian) { Array($0) } }
@@ -50,27 +63,37 @@ final class World {
   // MARK: - Processes
 
   func boot(_ node: Int) throws {
-    let process = Process(node: node, disk: disks[node], machine: machine(node), name: network.nodes[node])
+    let process = Process(
+      node: node, disk: disks[node], memory: memories[node], machine: machine(node), name: network.nodes[node])
     processes[node] = process
     try begin(process)
   }
 
   func bootZombie() throws {
     guard let disk = zombieDisk else { return }
-    let process = Process(node: 0, disk: disk, machine: machine(0), name: "zombie")
+    let process = Process(node: 0, disk: disk, memory: zombieMemory, machine: machine(0), name: "zombie")
     zombie = process
     try begin(process)
   }
 
   private func machine(_ node: Int) -> Process.Machine {
     node == 0
-      ? .authority(AuthorityMachine(network: network, rules: rules))
-      : .follower(FollowerMachine(node: network.nodes[node], rules: rules))
+      ? .authority(AuthorityMachine(network: network, rules: rules, reach: profile.reach))
+      : .follower(FollowerMachine(node: network.nodes[node], rules: rules, reach: profile.reach))
   }
 
   private func begin(_ process: Process) throws {
     note("\(process.name) starts: \(process.disk.summary)")
-    let state = process.disk.state
+    var state = process.disk.state
+    if rules.contains(.progress) {
+      let begun = process.memory.begin(process.disk)
+      state = begun.state
+      if let forgotten = begun.forgotten {
+        note("\(process.name) has forgotten: \(forgotten)")
+        process.disk.write(state.standing, serial: nextSerial)
+        process.memory.note(state.standing, serial: process.disk.serial)
+      }
+    }
     if process.isAuthority {
       try tell(authority: process, .started(state, nonce: random.bytes16()))
     } else {
@@ -81,7 +104,7 @@ final class World {
   func kill(_ process: Process) {
     guard process.alive else { return }
     process.alive = false
-    process.disk.crash(&random)
+    process.disk.crash(&random, power: profile.liar == nil || !process.isAuthority)
     note("\(process.name) crashes: \(process.disk.summary)")
     for wire in wires where wire.follower === process || wire.authority === process {
       wire.close(by: process, orderly: false, &random)
@@ -110,18 +133,33 @@ final class World {
   private func perform(_ actions: [Action], _ process: Process) throws {
     var appended: [BlockID] = []
     for action in actions {
-      if !calm, random.chance(profile.crashInside) { return kill(process) }
+      if crashesInside(process) { return }
       if trace != nil { note("    → \(action.short)") }
       try perform(action, process, &appended)
+      guard process.alive else { return }
     }
     for block in appended where process.alive { try tell(authority: process, .appended(block)) }
+  }
+
+  /// Between any two things that a process does.
+  private func crashesInside(_ process: Process) -> Bool {
+    guard !calm, random.chance(profile.crashInside) else { return false }
+    kill(process)
+    return true
   }
 
   private func perform(_ action: Action, _ process: Process, _ appended: inout [BlockID]) throws {
     let disk = process.disk
     switch action {
-    case .persistPromise(let epoch): disk.promise = epoch
-    case .persistStanding(let record, _): disk.record = record
+    case .persistPromise(let epoch):
+      try checkReach(epoch, process)
+      disk.promise = epoch
+      if profile.putBack > 0, crashesInside(process) { return }
+      process.memory.note(epoch)
+    case .persistStanding(let record, _):
+      disk.write(record, serial: nextSerial)
+      if profile.putBack > 0, crashesInside(process) { return }
+      process.memory.note(record, serial: disk.serial)
     case .append(let blocks):
       guard oracle.links(blocks, after: disk.head) else {
         throw Violation(description: "\(process.name) appends what does not stand on its head")
@@ -131,6 +169,8 @@ final class World {
       guard height >= disk.acknowledged, height < disk.head.height else {
         throw Violation(description: "\(process.name) truncates to \(height), acknowledged \(disk.acknowledged)")
       }
+      disk.block(at: height).map(process.memory.goBack)
+      if profile.putBack > 0, crashesInside(process) { return }
       disk.truncate(above: height)
     case .produce(let epoch): appended.append(produce(process, epoch))
     case .acknowledge(let height):
@@ -138,16 +178,24 @@ final class World {
         throw Violation(
           description: "\(process.name) takes back what was acknowledged: \(disk.acknowledged), \(height)")
       }
-      try oracle.acknowledge(
-        disk, from: process.checked, to: height, by: process.name, authority: process.isAuthority)
+      // What an authority says that signs anything is not the truth, only what there is.
+      if profile.liar != 0 {
+        try oracle.acknowledge(
+          disk, from: process.checked, to: height, by: process.name, authority: process.isAuthority)
+      } else if disk.block(at: height) == nil {
+        throw Violation(description: "\(process.name) acknowledged \(height) without it")
+      }
       disk.acknowledge(height)
       process.checked = height
     case .fetch(let fetch): process.fetch = fetch
-    case .send(let message, let connection):
+    case .send(var message, let connection):
+      if lies(process) { message = lie(message, by: process) }
       wires.first { $0.connection == connection && $0.authorityOpen }?.toFollower.append(.message(message))
-    case .reply(let message, let connection):
+    case .reply(var message, let connection):
+      if lies(process) { message = lie(message, by: process) }
       wires.first { $0.connection == connection && $0.followerOpen }?.toAuthority.append(.message(message))
-    case .drop(let connection, _):
+    case .drop(let connection, let code):
+      if code == .malformed { try checkLetGo(connection, by: process) }
       wires.first { $0.connection == connection }?.close(by: process, orderly: true, &random)
     case .accept(let epoch): process.accepting = epoch
     case .refuse: process.accepting = nil
@@ -155,6 +203,7 @@ final class World {
       oracle.forget(above: oracle.common(with: disk))
       self.beginning = beginning
       for (node, name) in network.nodes.enumerated() { disks[node].leftOut = !members.contains(name) }
+      images.removeAll { $0.node == 0 }
     case .report: break
     }
   }
@@ -189,7 +238,9 @@ final class World {
       let item = wire.toFollower.removeFirst()
       guard wire.followerOpen else { return }
       switch item {
-      case .message(let message): try tell(follower: wire.follower, .received(message, from: wire.connection))
+      case .message(let message):
+        guard try passes(message.implausibility, badBlock(message), wire, to: wire.follower) else { break }
+        try tell(follower: wire.follower, .received(message, from: wire.connection))
       case .closed:
         wire.followerOpen = false
         try tell(follower: wire.follower, .disconnected(wire.connection))
@@ -198,13 +249,66 @@ final class World {
       let item = wire.toAuthority.removeFirst()
       guard wire.authorityOpen else { return }
       switch item {
-      case .message(let message): try tell(authority: wire.authority, .received(message, from: wire.connection))
+      case .message(let message):
+        guard try passes(message.implausibility, nil, wire, to: wire.authority) else { break }
+        try tell(authority: wire.authority, .received(message, from: wire.connection))
       case .closed:
         wire.authorityOpen = false
         try tell(authority: wire.authority, .disconnected(wire.connection))
       }
     }
     if wire.isDone { wires.removeAll { $0 === wire } }
+  }
+
+  // MARK: - Liars
+
+  /// What the check of blocks finds, before the decisions hear of them.
+  private func badBlock(_ message: AuthorityMessage) -> String? {
+    guard case .append(let append) = message, !oracle.links(append.blocks, after: append.previous) else { return nil }
+    return "blocks that do not stand on each other"
+  }
+
+  private func lies(_ process: Process) -> Bool {
+    guard process.node == profile.liar, !calm else { return false }
+    return random.chance(profile.falseNumbers)
+  }
+
+  /// What the transport does with a message that no correct node sends: the connection ends, on both sides.
+  private func passes(
+    _ implausibility: String?, _ badBlock: String?, _ wire: Wire, to process: Process
+  ) throws -> Bool {
+    guard let reason = badBlock ?? (rules.contains(.reach) ? implausibility : nil) else { return true }
+    let other = process === wire.authority ? wire.follower : wire.authority
+    guard other.node == profile.liar else {
+      throw Violation(description: "\(other.name), which is no liar, says \(reason)")
+    }
+    wire.close(by: process, orderly: true, &random)
+    if process.isAuthority {
+      try tell(authority: process, .disconnected(wire.connection))
+    } else {
+      try tell(follower: process, .disconnected(wire.connection))
+    }
+    return false
+  }
+
+  /// No honest follower is let go for what it says. (An authority may be, while a follower climbs to its epoch.)
+  private func checkLetGo(_ connection: Connection, by process: Process) throws {
+    process.refused += 1
+    guard let wire = wires.first(where: { $0.connection == connection }), profile.reach == .standard,
+      process === wire.authority, process.node != profile.liar, wire.follower.node != profile.liar
+    else { return }
+    throw Violation(description: "\(process.name) lets \(wire.follower.name) go, which is no liar")
+  }
+
+  /// Whatever anybody says, what is stored leaves room.
+  private func checkReach(_ epoch: Epoch, _ process: Process) throws {
+    guard process.node != profile.liar else { return }
+    let disk = process.disk
+    let known = max(disk.promise.number, disk.record.reign.number, disk.head.epoch)
+    let limit = profile.reach.limit(above: known) + 1 + process.refused * profile.reach.climb
+    guard epoch.number <= limit else {
+      throw Violation(description: "\(process.name) stores epoch \(epoch.number), and knew no more than \(known)")
+    }
   }
 }
 

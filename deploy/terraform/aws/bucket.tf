@@ -1,5 +1,5 @@
 # The bucket: private, encrypted, versioned. The machine may add and read backups, and take away those that its retention
-# lets go; versions that were replaced or deleted stay for a while, out of the machine's reach.
+# lets go; versions that were replaced or deleted stay for `deleted_days`, out of the machine's reach.
 
 resource "aws_s3_bucket" "backups" {
   bucket        = var.bucket
@@ -104,6 +104,13 @@ resource "aws_iam_role_policy" "backups" {
   name   = "backups"
   role   = aws_iam_role.machine.id
   policy = data.aws_iam_policy_document.backups.json
+
+  lifecycle {
+    precondition {
+      condition     = aws_s3_bucket_versioning.backups.versioning_configuration[0].status == "Enabled"
+      error_message = "The machine may delete only where the bucket keeps what was deleted."
+    }
+  }
 }
 
 resource "aws_iam_instance_profile" "machine" {

@@ -33,8 +33,13 @@ resource "aws_instance" "machine" {
   iam_instance_profile   = aws_iam_instance_profile.machine.name
   key_name               = var.ssh_key
 
+  # The metadata service hands out the machine's rights. A request that was smuggled in does not get them (tokens), and
+  # an answer does not survive the hop into a container.
   metadata_options {
-    http_tokens = "required" # a request that was smuggled in cannot fetch the machine's credentials
+    http_endpoint               = "enabled"
+    http_tokens                 = "required"
+    http_put_response_hop_limit = 1
+    http_protocol_ipv6          = "disabled"
   }
 
   root_block_device {
@@ -49,7 +54,8 @@ resource "aws_instance" "machine" {
   }
 }
 
-# The volumes: outlives the machine. `goud volume expand` enlarges it, so its size is not taken back.
+# The volumes: outlives the machine, and whatever would replace it (another zone) is refused. `goud volume expand` enlarges
+# it, so its size is not taken back.
 resource "aws_ebs_volume" "volumes" {
   availability_zone = var.zone
   size              = var.disk_gb
@@ -58,7 +64,8 @@ resource "aws_ebs_volume" "volumes" {
   tags              = { Name = "${local.name}-volumes" }
 
   lifecycle {
-    ignore_changes = [size]
+    prevent_destroy = true
+    ignore_changes  = [size]
   }
 }
 
@@ -70,6 +77,7 @@ resource "aws_volume_attachment" "volumes" {
 
 # --- Who may reach it ------------------------------------------------------------------------------------------------
 
+# The machine's only group: what none of its rules lets in stays out.
 resource "aws_security_group" "machine" {
   name        = local.name
   description = "Nodes of Goud, and the administrators"
@@ -80,7 +88,8 @@ resource "aws_vpc_security_group_ingress_rule" "ssh" {
   for_each          = toset(var.administrators)
   security_group_id = aws_security_group.machine.id
   description       = "ssh"
-  cidr_ipv4         = each.value
+  cidr_ipv4         = strcontains(each.value, ":") ? null : each.value
+  cidr_ipv6         = strcontains(each.value, ":") ? each.value : null
   ip_protocol       = "tcp"
   from_port         = 22
   to_port           = 22
@@ -90,7 +99,8 @@ resource "aws_vpc_security_group_ingress_rule" "clients" {
   for_each          = toset(var.clients)
   security_group_id = aws_security_group.machine.id
   description       = "the nodes' HTTP"
-  cidr_ipv4         = each.value
+  cidr_ipv4         = strcontains(each.value, ":") ? null : each.value
+  cidr_ipv6         = strcontains(each.value, ":") ? each.value : null
   ip_protocol       = "tcp"
   from_port         = 8081
   to_port           = 8080 + var.nodes

@@ -6,6 +6,11 @@ output "bucket" {
   value = "s3://${aws_s3_bucket.backups.bucket}"
 }
 
+output "deleted_stays" {
+  description = "For how many days what the machine deletes or replaces stays in the bucket, where the machine cannot end it."
+  value       = aws_s3_bucket_lifecycle_configuration.backups.rule[0].noncurrent_version_expiration[0].noncurrent_days
+}
+
 # VOLUME_IDS and VOLUME_ZONE of the environment.
 output "volume_id" {
   value = aws_ebs_volume.volumes.id

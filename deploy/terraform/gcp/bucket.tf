@@ -1,5 +1,5 @@
-# The bucket: private, versioned, and encrypted as every bucket of Google's is. What was replaced or deleted stays for a
-# while, out of the machine's reach.
+# The bucket: private, versioned, and encrypted as every bucket of Google's is. What was replaced or deleted stays for
+# `deleted_days`, out of the machine's reach.
 
 resource "google_storage_bucket" "backups" {
   name                        = var.bucket
@@ -10,6 +10,11 @@ resource "google_storage_bucket" "backups" {
 
   versioning {
     enabled = true
+  }
+
+  # Also what is deleted by its generation, for which versions alone are no help.
+  soft_delete_policy {
+    retention_duration_seconds = var.deleted_days * 24 * 60 * 60
   }
 
   lifecycle_rule {
@@ -46,12 +51,30 @@ resource "google_service_account" "machine" {
   display_name = "Goud, ${var.environment}"
 }
 
-# Add, read, list and delete objects of this bucket; nothing about the bucket itself, whose versions bring back what was
-# deleted.
+# Add, read and list objects of this bucket, and delete what retention lets go: nothing about the bucket itself, whose
+# policies keep what was deleted, and no bringing back.
+resource "google_project_iam_custom_role" "backups" {
+  role_id = replace("${local.name}_backups", "-", "_")
+  title   = "Keep backups of Goud"
+  permissions = [
+    "storage.objects.create",
+    "storage.objects.delete",
+    "storage.objects.get",
+    "storage.objects.list",
+  ]
+}
+
 resource "google_storage_bucket_iam_member" "backups" {
   bucket = google_storage_bucket.backups.name
-  role   = "roles/storage.objectUser"
+  role   = google_project_iam_custom_role.backups.id
   member = "serviceAccount:${google_service_account.machine.email}"
+
+  lifecycle {
+    precondition {
+      condition     = google_storage_bucket.backups.soft_delete_policy[0].retention_duration_seconds >= 7 * 24 * 60 * 60
+      error_message = "The machine may delete only where the bucket keeps what was deleted."
+    }
+  }
 }
 
 # `goud volume expand`.

@@ -36,9 +36,9 @@ resource "google_compute_instance" "machine" {
   }
 
   network_interface {
-    subnetwork = var.subnet
+    subnetwork = google_compute_subnetwork.machine.id
 
-    access_config {}
+    access_config {} # an address of its own, behind the rules below
   }
 
   service_account {
@@ -51,15 +51,21 @@ resource "google_compute_instance" "machine" {
   }
 
   metadata = {
-    enable-oslogin = "TRUE"
+    enable-oslogin         = "TRUE"
+    block-project-ssh-keys = "TRUE" # who may log in is said by OS Login, not by whoever added a key to the project
+    serial-port-enable     = "FALSE"
   }
+
+  # Containers do not reach the metadata service, which hands out the machine's rights.
+  metadata_startup_script = file("${path.module}/metadata.sh")
 
   lifecycle {
     ignore_changes = [attached_disk, boot_disk[0].initialize_params[0].image]
   }
 }
 
-# The volumes: outlives the machine. `goud volume expand` enlarges it, so its size is not taken back.
+# The volumes: outlives the machine, and whatever would replace it (another zone, name or project) is refused. `goud volume
+# expand` enlarges it, so its size is not taken back.
 resource "google_compute_disk" "volumes" {
   name = "${local.name}-volumes"
   type = "pd-balanced"
@@ -67,7 +73,8 @@ resource "google_compute_disk" "volumes" {
   size = var.disk_gb
 
   lifecycle {
-    ignore_changes = [size]
+    prevent_destroy = true
+    ignore_changes  = [size]
   }
 }
 
@@ -79,10 +86,24 @@ resource "google_compute_attached_disk" "volumes" {
 
 # --- Who may reach it ------------------------------------------------------------------------------------------------
 
+# A network of its own: no rule of the project's network `default` holds here, and what no rule lets in stays out.
+resource "google_compute_network" "machine" {
+  name                    = local.name
+  auto_create_subnetworks = false
+}
+
+resource "google_compute_subnetwork" "machine" {
+  name          = local.name
+  network       = google_compute_network.machine.id
+  region        = var.region
+  ip_cidr_range = var.address_range
+  stack_type    = "IPV4_ONLY"
+}
+
 resource "google_compute_firewall" "ssh" {
   count         = length(var.administrators) > 0 ? 1 : 0
   name          = "${local.name}-ssh"
-  network       = var.network
+  network       = google_compute_network.machine.id
   source_ranges = var.administrators
   target_tags   = [local.name]
 
@@ -95,7 +116,7 @@ resource "google_compute_firewall" "ssh" {
 resource "google_compute_firewall" "clients" {
   count         = length(var.clients) > 0 ? 1 : 0
   name          = "${local.name}-clients"
-  network       = var.network
+  network       = google_compute_network.machine.id
   source_ranges = var.clients
   target_tags   = [local.name]
 

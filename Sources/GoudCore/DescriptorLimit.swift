@@ -1,10 +1,9 @@
-import GoudCore
-
 #if canImport(Glibc)
   import Glibc
 #endif
 
-/// How many files this process may hold open. A snapshot holds every table of a volume, so it wants many.
+/// How many files this process may hold open. A snapshot holds every table of a volume, a node every client's connection,
+/// so both want many.
 public enum DescriptorLimit {
   /// Raises the limit as far as the system allows (root: to `fs.nr_open`) and returns it. Idempotent.
   @discardableResult
@@ -22,10 +21,10 @@ public enum DescriptorLimit {
   }
 
   /// How many this process has open now.
-  static func open() throws -> Int { try UntrustedDirectory(root: "/proc/self/fd").entries().count }
+  package static func open() throws -> Int { try UntrustedDirectory(root: "/proc/self/fd").entries().count }
 
   /// - Throws: `io.too-many-open-files` when that many files of a volume cannot be held open at once.
-  static func require(_ files: Int, for path: String) throws {
+  package static func require(_ files: Int, for path: String) throws {
     let limit = raise()
     let needed = files + reserve
     guard needed <= limit else {

@@ -1,0 +1,33 @@
+import Foundation
+import GoudCore
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct WithinTests {
+  @Test func anAnswerInTimeIsTheAnswer() async {
+    #expect(await within(.seconds(60)) { 7 } == 7)
+  }
+
+  /// Whatever it waits for, and whether it heeds that it is cancelled.
+  @Test func whatTakesLongerIsNotWaitedFor() async throws {
+    let queue = BlockingQueue("slow")
+    let over = Cancellation()
+    defer { over.cancel() }
+    let begun = ContinuousClock.now
+    let answer: Int? = await within(.milliseconds(100)) {
+      try? await queue.run { while !over.isCancelled { usleep(1000) } }
+      return 7
+    }
+    #expect(answer == nil && ContinuousClock.now - begun < .seconds(30))
+  }
+
+  @Test func whatHeedsItIsCancelled() async throws {
+    let cancelled = Mutex(false)
+    await within(.milliseconds(10)) {
+      try? await Task.sleep(for: .seconds(600))
+      cancelled.withLock { $0 = Task.isCancelled }
+    }
+    try await waitUntil("it to be cancelled") { cancelled.withLock { $0 } }
+  }
+}
