@@ -16,6 +16,9 @@ public final class Ledger: Sendable {
   let state: Mutex<LedgerState>
   /// Ids of accounts that are in the chain; what is not here has to be looked for. Emptied when blocks are taken back.
   let knownAccounts = Mutex<Set<[UInt8]>>([])
+  /// What some accounts store, as it is written. Emptied when blocks are taken back.
+  let knownSums = Mutex<[[UInt8]: UInt64]>([:])
+  let revisions = Atomic<UInt64>(.random(in: 0...(.max >> 1)))
   /// Held by whoever changes the database.
   let writing = Mutex<Void>(())
 

@@ -17,6 +17,12 @@ enum LedgerFormat {
     static let head = Array("head".utf8)
     static let acknowledged = Array("acknowledged".utf8)
     static let promise = Array("promise".utf8)
+    /// Up to which block `stored` was counted.
+    static let counted = Array("counted".utf8)
+    /// Begins the keys of what accounts store.
+    static let stored = Array("stored:".utf8)
+
+    static func stored(_ account: [UInt8]) -> [UInt8] { stored + account }
   }
 
   static func key(_ height: UInt64) -> [UInt8] {

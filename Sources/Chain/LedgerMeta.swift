@@ -93,7 +93,21 @@ struct StoredLedger {
         throw LedgerFault.corrupt(directory, "there is a block above the head, \(meta.height)")
       }
     }
-    return LedgerState(head: block.reference, acknowledged: meta.acknowledged, promise: meta.promise)
+    return LedgerState(
+      head: block.reference, acknowledged: meta.acknowledged, promise: meta.promise,
+      counted: try counted(upTo: block.reference, chain))
+  }
+
+  /// Up to where it is counted what accounts store; nil when that was another chain, or nothing was counted.
+  private func counted(upTo head: BlockReference, _ chain: BlockHash) throws -> UInt64? {
+    let value = try LedgerFault.translate(directory) { try database.value(for: LedgerFormat.Meta.counted) }
+    guard let value, value.count == 40, let height: UInt64 = value.bigEndian(), height <= head.height else {
+      return nil
+    }
+    if height == head.height { return value[8...].elementsEqual(head.hash.bytes) ? height : nil }
+    guard let bytes = try self.value(height) else { return nil }
+    let block = try whole { () throws(ChainFault) in try Block(decoding: bytes, chain: height == 0 ? nil : chain) }
+    return value[8...].elementsEqual(block.hash.bytes) ? height : nil
   }
 
   private func value(_ height: UInt64) throws -> [UInt8]? {

@@ -113,6 +113,7 @@ struct LedgerOpening {
     database.put(genesis.hash.bytes, for: LedgerFormat.Meta.chain, into: batch)
     database.put(LedgerFormat.head(genesis.reference), for: LedgerFormat.Meta.head, into: batch)
     database.put(LedgerFormat.key(0), for: LedgerFormat.Meta.acknowledged, into: batch)
+    database.put(LedgerFormat.key(0) + genesis.hash.bytes, for: LedgerFormat.Meta.counted, into: batch)
     database.put(genesis.encoded, for: LedgerFormat.key(0), family: LedgerFormat.blocks, into: batch)
     try LedgerFault.translate(directory) { try database.write(batch, sync: true) }
     try FileSystem.synchronize(directory: FileSystem.parent(of: directory))

@@ -15,4 +15,6 @@ struct LedgerState {
   var head: BlockReference
   var acknowledged: UInt64
   var promise: EpochPromise?
+  /// Up to this height it is counted what accounts store; nil: it has to be counted from the beginning.
+  var counted: UInt64?
 }

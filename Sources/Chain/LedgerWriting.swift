@@ -31,6 +31,7 @@ extension Ledger {
         }
       }
       database.put(LedgerFormat.head(last.reference), for: LedgerFormat.Meta.head, into: batch)
+      let sums = try count(blocks, contents, after: before.head, into: batch)
       let reached = min(max(acknowledged ?? 0, before.acknowledged), last.height)
       if reached > before.acknowledged {
         database.put(LedgerFormat.key(reached), for: LedgerFormat.Meta.acknowledged, into: batch)
@@ -40,6 +41,8 @@ extension Ledger {
         $0.head = last.reference
         $0.acknowledged = max($0.acknowledged, reached)
       }
+      if let sums { remember(counted: last.height, sums) }
+      noteRevocations(in: contents)
     }
   }
 
@@ -86,34 +89,46 @@ extension Ledger {
   /// One write: removes the blocks `height + 1 ... top`.
   private func takeBack(from top: UInt64, to height: UInt64) throws {
     let batch = WriteBatch()
+    var taken: [(Block, [Entry])] = []
     for number in stride(from: top, to: height, by: -1) {
       guard
         let bytes = try guarded({
           try database.value(for: LedgerFormat.key(number), family: LedgerFormat.blocks)
         })
       else { throw LedgerFault.corrupt(directory, "block \(number) is missing") }
-      for row in try rows(of: try decode(bytes, number)) { database.delete(row.key, family: row.family, into: batch) }
+      let block = try decode(bytes, number)
+      let entries = try entries(of: block)
+      for row in rows(of: block, entries) { database.delete(row.key, family: row.family, into: batch) }
+      taken.append((block, entries))
       database.delete(LedgerFormat.key(number), family: LedgerFormat.blocks, into: batch)
     }
     guard let head = try block(at: height)?.reference else {
       throw LedgerFault.corrupt(directory, "block \(height) is missing")
     }
+    try uncount(taken, to: head, into: batch)
     let acknowledged = min(self.acknowledged, height)
     database.put(LedgerFormat.head(head), for: LedgerFormat.Meta.head, into: batch)
     database.put(LedgerFormat.key(acknowledged), for: LedgerFormat.Meta.acknowledged, into: batch)
     try guarded { try database.write(batch, sync: true) }
     knownAccounts.withLock { $0.removeAll() }
+    knownSums.withLock { $0.removeAll() }
+    noteRevocation()
     state.withLock {
       $0.head = head
+      $0.counted = $0.counted.map { min($0, height) }
       $0.acknowledged = acknowledged
     }
   }
 
-  private func rows(of block: Block) throws -> [IndexRow] {
+  private func rows(of block: Block, _ entries: [Entry]) -> [IndexRow] {
+    entries.enumerated().flatMap { index, entry in
+      IndexRow.rows(of: entry, at: EntryPosition(height: block.height, index: UInt32(index)))
+    }
+  }
+
+  func entries(of block: Block) throws -> [Entry] {
     do {
-      return try block.readEntries().enumerated().flatMap { index, entry in
-        IndexRow.rows(of: entry, at: EntryPosition(height: block.height, index: UInt32(index)))
-      }
+      return try block.readEntries()
     } catch {
       throw LedgerFault.corrupt(directory, error.description, cause: error)
     }

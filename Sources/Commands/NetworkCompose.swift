@@ -1,5 +1,6 @@
 import ArgumentParser
 import GoudCore
+import Layout
 import Runtime
 import Volumes
 
@@ -36,6 +37,7 @@ struct NetworkCompose: ParsableCommand {
 
   func run() throws {
     let configuration = try GoudConfiguration.load(flags: scope.flags.merging([.runtime: "docker"]) { $1 })
-    Output.write(String(try ComposeFile(try NetworkPlan(configuration)).text.dropLast()))
+    let file = try ComposeFile(try NetworkPlan(configuration), home: NetworkHome(configuration))
+    Output.write(String(try file.text().dropLast()))
   }
 }

@@ -93,6 +93,7 @@ struct NetworkStarter {
       _ = try ClientTLS(.init(certificate: tls.certificate, key: tls.key), log: Logger(label: "tls"))
     }
     let network = try Founding(home: context.home, plan: context.plan).prepare()
+    try context.plan.prepare(context.home)
     try context.configuration.runtime.remember(in: context.home.path)
     for note in network.notes { Output.note("note: \(note)") }
     return network

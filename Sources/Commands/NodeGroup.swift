@@ -56,9 +56,20 @@ struct NodeRun: ParsableCommand {
   var genesis: String?
   @Option(help: "Acknowledge on so many disks instead of a majority. Fewer than that may lose entries.")
   var writeAcks: Int?
+  @Option(help: ArgumentHelp("What one account may store; 0: no bound.", valueName: "MiB")) var accountQuota = 0
+  @Option(help: ArgumentHelp("Take in nothing more below so much free room on the volume's disk.", valueName: "MiB"))
+  var diskReserve = 128
   @Option(
     help: "Accept what is lost without the absent: an authority that is rejoining goes on with so many other nodes.")
   var overrideRejoin: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Who may make an account: open, closed, or sha256: and the SHA-256 of a token.", valueName: "who"))
+  var registration = "open"
+  @Option(
+    help: ArgumentHelp(
+      "Believe what this proxy says of its clients (X-Forwarded-For), once for each.", valueName: "address[/bits]"))
+  var trustedProxy: [String] = []
   @Option(help: ArgumentHelp("Be this user and group, with no powers; for root.", valueName: "uid:gid")) var become:
     String?
   @Option(
@@ -78,10 +89,15 @@ struct NodeRun: ParsableCommand {
       throw GoudError(.usage, "--tls-certificate and --tls-key go together")
     }
     let place = try become.map { try NodePlace(user: $0, directory: from) }
-    let settings = NodeSettings(
+    for (flag, value) in [("--account-quota", accountQuota), ("--disk-reserve", diskReserve)] {
+      guard (0...1_048_576).contains(value) else { throw GoudError(.usage, "\(flag) is 0 to 1048576") }
+    }
+    var settings = NodeSettings(
       name: name, peers: try peer.map { try PeerAddress(parsing: $0) }, writeAcks: writeAcks,
       overrideRejoin: overrideRejoin)
-    let arguments = NodeArguments(
+    settings.accountQuota = accountQuota == 0 ? nil : UInt64(accountQuota) << 20
+    settings.diskReserve = Int64(diskReserve) << 20
+    var arguments = NodeArguments(
       settings: settings, volume: try place?.reach(data) ?? data,
       progress: try progress.map { try place?.reach($0) ?? $0 }, http: try HostPort(parsing: http),
       listen: try HostPort(parsing: listen),
@@ -90,10 +106,22 @@ struct NodeRun: ParsableCommand {
         ClientTLS.Files(
           certificate: place?.seen(certificate) ?? certificate, key: tlsKey.map { place?.seen($0) ?? $0 } ?? "")
       })
+    arguments.clients = try clients()
     if let logFile { try ProcessLog.follow(try place?.reach(logFile) ?? logFile) }
     try place?.become()
     try ProcessPrivacy.keep()
     let log = ProcessLog.start(name, level: try .parse(logLevel))
-    try Awaiting.result { try await NodeProcess(arguments, log: log).run() }
+    let process = NodeProcess(arguments, log: log)
+    try Awaiting.result { try await process.run() }
+  }
+
+  private func clients() throws -> ClientSettings {
+    var settings = ClientSettings()
+    settings.registration = try Registration(parsing: registration)
+    settings.trustedProxies = try trustedProxy.map { text in
+      if let network = IPNetwork(text) { return network }
+      throw GoudError(.usage, "--trusted-proxy \(text) is neither an address nor a network")
+    }
+    return settings
   }
 }

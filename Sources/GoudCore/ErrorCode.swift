@@ -161,13 +161,19 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case tokenExpired = "auth.token-expired"
   case keyMalformed = "auth.key-malformed"
   case keyUnknown = "auth.key-unknown"
+  case keyRevoked = "auth.key-revoked"
+  case sessionEnded = "auth.session-ended"
   case accountUnknown = "auth.account-unknown"
+  case registrationToken = "auth.registration-token"
+  case registrationClosed = "auth.registration-closed"
   case entryNotFound = "entry.not-found"
+  case accountQuota = "account.quota-exceeded"
 
   // A node: why it cannot
   case nodeBusy = "node.busy"
   case nodeNotReady = "node.not-ready"
   case nodeNoMajority = "node.no-majority"
+  case nodeNoRoom = "node.no-room"
   case nodeUnacknowledged = "node.unacknowledged"
   case portInUse = "node.port-in-use"
   case secretInvalid = "secret.invalid"
@@ -176,7 +182,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   public var exitStatus: ExitStatus {
     switch self {
     case .ioFailed, .internalFault, .configInvalid, .volumeFileChanged, .databaseFailed: .failed
-    case .ioNoRoom: .noRoom
+    case .ioNoRoom, .nodeNoRoom, .accountQuota: .noRoom
     case .ioPermission, .ioDescriptors: .failed
     case .interrupted: .interrupted
     case .terminated: .terminated
@@ -216,6 +222,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
       .usage
     case .requestUnknownRoute, .entryNotFound: .notFound
     case .requestTimeout, .requestRate, .nodeUnacknowledged: .failed
+    case .keyRevoked, .sessionEnded, .registrationToken, .registrationClosed: .refused
     case .tokenMissing, .tokenInvalid, .tokenExpired, .keyMalformed, .keyUnknown, .accountUnknown, .secretInvalid,
       .portInUse, .requestForeignHost, .requestForeignPage:
       .refused
@@ -237,8 +244,10 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   public var httpStatus: Int {
     switch self {
     case .requestMalformed: 400
-    case .tokenMissing, .tokenInvalid, .tokenExpired, .keyMalformed, .keyUnknown: 401
-    case .accountUnknown, .requestForeignPage: 403
+    case .tokenMissing, .tokenInvalid, .tokenExpired, .keyMalformed, .keyUnknown, .keyRevoked, .sessionEnded,
+      .registrationToken:
+      401
+    case .accountUnknown, .requestForeignPage, .registrationClosed: 403
     case .requestUnknownRoute, .entryNotFound: 404
     case .requestMethod: 405
     case .requestTimeout: 408
@@ -259,7 +268,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     switch self {
     case .volumeLocked, .volumeBusy, .snapshotUnstable, .snapshotCut, .volumeFileChanged: true
     case .interrupted, .terminated: true
-    case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority, .volumeProviderTimeout: true
+    case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority, .nodeNoRoom: true
+    case .volumeProviderTimeout: true
     case .blobUnreachable, .engineUnreachable, .networkBusy: true
     default: false
     }

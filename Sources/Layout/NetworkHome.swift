@@ -7,6 +7,7 @@
 /// | `network/progress/<node>/` | `progress.json`, `stored`: how far the node has come | 0700 |
 /// | `run/` | `manager.sock`, `<node>.json`: what is running now | 0700 |
 /// | `backup-runs.json`, `.backup-runs.lock` | the record of backup runs | 0600 |
+/// | `registration_token` | what new accounts are made with, where `REGISTRATION` is `token` | 0600 |
 /// | `logs/` | `manager.log`, `<node>.log`, and older ones (`.1` … `.5`) | 0700 |
 public struct NetworkHome: Sendable, Hashable {
   public let path: String
@@ -23,6 +24,8 @@ public struct NetworkHome: Sendable, Hashable {
 
   public var backupRuns: String { "\(path)/backup-runs.json" }
   public var backupRunsLock: String { "\(path)/.backup-runs.lock" }
+
+  public var registrationToken: String { "\(path)/registration_token" }
 
   public func volume(_ node: String) -> String { "\(volumes)/\(node)_data" }
   public func key(_ node: String) -> String { founded.key(node) }

@@ -33,6 +33,10 @@ import Minisign
 /// | `TLS_CERTIFICATE` | path of what nodes show their clients, PEM; empty: no TLS | `` | with the next, or neither |
 /// | `TLS_KEY` | path of its key, PEM | `` | |
 /// | `NODE_USER` | name or number of the user that nodes run as which root starts | `10001` | |
+/// | `REGISTRATION` | word | `open` | `open`, `token`, `closed` |
+/// | `TRUSTED_PROXIES` | addresses and networks, separated by spaces | `` | `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32` |
+/// | `ACCOUNT_QUOTA_MIB` | MiB; `0`: no bound | `0` | 0…1048576 |
+/// | `DISK_RESERVE_MIB` | MiB; `0`: none | `128` | 0…1048576 |
 /// | `WRITE_ACKS` | nodes; `0`: a majority | `0` | 0…64 |
 /// | `NODES` | names, separated by spaces | `node1 node2 node3` | `[a-z0-9][a-z0-9_-]*` each |
 /// | `RUNTIME` | word; what the home was started with last | `process` | `process`, `docker` |
@@ -65,6 +69,10 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case tlsCertificate = "TLS_CERTIFICATE"
   case tlsKey = "TLS_KEY"
   case nodeUser = "NODE_USER"
+  case registration = "REGISTRATION"
+  case trustedProxies = "TRUSTED_PROXIES"
+  case accountQuota = "ACCOUNT_QUOTA_MIB"
+  case diskReserve = "DISK_RESERVE_MIB"
   case writeAcks = "WRITE_ACKS"
   case nodes = "NODES"
   case runtime = "RUNTIME"
@@ -89,7 +97,9 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .home, .backupDirectory: nil
     case .environment, .volumeDriver: "local"
     case .dataDirectory: "/data"
-    case .volumeIDs, .volumeZone, .managerHosts, .trustedKeys, .tlsCertificate, .tlsKey: ""
+    case .volumeIDs, .volumeZone, .managerHosts, .trustedKeys, .tlsCertificate, .tlsKey,
+      .trustedProxies:
+      ""
     case .backupEnabled: "false"
     case .backupRetentionDays: "30"
     case .backupCompression: "gzip"
@@ -102,6 +112,9 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .nodeHTTPPort: "8081"
     case .nodePeerPort: "9001"
     case .nodeUser: "10001"
+    case .registration: "open"
+    case .accountQuota: "0"
+    case .diskReserve: "128"
     case .writeAcks: "0"
     case .nodes: "node1 node2 node3"
     case .runtime: "process"
@@ -130,6 +143,9 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .managerHosts: .hosts
     case .nodeHTTPPort, .nodePeerPort: .integer(1...65000)
     case .nodeUser: .user
+    case .registration: .word(["open", "token", "closed"])
+    case .trustedProxies: .networks
+    case .accountQuota, .diskReserve: .integer(0...1_048_576)
     case .writeAcks: .integer(0...64)
     case .runtime: .word(NodeRuntime.allCases.map(\.rawValue))
     case .dockerImage: .image
@@ -141,7 +157,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
 
 /// What a value may be, and its one spelling.
 enum ConfigurationKind {
-  case path, absolutePath, name, names, hosts, assignments, address, boolean, image, keys, user
+  case path, absolutePath, name, names, hosts, assignments, address, networks, boolean, image, keys, user
   case integer(ClosedRange<Int>)
   case word([String])
 
@@ -155,6 +171,7 @@ enum ConfigurationKind {
     case .hosts: Self.hosts(text)
     case .assignments: Self.assignments(text)
     case .address: !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x2f } ? text : nil
+    case .networks: Self.networks(text)
     case .boolean: Self.boolean(text)
     case .keys: Self.keys(text)
     case .user: Self.user(text)
@@ -173,6 +190,7 @@ enum ConfigurationKind {
     case .address: "an address or a host name of this machine"
     case .names: "a list of different names of a-z, 0-9, - and _, separated by spaces"
     case .hosts: "a list of host names, separated by spaces, without ports"
+    case .networks: "a list of IP addresses and networks (ADDRESS/BITS, no bit set behind them), separated by spaces"
     case .boolean: "true or false"
     case .assignments: "one identifier, or NODE=IDENTIFIER for different nodes, separated by spaces"
     case .image: "the name of a container image"
@@ -215,6 +233,12 @@ enum ConfigurationKind {
     let words = text.split(separator: " ")
     guard words.allSatisfy({ $0.hasPrefix("/") || VerifyingKey(base64: $0) != nil }) else { return nil }
     return words.joined(separator: " ")
+  }
+
+  private static func networks(_ text: String) -> String? {
+    let words = text.split(separator: " ")
+    let networks = words.compactMap { IPNetwork($0) }
+    return networks.count == words.count ? networks.map(\.description).joined(separator: " ") : nil
   }
 
   private static func assignments(_ text: String) -> String? {

@@ -152,6 +152,13 @@ extension GoudConfiguration {
   }
   /// A name or a number.
   public var nodeUser: String { self[.nodeUser].text }
+  /// `open`, `token` or `closed`.
+  public var registration: String { self[.registration].text }
+  /// MiB; 0: no bound.
+  public var accountQuota: Int { Int(self[.accountQuota].text)! }
+  /// MiB; 0: none.
+  public var diskReserve: Int { Int(self[.diskReserve].text)! }
+  public var trustedProxies: [String] { self[.trustedProxies].text.split(separator: " ").map(String.init) }
   /// nil: a majority.
   public var writeAcks: Int? { Int(self[.writeAcks].text).flatMap { $0 == 0 ? nil : $0 } }
   public var backupNice: Int { Int(self[.backupNice].text)! }

@@ -116,6 +116,15 @@ import Testing
       #expect(try ledger.account(account.id)?.content == (shown.contains(account) ? account : nil))
       #expect(try ledger.account(keyHash: account.keyHash)?.content == (shown.contains(account) ? account : nil))
     }
+    var stored: [[UInt8]: UInt64] = [:]
+    for (block, entries) in zip(model.blocks, model.contents) {
+      for (encoded, entry) in zip(block.entries, entries) {
+        if case .data(let data) = entry { stored[data.account, default: 0] += UInt64(encoded.count) }
+      }
+    }
+    for case (.account(let account), _) in model.entries(upTo: model.blocks.count - 1) {
+      #expect(try ledger.stored(by: account.id) == stored[account.id] ?? 0)
+    }
     guard let account = model.accounts.randomElement(using: &random) else { return }
     let own: [(SealedData, EntryPosition)] = model.visible.compactMap {
       if case .data(let data) = $0.0, data.account == account.id { (data, $0.1) } else { nil }

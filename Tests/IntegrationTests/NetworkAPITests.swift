@@ -32,7 +32,8 @@ import Testing
         [
           "\(tools)/bin/schemathesis", "--config-file", Repository.path("Tests/IntegrationTests/schemathesis.toml"),
           "run", Repository.path("docs/openapi.json"), "--url", url, "-H", "Authorization: Bearer \(session.token)",
-          "--seed", "15", "--no-color",
+          // It would end the session that everything else is asked with.
+          "--exclude-path", "/account/logout", "--seed", "15", "--no-color",
         ],
         environment: ["PYTHONPATH": tools], in: network.fixture.root)
       #expect(tried.status == 0, "\(tried.output) \(tried.errors)")

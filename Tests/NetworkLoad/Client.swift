@@ -61,7 +61,7 @@ struct Client {
   private static func outcome(of error: any Error) -> Tally.Outcome {
     guard let answer = error as? Answer else { return .broken }
     switch answer.status {
-    case 503, 429: return .refused
+    case 503, 507, 429: return .refused
     case 504: return .unknown
     default: return .failed("\(answer.status) \(answer.code)")
     }

@@ -85,7 +85,10 @@ import Testing
       "| connections | \(limits.connections), or what the limit of open files leaves | another one is closed |",
       "| reads of the ledger under way, and waiting | \(limits.readers), \(limits.waitingReads) | 503 |",
       "| bodies and large answers held at once | \(limits.bodiesBytes >> 20) MiB | 503 |",
-      "| accounts and logins from one address | \(limits.accountBurst) at once, \(Int(limits.accountsPerSecond)) a second | 429 |",
+      "| new accounts from one address | \(limits.accountBurst) at once, \(Int(limits.accountsPerSecond)) a second | 429 |",
+      "| wrong keys from one address | \(limits.guessBurst) at once, \(Int(limits.guessesPerSecond)) a second | 429 |",
+      "| logins of one account | \(limits.loginBurst) at once, \(Int(limits.loginsPerSecond)) a second | 429 |",
+      "| entries of one account | \(limits.submissionBurst) at once, \(Int(limits.submissionsPerSecond)) a second | 429 |",
       "| a session token | \(limits.sessionSeconds) s | 401 |",
     ]
   }
@@ -95,7 +98,7 @@ import Testing
     for row in rows { #expect(ErrorCode(rawValue: row[1])?.httpStatus == Int(row[0]), "\(row[1])") }
     let areas = ["request.", "auth.", "entry.", "node."]
     // What a start of a node, or the manager, says.
-    let others: [ErrorCode] = [.portInUse, .requestForeignHost, .requestForeignPage]
+    let others: [ErrorCode] = [.portInUse, .requestForeignHost]
     let missing = ErrorCode.allCases.filter { code in
       !others.contains(code) && areas.contains { code.rawValue.hasPrefix($0) }
         && !rows.contains { $0[1] == code.rawValue }

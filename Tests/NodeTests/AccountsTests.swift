@@ -209,7 +209,7 @@ import Testing
   }
 
   @Test func aBurstIsAllowedAndThenTheRate() throws {
-    let limit = RateLimit(burst: 3, perSecond: 2)
+    let limit = RateLimit<String>("trials", burst: 3, perSecond: 2)
     let start = ContinuousClock.now
     for _ in 1...3 { try limit.take("a", at: start) }
     do {

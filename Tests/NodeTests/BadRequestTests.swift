@@ -208,22 +208,6 @@ typealias HTTPMethod = HTTPRequest.Method
     }
   }
 
-  @Test func accountsAndLoginsHaveARate() async throws {
-    var limits = HTTPLimits()
-    limits.accountBurst = 3
-    limits.accountsPerSecond = 0.001
-    try await NodeFixture.with(.routes, limits: limits) { node in
-      _ = try await node.account()
-      #expect(try await node.post("/account/login", ["api_key": "x"]).status == 401)
-      for path in ["/account/login", "/account/create"] {
-        let reply = try await node.send(.post, path)
-        #expect(reply.status == 429 && reply.code == .requestRate)
-        #expect(Int(reply.headers[.retryAfter] ?? "") ?? 0 > 0)
-      }
-      #expect(try await node.get("/health").status == 200)
-    }
-  }
-
   @Test func whenTooMuchIsUnderWayTheNextIsAskedToWait() async throws {
     var limits = HTTPLimits()
     limits.bodiesBytes = limits.smallBodyBytes

@@ -28,13 +28,15 @@ struct NodeFixture: Sendable {
 
   /// Runs `body` with a node of its own, which is gone afterwards.
   static func with(
-    _ way: Way, limits: HTTPLimits = HTTPLimits(), secrets: NodeSecrets? = nil,
+    _ way: Way, limits: HTTPLimits = HTTPLimits(), settings: ClientSettings = ClientSettings(),
+    secrets: NodeSecrets? = nil,
     _ body: @Sendable (NodeFixture) async throws -> Void
   ) async throws {
     try await withTemporaryDirectory { volume in
       let chain = try SingleNodeChain(volume: volume)
       let secrets = try secrets ?? NodeSecrets(volume: volume, environment: [:])
-      let http = await NodeHTTP(service: chain, volume: volume, secrets: secrets, limits: limits)
+      let http = await NodeHTTP(
+        service: chain, volume: volume, secrets: secrets, settings: settings, limits: limits)
       var logger = Logger(label: "test")
       logger.logLevel = .critical
       let application = http.application(address: .hostname("127.0.0.1", port: 0), logger: logger)

@@ -27,6 +27,11 @@ public enum Mounts {
     try await mounted(["-o", readOnly ? "bind,ro" : "bind", source, path], path, body)
   }
 
+  public static func tmpfs(megabytes: Int, at path: String, _ body: (String) async throws -> Void) async throws {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try await mounted(["-t", "tmpfs", "-o", "size=\(megabytes)m", "tmpfs", path], path, body)
+  }
+
   /// `tmpfs`, `overlay`, `fuse.bindfs` (over directories beside `path`), or a `loop`.
   public static func kind(_ kind: String, at path: String, _ body: (String) async throws -> Void) async throws {
     for name in ["", ".source", ".upper", ".work"] {

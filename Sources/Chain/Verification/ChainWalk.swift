@@ -11,6 +11,8 @@ struct ChainWalk: Sendable {
   let authority: [UInt8]
   let signatures: SignatureCheck
   let secret: IndexSum.Secret
+  /// Up to this height it was counted what accounts store; nil: it was not.
+  let counted: UInt64?
   let progress: any ProgressSink
   let cancellation: Cancellation
 
@@ -29,6 +31,8 @@ struct ChainWalk: Sendable {
     var entries: UInt64 = 0
     var bytes: UInt64 = 0
     var sums = IndexSums()
+    /// Of the blocks up to `counted`.
+    var stored = StoredSum()
     var first: Link?
     var last: Link?
     /// How often the epoch rises within the range.
@@ -136,6 +140,9 @@ struct ChainWalk: Sendable {
     let entry = try Self.entry(bytes, height, index)
     for row in IndexFamily.rows(of: entry, at: IndexFamily.place(height, index)) {
       outcome.sums[row.family].add(row.key, row.value, secret)
+    }
+    if case .data(_, let account) = entry, let counted, height <= counted {
+      outcome.stored.add(account, UInt64(bytes.count), secret)
     }
   }
 

@@ -25,7 +25,7 @@ struct IndexSum: Equatable, Sendable {
     high &+= other.high
   }
 
-  private static func hash(_ key: some ContiguousRow, _ value: some ContiguousRow, _ secret: UInt64) -> UInt64 {
+  static func hash(_ key: some ContiguousRow, _ value: some ContiguousRow, _ secret: UInt64) -> UInt64 {
     var hasher = Hasher()
     hasher.combine(secret)
     key.withUnsafeBytes {
@@ -34,6 +34,23 @@ struct IndexSum: Equatable, Sendable {
     }
     value.withUnsafeBytes { hasher.combine(bytes: $0) }
     return UInt64(bitPattern: Int64(hasher.finalize()))
+  }
+}
+
+/// A sum over what accounts store, in which an account may come any number of times: equal sums, equal totals of each.
+/// Every account has a secret factor (SipHash, twice), so that nothing can be moved from one to another.
+struct StoredSum: Equatable, Sendable {
+  private var low: UInt64 = 0
+  private var high: UInt64 = 0
+
+  mutating func add(_ account: some ContiguousRow, _ bytes: UInt64, _ secret: IndexSum.Secret) {
+    low &+= IndexSum.hash(account, [], secret.low) &* bytes
+    high &+= IndexSum.hash(account, [], secret.high) &* bytes
+  }
+
+  mutating func add(_ other: StoredSum) {
+    low &+= other.low
+    high &+= other.high
   }
 }
 

@@ -40,6 +40,7 @@ public struct LedgerVerifier: Sendable {
         let total = try walk(ledger, secret)
         try checkHead(ledger, total)
         try checkIndexes(ledger, total.sums, secret)
+        try checkStored(ledger, total.stored, secret)
         return VerifiedLedger(ledger, total, duration: ContinuousClock.now - began)
       }
     } catch let fault as ChainFault {
@@ -53,8 +54,7 @@ public struct LedgerVerifier: Sendable {
   private func walk(_ ledger: ScannedLedger, _ secret: IndexSum.Secret) throws -> ChainWalk.Outcome {
     let walk = ChainWalk(
       database: ledger.database, chain: ledger.chain, authority: ledger.authority, signatures: ledger.signatures,
-      secret: secret,
-      progress: progress, cancellation: cancellation)
+      secret: secret, counted: ledger.counted, progress: progress, cancellation: cancellation)
     let total = Mutex(ChainWalk.Outcome())
     let pipeline = OrderedPipeline<ClosedRange<UInt64>, ChainWalk.Outcome>(
       name: "verify", width: width, depth: 2 * width, transform: { walk.walk($0) },
@@ -84,6 +84,25 @@ public struct LedgerVerifier: Sendable {
     }
     try ledger.database.scan(family: "blocks", from: ChainWalk.key(ledger.head) + [0], readAhead: 0) { key, _ in
       throw ChainFault(.head, at: ledger.head, "key \(Hex.text(key.prefix(16))) lies above it, the head")
+    }
+  }
+
+  /// What accounts store, as far as it was counted, is what their entries come to.
+  private func checkStored(_ ledger: ScannedLedger, _ expected: StoredSum, _ secret: IndexSum.Secret) throws {
+    // Sums of blocks that were not looked at prove nothing.
+    guard let counted = ledger.counted, counted <= ledger.top else { return }
+    let prefix = Array("stored:".utf8)
+    var found = StoredSum()
+    try ledger.database.scan(from: prefix, readAhead: 0) { key, value in
+      guard key.starts(with: prefix) else { return false }
+      guard key.count == prefix.count + 16, value.count == 8 else {
+        throw ChainFault(.index, at: nil, "what an account stores cannot be read")
+      }
+      found.add(Array(key.dropFirst(prefix.count)), value.reduce(0) { $0 << 8 | UInt64($1) }, secret)
+      return true
+    }
+    guard found == expected else {
+      throw ChainFault(.index, at: counted, "what accounts store is not what their entries come to")
     }
   }
 
@@ -153,6 +172,7 @@ extension ChainWalk.Outcome {
     entries += next.entries
     bytes += next.bytes
     sums.add(next.sums)
+    stored.add(next.stored)
     risings += next.risings
     if let last, let first = next.first, first.epoch > last.epoch { risings += 1 }
     first = first ?? next.first

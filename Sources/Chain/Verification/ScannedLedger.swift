@@ -15,6 +15,9 @@ struct ScannedLedger: Sendable {
   let headEpoch: UInt64
   let headHash: [UInt8]
   let acknowledged: UInt64
+  /// Up to this height it was counted what accounts store; nil when it was not, or on another chain: then it is counted
+  /// anew.
+  let counted: UInt64?
   /// The highest block to check.
   let top: UInt64
 
@@ -54,6 +57,7 @@ struct ScannedLedger: Sendable {
     headEpoch = Self.number(named[8..<16])
     headHash = Array(named[16...])
     acknowledged = Self.number(try meta("acknowledged", 8))
+    counted = try Self.counted(database, chain, head)
     top = height ?? head
     genesis = try Self.genesis(database, chain)
     authority = genesis.validators[0].key
@@ -74,6 +78,19 @@ struct ScannedLedger: Sendable {
   /// Of the tables that hold blocks, for a progress line: what is only in logs is not counted.
   var blockBytes: Int64 {
     Int64(database.property("rocksdb.estimate-live-data-size", family: "blocks") ?? "") ?? 0
+  }
+
+  private static func counted(_ database: Database, _ chain: [UInt8], _ head: UInt64) throws -> UInt64? {
+    guard let value = try database.value(for: Array("counted".utf8)) else { return nil }
+    guard value.count == 40 else { throw ChainFault(.head, at: nil, "the value of counted is malformed") }
+    let height = number(value[..<8])
+    guard height <= head, let bytes = try database.value(for: ChainWalk.key(height), family: "blocks") else {
+      return nil
+    }
+    return try bytes.withUnsafeBytes { bytes in
+      let hash = try ChainWalk.scan(bytes, height).hash(chain: height == 0 ? ChainWalk.zeros : chain)
+      return hash.elementsEqual(value[8...]) ? height : nil
+    }
   }
 
   private static func genesis(_ database: Database, _ chain: [UInt8]) throws -> ScannedGenesis {

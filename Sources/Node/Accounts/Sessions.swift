@@ -10,6 +10,7 @@ struct Session: Sendable {
   let account: [UInt8]
   let key: EntryKey
   /// Seconds since 1970.
+  let issued: Int64
   let expires: Int64
 }
 
@@ -30,13 +31,19 @@ final class Sessions: Sendable {
     func verify(using _: some JWTAlgorithm) {}
   }
 
+  private struct Known: Sendable {
+    let session: Session
+    /// Under which it was admitted.
+    let revision: UInt64
+  }
+
   /// The secrets, and what was found good with them.
   private struct Present {
     let secrets: NodeSecrets
     let signer: JWTKeyCollection
     /// Counts how often they were replaced: what was checked with others is not remembered among these.
     let number: Int
-    var known = BoundedCache<SHA256Digest, Session>(capacity: 4096)
+    var known = BoundedCache<SHA256Digest, Known>(capacity: 4096)
 
     init(_ secrets: NodeSecrets, number: Int) async {
       self.secrets = secrets
@@ -69,31 +76,36 @@ final class Sessions: Sendable {
     present.withLock { $0 = renewed }
   }
 
-  func issue(_ key: APIKey, account: [UInt8]) async throws -> String {
+  /// Seconds since 1970, of a token that is issued now.
+  var clock: Int64 { now() }
+
+  /// - Parameter issued: seconds since 1970; nil: now.
+  func issue(_ key: APIKey, account: [UInt8], issued: Int64? = nil) async throws -> String {
     let (signer, secrets) = present.withLock { ($0.signer, $0.secrets) }
     let sealed = try AES.GCM.seal(key.bytes, using: secrets.sealing, authenticating: account).combined!
-    let time = now()
+    let time = issued ?? now()
     return try await signer.sign(
       Claims(sub: Hex.text(account), iat: time, exp: time + lifetime, key: sealed.base64EncodedString()))
   }
 
   /// The session that `token` stands for.
-  /// - Parameter admit: asked once for a token not seen before, whether its account exists.
+  /// - Parameters:
+  ///   - revision: of the ledger that `admit` asks: with another one, it is asked again.
+  ///   - admit: whether the account exists, and neither its key nor this session was ended.
   /// - Throws: `auth.token-invalid`, `auth.token-expired`; what `admit` throws.
-  func session(_ token: Substring, admit: ([UInt8]) async throws -> Void) async throws -> Session {
+  func session(
+    _ token: Substring, revision: UInt64 = 0, admit: (Session) async throws -> Void
+  ) async throws -> Session {
     let name = SHA256.hash(data: Array(token.utf8))
-    let session: Session
     let (remembered, signer, secrets, number) = present.withLock {
       ($0.known.value(for: name), $0.signer, $0.secrets, $0.number)
     }
-    if let remembered {
-      session = remembered
-    } else {
-      session = try await check(token, signer, secrets)
-      try expired(session)
-      try await admit(session.account)
-      present.withLock { if $0.number == number { $0.known.insert(session, for: name) } }
-    }
+    let session = if let remembered { remembered.session } else { try await check(token, signer, secrets) }
+    try expired(session)
+    guard remembered?.revision != revision else { return session }
+    try await admit(session)
+    let admitted = Known(session: session, revision: revision)
+    present.withLock { if $0.number == number { $0.known.insert(admitted, for: name) } }
     try expired(session)
     return session
   }
@@ -114,7 +126,8 @@ final class Sessions: Sendable {
       }
       let bytes = try AES.GCM.open(.init(combined: sealed), using: secrets.sealing, authenticating: account)
       return Session(
-        account: account, key: EntryKey(APIKey(bytes: Array(bytes)), account: account), expires: claims.exp)
+        account: account, key: EntryKey(APIKey(bytes: Array(bytes)), account: account), issued: claims.iat,
+        expires: claims.exp)
     } catch {
       // Which of the steps failed is nobody's business.
       throw GoudError(

@@ -16,6 +16,7 @@ public struct NodeArguments: Sendable {
   public var http: HostPort
   /// Where peers are served.
   public var listen: HostPort
+  public var clients = ClientSettings()
   /// Encoded block 0; nil where the volume has a ledger.
   public var genesis: [UInt8]?
   /// What clients are shown; nil: they are served in the clear.
@@ -67,7 +68,8 @@ public struct NodeProcess: Sendable {
     limits.connections = min(limits.connections, max(64, DescriptorLimit.raise() - Self.otherFiles))
     let secrets = try NodeSecrets(volume: arguments.volume)
     SecretVariables.wipe()
-    let http = await NodeHTTP(service: host, volume: arguments.volume, secrets: secrets, limits: limits)
+    let http = await NodeHTTP(
+      service: host, volume: arguments.volume, secrets: secrets, settings: arguments.clients, limits: limits)
     let peers = PeerServer(PeerService(identity: host.identity, host: host, book: host.book), on: socket)
     let address = arguments.http
     let application = http.application(

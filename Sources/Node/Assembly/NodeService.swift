@@ -24,6 +24,9 @@ extension NodeHost: ChainService {
       status.standing = core.position?.standing ?? .rejoining
       (status.head, status.acknowledged) = try Self.heads(core.ledger)
       (status.condition, status.reason) = core.condition
+      if status.condition == .healthy, let shortage = core.shortage {
+        (status.condition, status.reason) = (.degraded, shortage.message)
+      }
       status.peers = core.complete(status.peers)
     } catch {
       (status.condition, status.reason) = (.starting, "\(error)".firstLine)

@@ -19,7 +19,7 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
   private nonisolated let executor = ThreadExecutor(name: "goud engine")
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  nonisolated let queue = EntryQueue(refusal: GoudError(.nodeNotReady, "the node is starting"))
+  nonisolated let queue: EntryQueue
   nonisolated let deadlines = Deadlines()
   nonisolated let shown: Mutex<Shown>
   private var machine: AuthorityMachine
@@ -27,6 +27,7 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
   private let disk: Disk
   private let identity: NodeIdentity
   private let fetcher: BlockFetcher
+  private let room: DiskRoom
   private var links: [Connection: FollowerLink] = [:]
   /// The epoch whose blocks may be made of entries.
   private var accepting: UInt64?
@@ -47,12 +48,14 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
 
   init(
     identity: NodeIdentity, network: Network, ledger: Ledger, volume: any DurableVolume, fetcher: BlockFetcher,
-    log: Logger
+    quota: UInt64?, room: DiskRoom, shortage: @escaping @Sendable () -> GoudError?, log: Logger
   ) {
+    queue = EntryQueue(refusal: GoudError(.nodeNotReady, "the node is starting"), shortage: shortage)
+    self.room = room
     self.identity = identity
     self.fetcher = fetcher
     machine = AuthorityMachine(network: network)
-    core = EngineCore(ledger, volume, log)
+    core = EngineCore(ledger, volume, quota: quota, log)
     disk = Disk(ledger)
     shown = Mutex(Shown())
   }
@@ -232,6 +235,9 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
   private func produceFromEntries() {
     guard let epoch = accepting, !queue.isEmpty else { return }
     guard core.store.head.height - core.store.acknowledged < Self.depth else { return }
+    room.lookSoon()
+    queue.giveBackForLackOfRoom()
+    guard !queue.isEmpty else { return }
     do {
       try produce(epoch, emptyToo: false)
     } catch {
@@ -300,6 +306,7 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
     }
     Task {
       do {
+        while failure == nil, !room.takes(blocks: .max) { try await Task.sleep(for: DiskRoom.interval) }
         finished(fetch, try await fetcher.fetch(fetch, before: before))
       } catch {
         core.log.warning("could not fetch blocks", metadata: ["from": "\(fetch.node)", "why": "\(PeerFault(error))"])

@@ -14,10 +14,13 @@ final class EngineCore {
   private(set) var progress: ProgressFile?
   /// What the volume lacks that the node has told others, when an old copy was put in its place.
   private(set) var forgotten: Forgotten?
+  /// What one account may store, in bytes; nil: no bound.
+  let quota: UInt64?
   private var waiters: [UInt64: [EntryWaiter]] = [:]
   private var lowest: UInt64?
 
-  init(_ ledger: Ledger, _ volume: any DurableVolume, _ log: Logger) {
+  init(_ ledger: Ledger, _ volume: any DurableVolume, quota: UInt64? = nil, _ log: Logger) {
+    self.quota = quota
     store = ChainStore(ledger)
     self.volume = volume
     self.log = log

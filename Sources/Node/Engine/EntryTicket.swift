@@ -40,6 +40,14 @@ final class EntryTicket: Sendable {
     self.encoded = encoded
   }
 
+  /// Whose it is; nil for a new account.
+  var account: [UInt8]? { if case .data(let data) = entry { data.account } else { nil } }
+
+  /// It ends a key: the one thing that is taken when there is no room. Small, and one for each account at most.
+  var endsKey: Bool {
+    if case .data(let data) = entry { encoded.count <= 512 && data.endsKey } else { false }
+  }
+
   /// Waits until it is settled. To be called once.
   /// - Throws: why it is not in the chain; `node.unacknowledged` when the caller's task is cancelled before it is
   ///   known.
@@ -137,6 +145,9 @@ final class Deadlines: Sendable {
 }
 
 /// Entries that wait for the next block, or to be handed on. Bounded; refuses everything while the node takes no entries.
+///
+/// Once half of it is full, no account may have more than a quarter of its bytes: however much one sends at a time, there
+/// is room for others.
 final class EntryQueue: Sendable {
   static let mostEntries = 8192
   static let mostBytes = 32 << 20
@@ -144,26 +155,59 @@ final class EntryQueue: Sendable {
   private struct State {
     var waiting: [EntryTicket] = []
     var bytes = 0
+    /// Those of each account that has entries waiting.
+    var bytesOf: [[UInt8]: Int] = [:]
     /// Why nothing is taken in; nil: it is.
     var refusal: GoudError?
+
+    func admits(_ ticket: EntryTicket) -> Bool {
+      guard let account = ticket.account, 2 * (bytes + ticket.encoded.count) > EntryQueue.mostBytes else { return true }
+      return 4 * (bytesOf[account, default: 0] + ticket.encoded.count) <= EntryQueue.mostBytes
+    }
+
+    /// - Parameter sign: 1 when it has come, -1 when it goes.
+    mutating func count(_ ticket: EntryTicket, _ sign: Int) {
+      bytes += sign * ticket.encoded.count
+      guard let account = ticket.account else { return }
+      let sum = bytesOf[account, default: 0] + sign * ticket.encoded.count
+      bytesOf[account] = sum > 0 ? sum : nil
+    }
+
+    mutating func clear() {
+      waiting = []
+      bytes = 0
+      bytesOf = [:]
+    }
   }
 
   private let state: Mutex<State>
 
-  init(refusal: GoudError) { state = Mutex(State(refusal: refusal)) }
+  /// Why nothing is taken in besides; asked for every entry.
+  let shortage: @Sendable () -> GoudError?
+
+  init(refusal: GoudError, shortage: @escaping @Sendable () -> GoudError? = { nil }) {
+    state = Mutex(State(refusal: refusal))
+    self.shortage = shortage
+  }
 
   /// - Returns: whether it is the only one, so that the engine has to be woken.
-  /// - Throws: `node.busy`; the present refusal.
+  /// - Throws: `node.busy`, `node.no-room`; the present refusal.
   func add(_ ticket: EntryTicket) throws(GoudError) -> Bool {
     try state.withLock { (state: inout State) throws(GoudError) -> Bool in
       if let refusal = state.refusal { throw refusal }
+      if !ticket.endsKey, let shortage = shortage() { throw shortage }
       guard state.waiting.count < Self.mostEntries, state.bytes + ticket.encoded.count <= Self.mostBytes else {
         throw GoudError(
           .nodeBusy, "\(state.waiting.count) entries are waiting to be written already", hint: "try again in a moment",
           context: ["retry-after": "1"])
       }
+      guard state.admits(ticket) else {
+        throw GoudError(
+          .nodeBusy, "the account has too many entries waiting to be written", hint: "send fewer at a time",
+          context: ["retry-after": "1"])
+      }
       state.waiting.append(ticket)
-      state.bytes += ticket.encoded.count
+      state.count(ticket, 1)
       return state.waiting.count == 1
     }
   }
@@ -180,7 +224,7 @@ final class EntryQueue: Sendable {
       for ticket in state.waiting {
         guard taken.count < entries, taken.isEmpty || weight + ticket.encoded.count <= bytes else { break }
         passed += 1
-        state.bytes -= ticket.encoded.count
+        state.count(ticket, -1)
         guard !ticket.isSettled else { continue }
         taken.append(ticket)
         weight += ticket.encoded.count
@@ -193,14 +237,23 @@ final class EntryQueue: Sendable {
   /// Takes entries in from now on.
   func open() { state.withLock { $0.refusal = nil } }
 
+  /// Gives back those that wait, when there is no room for them: they are in no block.
+  func giveBackForLackOfRoom() {
+    guard let shortage = shortage() else { return }
+    let waiting = state.withLock { state in
+      let waiting = state.waiting.filter { !$0.endsKey }
+      for ticket in waiting { state.count(ticket, -1) }
+      state.waiting.removeAll { !$0.endsKey }
+      return waiting
+    }
+    for ticket in waiting { ticket.settle(.failure(shortage)) }
+  }
+
   /// Takes none from now on, and gives back those that wait: they are in no block.
   func refuse(_ error: GoudError) {
     let waiting = state.withLock { state in
       state.refusal = error
-      defer {
-        state.waiting = []
-        state.bytes = 0
-      }
+      defer { state.clear() }
       return state.waiting
     }
     for ticket in waiting { ticket.settle(.failure(error)) }

@@ -14,7 +14,9 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
   private nonisolated let executor = ThreadExecutor(name: "goud engine")
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  nonisolated let queue = EntryQueue(refusal: GoudError(.nodeNotReady, "the node is starting"))
+  nonisolated let queue: EntryQueue
+  private nonisolated let room: DiskRoom
+  nonisolated var isShortOfRoom: Bool { room.isShort }
   nonisolated let deadlines = Deadlines()
   nonisolated let shown: Mutex<Shown>
   private var machine: FollowerMachine
@@ -44,8 +46,11 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
   }
 
   init(
-    node: String, authority: String, ledger: Ledger, volume: any DurableVolume, checker: BlockChecker, log: Logger
+    node: String, authority: String, ledger: Ledger, volume: any DurableVolume, checker: BlockChecker, room: DiskRoom,
+    log: Logger
   ) {
+    queue = EntryQueue(refusal: GoudError(.nodeNotReady, "the node is starting")) { room.shortage(of: node) }
+    self.room = room
     self.authority = authority
     machine = FollowerMachine(node: node)
     core = EngineCore(ledger, volume, log)
@@ -86,9 +91,18 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
 
   /// Returns when the blocks are checked and the ones before them are taken in: these are while the next ones are checked.
   nonisolated func authoritySent(_ sent: SentBlocks, on link: AuthorityLink) async throws {
+    try admit(sent)
     let blocks = try await checker.check(sent.blocks, after: sent.previous, before: try await before(sent))
     if let last = blocks.last { newest.withLock { $0 = last.block.reference } }
     await takeNext(sent, blocks, on: link)
+  }
+
+  /// Blocks are refused before the disk has to refuse them: the stream ends, and the authority goes on with the others.
+  private nonisolated func admit(_ sent: SentBlocks) throws {
+    guard !sent.blocks.isEmpty else { return }
+    room.lookSoon()
+    guard !room.takes(blocks: sent.blocks.reduce(0) { $0 + $1.count }) else { return }
+    throw PeerFault(.noRoom, "there is no room for more blocks on its disk")
   }
 
   /// The block that these are said to stand on, as far as it is known here.

@@ -11,6 +11,10 @@ struct FreshTickets {
   private(set) var repeated: [(EntryTicket, Int)] = []
   private var indexes: [EntryName: Int] = [:]
   private var keyHashes: Set<[UInt8]> = []
+  /// Accounts whose key was not ended before this block, and is not in it.
+  private var unrevoked: Set<[UInt8]> = []
+  /// Bytes of these tickets, by account, where there is a quota.
+  private var weights: [[UInt8]: UInt64] = [:]
 
   /// Settles, or lets wait, what is in the chain already or must not be.
   init(_ waiting: [EntryTicket], core: EngineCore) throws {
@@ -19,7 +23,7 @@ struct FreshTickets {
         try answer(ticket, at: position, core)
       } else if let index = indexes[ticket.entry.name] {
         repeated.append((ticket, index))
-      } else if let fault = try objection(to: ticket.entry, core.store.ledger) {
+      } else if let fault = try objection(to: ticket.entry, core.store.ledger) ?? excess(of: ticket, core) {
         ticket.settle(.failure(fault))
       } else {
         indexes[ticket.entry.name] = tickets.count
@@ -29,6 +33,37 @@ struct FreshTickets {
     }
   }
 
+  /// Whether the account's key was ended by an entry before this one: nothing more of it is stored, whichever node a
+  /// session of it was found good at.
+  private mutating func isRevoked(_ data: SealedData, _ ledger: Ledger) throws -> Bool {
+    if !unrevoked.contains(data.account) {
+      let ending = EntryName(isAccount: false, id: Revocation.key(of: data.account))
+      guard indexes[ending] == nil, try !ledger.isRevoked(data.account) else { return true }
+      unrevoked.insert(data.account)
+    }
+    if data.endsKey { unrevoked.remove(data.account) }
+    return false
+  }
+
+  /// What the account would store beyond its quota, counted with what this block adds already. Only here, where one
+  /// block is made after the other, can nobody be quicker than the sum.
+  private mutating func excess(of ticket: EntryTicket, _ core: EngineCore) throws -> GoudError? {
+    guard let quota = core.quota, case .data(let data) = ticket.entry, !data.endsKey else { return nil }
+    guard let stored = try core.store.ledger.stored(by: data.account) else {
+      return GoudError(.nodeNotReady, "it is being counted what accounts store", hint: "try again in a moment")
+    }
+    let present = stored + weights[data.account, default: 0]
+    let sum = present + UInt64(ticket.encoded.count)
+    guard sum <= quota else {
+      return GoudError(
+        .accountQuota,
+        "the account stores \(present) bytes; with this entry's \(ticket.encoded.count) it would have more than \(quota)",
+        hint: "entries cannot be removed: use another account, or ask the operator (ACCOUNT_QUOTA_MIB)")
+    }
+    weights[data.account] = sum - stored
+    return nil
+  }
+
   private func answer(_ ticket: EntryTicket, at position: EntryPosition, _ core: EngineCore) throws {
     guard let block = core.store.block(at: position.height) else {
       throw GoudError(.databaseCorrupt, "an index names block \(position.height), which is not there")
@@ -36,17 +71,17 @@ struct FreshTickets {
     try core.wait(for: EntryWaiter(ticket: ticket, block: block, index: Int(position.index)), at: position.height)
   }
 
-  private func objection(to entry: Entry, _ ledger: Ledger) throws -> GoudError? {
+  private mutating func objection(to entry: Entry, _ ledger: Ledger) throws -> GoudError? {
     switch entry {
     case .genesis: return GoudError(.requestInvalid, "a genesis entry cannot be submitted")
     case .account(let account):
       guard try keyHashes.contains(account.keyHash) || ledger.hasAccount(keyHash: account.keyHash) else { return nil }
       return GoudError(.requestInvalid, "an account with this API key is there already")
     case .data(let data):
-      guard try indexes[EntryName(isAccount: true, id: data.account)] == nil && !ledger.hasAccount(data.account) else {
-        return nil
+      guard try indexes[EntryName(isAccount: true, id: data.account)] != nil || ledger.hasAccount(data.account) else {
+        return GoudError(.accountUnknown, "the account is not in the chain")
       }
-      return GoudError(.accountUnknown, "the account is not in the chain")
+      return try isRevoked(data, ledger) ? .keyRevoked : nil
     }
   }
 }

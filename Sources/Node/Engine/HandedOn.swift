@@ -73,7 +73,7 @@ struct HandedOn {
   /// takes nothing at the moment and has taken it before: such an entry is kept for `retry`.
   mutating func turnedDown(_ id: [UInt8], _ error: GoudError) {
     guard let item = items[id] else { return }
-    let passing = [.nodeNotReady, .nodeNoMajority, .nodeBusy].contains(error.code)
+    let passing = [.nodeNotReady, .nodeNoMajority, .nodeNoRoom, .nodeBusy].contains(error.code)
     if error.code == .nodeUnacknowledged || item.again && passing {
       items[id]?.again = true
       postponed.append(id)

@@ -14,6 +14,12 @@ public struct NodeSettings: Sendable {
   public var peers: [PeerAddress]
   /// `WRITE_ACKS`: on how many disks an entry is before it is acknowledged; nil: a majority.
   public var writeAcks: Int?
+  /// `ACCOUNT_QUOTA_MIB`, in bytes: what one account may store; nil: no bound. The authority's counts.
+  public var accountQuota: UInt64?
+  /// `DISK_RESERVE_MIB`, in bytes; 0: room is never looked at.
+  public var diskReserve: Int64 = 0
+  /// What tests have it find there, in place of the file system's room.
+  var roomFigures: (@Sendable () throws -> DiskRoom.Figures)?
   /// The operator accepts what is lost without the absent: an authority whose volume is new or restored goes on with so
   /// many other nodes.
   public var overrideRejoin: Int?
@@ -38,6 +44,7 @@ final class NodeCore: PeerHost {
   let ledger: Ledger
   let book: PeerBook
   let engine: Engine
+  let room: DiskRoom
   private let settings: NodeSettings
   private let pool: ReaderPool
   private let log: Logger
@@ -62,16 +69,42 @@ final class NodeCore: PeerHost {
     self.log = log
     try Self.check(settings, network)
     let checker = BlockChecker(ledger.rules, pool)
+    let room = Self.room(settings, identity, ledger)
+    self.room = room
     if identity.isAuthority {
       let fetcher = BlockFetcher(identity: identity, checker: checker, peers: settings.peers)
       engine = .authority(
         AuthorityEngine(
-          identity: identity, network: network, ledger: ledger, volume: volume, fetcher: fetcher, log: log))
+          identity: identity, network: network, ledger: ledger, volume: volume, fetcher: fetcher,
+          quota: settings.accountQuota, room: room,
+          shortage: Self.shortage(identity, network, room, book), log: log))
     } else {
       engine = .follower(
         FollowerEngine(
           node: identity.name, authority: identity.authority, ledger: ledger, volume: volume, checker: checker,
-          log: log))
+          room: room, log: log))
+    }
+  }
+
+  private static func room(_ settings: NodeSettings, _ identity: NodeIdentity, _ ledger: Ledger) -> DiskRoom {
+    let sharers = identity.validators.count
+    guard let figures = settings.roomFigures else {
+      return DiskRoom(reserve: settings.diskReserve, sharers: sharers, ledger: ledger)
+    }
+    return DiskRoom(reserve: settings.diskReserve, sharers: sharers, figures: figures)
+  }
+
+  /// Why the authority takes in no entries: its own disk, or so many others' that no majority has room.
+  private static func shortage(
+    _ identity: NodeIdentity, _ network: Network, _ room: DiskRoom, _ book: PeerBook
+  ) -> @Sendable () -> GoudError? {
+    {
+      if let shortage = room.shortage(of: identity.name) { return shortage }
+      guard room.reserve > 0 else { return nil }
+      let present = book.pages.filter(\.connected)
+      let full = present.filter(\.full).map(\.name)
+      guard !full.isEmpty, 1 + present.count - full.count < network.acknowledgements else { return nil }
+      return .noRoom("writes need \(network.acknowledgements) disks with room; full: \(full.joined(separator: ", "))")
     }
   }
 
@@ -120,13 +153,15 @@ final class NodeCore: PeerHost {
       case .authority(let engine):
         try await engine.start()
         try await race(
-          { try await self.watchFailure() }, { try await self.overrideWhenAsked(engine) },
+          { try await self.watchFailure() }, { try await self.room.watch() }, { try await self.countStored() },
+          { try await self.overrideWhenAsked(engine) },
           { [log] in try await ProgressKeeper(await engine.progress, log).run() })
       case .follower(let engine):
         try await engine.start()
         let watch = PeerWatch(identity: identity, book: book, peers: settings.peers)
         try await race(
-          { try await self.watchFailure() }, { try await self.follow(engine) }, { try await watch.run() },
+          { try await self.watchFailure() }, { try await self.room.watch() }, { try await self.countStored() },
+          { try await self.follow(engine) }, { try await watch.run() },
           { [log] in try await ProgressKeeper(await engine.progress, log).run() })
       }
       await stop()
@@ -145,6 +180,16 @@ final class NodeCore: PeerHost {
 
   private func watchFailure() async throws {
     while failure == nil { try await Task.sleep(for: .milliseconds(200)) }
+  }
+
+  /// Counts what accounts store, where an older release has written the ledger; at once with nothing to do otherwise.
+  private func countStored() async throws {
+    do {
+      while try await pool.run({ [ledger] in try ledger.countStored() }) { try Task.checkCancellation() }
+    } catch let error as GoudError {
+      log.error("cannot count what accounts store", metadata: ["why": "\(error)"])
+    }
+    try await Task.sleep(for: .seconds(Int64.max / 4_000_000_000))
   }
 
   /// Some seconds after the start, so that who can come has come.
@@ -221,6 +266,14 @@ final class NodeCore: PeerHost {
   }
 
   // MARK: - Entries
+
+  /// Why entries are refused though the engine would take them; nil: they are not.
+  var shortage: GoudError? {
+    switch engine {
+    case .authority(let engine): engine.queue.shortage()
+    case .follower(let engine): engine.queue.shortage()
+    }
+  }
 
   /// See `EntryTaker`.
   func submit(_ entry: Entry, before deadline: ContinuousClock.Instant) async throws -> EntryPlace {

@@ -26,6 +26,7 @@ struct Answering: RouterMiddleware {
     context.seat = table.seat(of: context.channel)
     let response: Response
     do {
+      try CrossSite.refuse(request)
       response = try await counted(try await next(request, context), context)
     } catch {
       response = Answer.error(fault(error, request, context))

@@ -19,6 +19,7 @@ extension NodeHTTP {
       let data: String
     }
     let session = try await session(of: request)
+    try rates.submissions.take(session.account)
     let (submission, share) = try await reader.json(
       Submission.self, of: request, context, limit: limits.submissionBytes)
     try check(label: submission.label, data: submission.data)

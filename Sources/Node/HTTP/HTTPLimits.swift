@@ -48,9 +48,18 @@ public struct HTTPLimits: Sendable {
   /// held at once. Connections that keep the server waiting lose what they hold to requests that need it; 503.
   public var bodiesBytes = 64 << 20
 
-  /// Logins, and new accounts, from one address: 429.
+  /// New accounts from one address, or from one /64 of IPv6; a /48 has 16 times as many: 429.
   public var accountBurst = 256
   public var accountsPerSecond = 32.0
+  /// Wrong API keys and registration tokens from one address, counted likewise: 429 in place of 401.
+  public var guessBurst = 64
+  public var guessesPerSecond = 1.0
+  /// Logins of one account: 429.
+  public var loginBurst = 256
+  public var loginsPerSecond = 32.0
+  /// Entries of one account: 429.
+  public var submissionBurst = 8192
+  public var submissionsPerSecond = 4096.0
   /// How long a session token is good for, in seconds.
   public var sessionSeconds: Int64 = 3600
 

@@ -1,3 +1,4 @@
+import GoudCore
 import Hummingbird
 import NIOCore
 import Synchronization
@@ -5,8 +6,8 @@ import Synchronization
 /// What a route knows of a request besides the request.
 struct NodeContext: RequestContext {
   var coreContext: CoreRequestContextStorage
-  /// The client's address without its port; `unknown` when there is no socket.
-  let client: String
+  /// Who opened the connection; `::` when there is no socket.
+  let peer: IPAddress
   /// The connection's place in the table; set by `Answering`.
   var seat: ConnectionTable.Seat?
   let channel: any Channel
@@ -16,7 +17,7 @@ struct NodeContext: RequestContext {
   init(source: ApplicationRequestContextSource) {
     channel = source.channel
     coreContext = CoreRequestContextStorage(source: source)
-    client = source.channel.remoteAddress?.ipAddress ?? "unknown"
+    peer = source.channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) } ?? IPAddress("::")!
   }
 }
 

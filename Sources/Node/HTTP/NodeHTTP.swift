@@ -13,7 +13,9 @@ public struct NodeHTTP: Sendable {
   let budget: BodyBudget
   let reader: RequestReader
   let sessions: Sessions
-  let accountRate: RateLimit
+  let rates: ClientRates
+  let clients: ClientAddress
+  let registration: Registration
   let pool: ReaderPool
   let requests = RequestMetrics()
   let connections: ConnectionTable
@@ -21,7 +23,8 @@ public struct NodeHTTP: Sendable {
 
   /// - Parameter volume: the root of the node's volume, for its metrics.
   public init(
-    service: any ChainService, volume: String, secrets: NodeSecrets, limits: HTTPLimits = HTTPLimits()
+    service: any ChainService, volume: String, secrets: NodeSecrets, settings: ClientSettings = ClientSettings(),
+    limits: HTTPLimits = HTTPLimits()
   ) async {
     self.service = service
     self.volume = volume
@@ -30,7 +33,9 @@ public struct NodeHTTP: Sendable {
     budget = BodyBudget(bytes: limits.bodiesBytes, table: connections)
     reader = RequestReader(limits: limits, budget: budget)
     sessions = await Sessions(secrets, lifetime: limits.sessionSeconds)
-    accountRate = RateLimit(burst: limits.accountBurst, perSecond: limits.accountsPerSecond)
+    rates = ClientRates(limits)
+    registration = settings.registration
+    clients = ClientAddress(trustedProxies: settings.trustedProxies)
     let pool = ReaderPool(threads: limits.readers, waiting: limits.waitingReads)
     self.pool = pool
     usage = Cached(for: .seconds(5)) { try await pool.run { try VolumeUsage(volume: volume) } }

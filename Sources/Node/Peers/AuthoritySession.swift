@@ -57,6 +57,12 @@ protocol AuthorityHost: Sendable {
   func authoritySent(_ blocks: SentBlocks, on link: AuthorityLink) async throws
   func authorityTurnedDown(_ entries: TurnedDown, on link: AuthorityLink) async throws
   func authorityGone(_ link: AuthorityLink) async
+  /// Whether this node's disk is down to its reserve; the authority is told.
+  var isShortOfRoom: Bool { get }
+}
+
+extension AuthorityHost {
+  var isShortOfRoom: Bool { false }
 }
 
 /// One stream to the authority, from connecting to its end.
@@ -173,7 +179,11 @@ final class AuthoritySession: Sendable {
     switch said {
     case .heartbeat(let clock):
       book.heard(identity.authority, clock: clock)
-      if !outbox.offer(.with { $0.heartbeat.clock = PeerClock.now() }) {
+      let answer = Goud_Peer_V1_FollowerMessage.with {
+        $0.heartbeat.clock = PeerClock.now()
+        $0.heartbeat.full = host.isShortOfRoom
+      }
+      if !outbox.offer(answer) {
         throw PeerFault(.slow, "the authority takes too long to take what it is sent")
       }
       return

@@ -144,7 +144,7 @@ final class FollowerSession: Sendable {
         switch try FollowerSaid(wire: message) {
         case .message(let message): try await host.followerSaid(message, on: link)
         case .entries(let entries): try await host.followerSubmitted(entries, on: link)
-        case .heartbeat(let clock): book.heard(link.node, clock: clock)
+        case .heartbeat(let clock, let full): book.heard(link.node, clock: clock, full: full)
         }
       }
     } catch {

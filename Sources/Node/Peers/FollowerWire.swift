@@ -54,8 +54,8 @@ enum FollowerSaid: Sendable {
   case message(FollowerMessage)
   /// Encoded entries of its clients, not looked into yet.
   case entries([[UInt8]])
-  /// Its clock.
-  case heartbeat(UInt64)
+  /// Its clock, and whether its disk is down to its reserve.
+  case heartbeat(UInt64, full: Bool)
 
   /// - Throws: `peer.malformed`; what the follower's transport has refused.
   init(wire: Goud_Peer_V1_FollowerMessage) throws {
@@ -80,7 +80,8 @@ enum FollowerSaid: Sendable {
         throw PeerFault(.malformed, "\(submit.entries.count) entries in one message")
       }
       self = .entries(submit.entries.map { [UInt8]($0) })
-    case .heartbeat(let heartbeat): self = .heartbeat(try PeerTime.parse(heartbeat.clock))
+    case .heartbeat(let heartbeat):
+      self = .heartbeat(try PeerTime.parse(heartbeat.clock), full: heartbeat.full)
     case .introduction: throw PeerFault(.malformed, "a second introduction")
     case nil: throw PeerFault(.malformed, "a message of an unknown kind")
     }

@@ -14,6 +14,8 @@ public final class PeerBook: Sendable {
     public var lastContact: Date?
     /// Of its clock against this node's, in seconds, positive when it is ahead; nil: not known.
     public var clockOffset: Double?
+    /// Its disk is down to its reserve, as it said last.
+    public var full = false
     /// Why it was last dropped, or why it cannot be reached.
     public var fault: PeerFault?
     public var faultTime: Date?
@@ -54,8 +56,9 @@ public final class PeerBook: Sendable {
     }
   }
 
-  func heard(_ name: String, clock: UInt64) {
+  func heard(_ name: String, clock: UInt64, full: Bool = false) {
     change(name) {
+      $0.full = full
       $0.lastContact = Date()
       $0.clockOffset = (Double(clock) - Double(PeerClock.now())) / 1000
     }

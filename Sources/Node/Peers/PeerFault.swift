@@ -17,6 +17,8 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
     case slow
     /// No connection, or it broke.
     case unreachable
+    /// There is no room on its disk for what it is sent.
+    case noRoom
     /// This node cannot answer now: it is stopping, or its database has failed.
     case unavailable
 
@@ -31,11 +33,12 @@ public struct PeerFault: Error, Hashable, Sendable, CustomStringConvertible {
       case .silent: "peer.silent"
       case .slow: "peer.slow"
       case .unreachable: "peer.unreachable"
+      case .noRoom: "peer.no-room"
       case .unavailable: "peer.unavailable"
       }
     }
 
-    private static let own = [Self.unproven, .clock, .silent, .slow, .unreachable, .unavailable]
+    private static let own = [Self.unproven, .clock, .silent, .slow, .unreachable, .noRoom, .unavailable]
 
     init?(name: String) {
       if let code = Refusal.Code(rawValue: name) {

@@ -21,9 +21,6 @@ public struct NodeSecrets: Sendable {
   private let volume: String
   private let environment: [String: String]
 
-  /// Fewer bytes than this are refused.
-  static let least = 32
-
   /// Reads the secrets of the volume at `volume`, and creates those that are missing.
   /// - Throws: `secret.invalid`, `config.invalid-value`, `io.*`; no message shows anything of a secret.
   public init(volume: String, environment: [String: String] = ProcessInfo.processInfo.environment) throws {
@@ -46,10 +43,12 @@ public struct NodeSecrets: Sendable {
   private static func secret(
     _ name: String, variable: String, _ volume: String, _ environment: [String: String]
   ) throws -> [UInt8] {
-    guard let text = environment[variable], !text.isEmpty else { return try SecretFile(volume, name).content() }
-    guard text.utf8.count >= least else {
+    guard let text = environment[variable], !text.isEmpty else {
+      return try SecretFile("\(volume)/\(name)", consequence: "sessions end").content()
+    }
+    guard text.utf8.count >= SecretFile.least else {
       throw GoudError(
-        .configInvalid, "\(variable) is \(text.utf8.count) bytes long; a secret has at least \(least)",
+        .configInvalid, "\(variable) is \(text.utf8.count) bytes long; a secret has at least \(SecretFile.least)",
         hint: "make one with: openssl rand -hex 32")
     }
     return Array(text.utf8)

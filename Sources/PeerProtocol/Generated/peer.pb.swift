@@ -378,6 +378,9 @@ package nonisolated struct Goud_Peer_V1_Heartbeat: Sendable {
   /// milliseconds since 1970
   package var clock: UInt64 = 0
 
+  /// of a follower: its disk is down to its reserve
+  package var full: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1238,7 +1241,7 @@ nonisolated extension Goud_Peer_V1_AuthorityMessage: SwiftProtobuf.Message, Swif
 
 nonisolated extension Goud_Peer_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Heartbeat"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}clock\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}clock\0\u{1}full\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1247,6 +1250,7 @@ nonisolated extension Goud_Peer_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtob
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt64Field(value: &self.clock) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.full) }()
       default: break
       }
     }
@@ -1256,11 +1260,15 @@ nonisolated extension Goud_Peer_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtob
     if self.clock != 0 {
       try visitor.visitSingularUInt64Field(value: self.clock, fieldNumber: 1)
     }
+    if self.full != false {
+      try visitor.visitSingularBoolField(value: self.full, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Goud_Peer_V1_Heartbeat, rhs: Goud_Peer_V1_Heartbeat) -> Bool {
     if lhs.clock != rhs.clock {return false}
+    if lhs.full != rhs.full {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,5 +1,5 @@
 import GoudCore
-import Layout
+public import Layout
 public import Volumes
 
 /// How the nodes of a network run on this machine: who listens where. Comparable, so that a network that runs with
@@ -27,6 +27,34 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
     public let key: String
   }
 
+  /// What the operator has decided about clients.
+  public struct Clients: Sendable, Hashable, Codable {
+    /// `open`, `token` or `closed`.
+    public let registration: String
+    /// MiB; 0: no bound.
+    public let accountQuota: Int
+    /// MiB; 0: none.
+    public let diskReserve: Int
+    /// `ADDRESS` or `ADDRESS/BITS`.
+    public let trustedProxies: [String]
+
+    init(_ configuration: GoudConfiguration) {
+      registration = configuration.registration
+      accountQuota = configuration.accountQuota
+      diskReserve = configuration.diskReserve
+      trustedProxies = configuration.trustedProxies
+    }
+
+    /// As `goud node run` takes them.
+    /// - Throws: what `RegistrationToken.digest` throws.
+    func arguments(_ home: NetworkHome) throws -> [String] {
+      let admitted = registration == "token" ? try RegistrationToken.digest(home) : registration
+      return [
+        "--registration", admitted, "--account-quota", "\(accountQuota)", "--disk-reserve", "\(diskReserve)",
+      ] + trustedProxies.flatMap { ["--trusted-proxy", $0] }
+    }
+  }
+
   public let environment: String
   /// nil: the nodes are processes.
   public let docker: Docker?
@@ -41,6 +69,8 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
   /// What nodes show their clients; nil: they serve in the clear.
   public let tls: TLS?
   public let writeAcks: Int?
+  /// nil: a manager of an older release says nothing of it.
+  public let clientBounds: Clients?
   /// The first is the authority.
   public let nodes: [Node]
 
@@ -58,6 +88,7 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
     managerHosts = configuration.managerHosts
     tls = configuration.tls.map { TLS(certificate: $0.certificate, key: $0.key) }
     writeAcks = configuration.writeAcks
+    clientBounds = Clients(configuration)
     nodes = configuration.nodes.enumerated().map { index, name in
       Node(
         name: name, httpPort: configuration.nodeHTTPPort + index, peerPort: configuration.nodePeerPort + index,
@@ -74,6 +105,10 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
     }
   }
 
+  /// Makes what nodes are started with besides their volumes: the registration token, when accounts need it.
+  /// - Throws: `secret.invalid`, `io.*`.
+  public func prepare(_ home: NetworkHome) throws { _ = try clientBounds?.arguments(home) }
+
   public func node(_ name: String) throws -> Node {
     guard let node = nodes.first(where: { $0.name == name }) else {
       throw GoudError(
@@ -84,7 +119,7 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
   }
 
   /// What `goud` is started with to run a node.
-  func arguments(for node: Node, home: NetworkHome) -> [String] {
+  func arguments(for node: Node, home: NetworkHome) throws -> [String] {
     var arguments = [
       "node", "run", "--name", node.name, "--data", node.volume, "--http", "\(clients(node))",
       "--listen", "\(peers(node))", "--genesis", home.genesis, "--progress", home.progress(node.name),
@@ -93,7 +128,7 @@ public struct NetworkPlan: Sendable, Hashable, Codable {
     for peer in nodes where peer != node { arguments += ["--peer", "\(peer.name)=\(peers(peer).reach)"] }
     if let tls { arguments += ["--tls-certificate", tls.certificate, "--tls-key", tls.key] }
     if let writeAcks { arguments += ["--write-acks", "\(writeAcks)"] }
-    return arguments
+    return arguments + (try clientBounds?.arguments(home) ?? [])
   }
 }
 
@@ -137,6 +172,7 @@ extension NetworkPlan {
     managerHosts = try values.decodeIfPresent([String].self, forKey: .managerHosts) ?? []
     tls = try values.decodeIfPresent(TLS.self, forKey: .tls)
     writeAcks = try values.decodeIfPresent(Int.self, forKey: .writeAcks)
+    clientBounds = try values.decodeIfPresent(Clients.self, forKey: .clientBounds)
     nodes = try values.decode([Node].self, forKey: .nodes)
   }
 }
@@ -151,6 +187,7 @@ extension NetworkPlan {
     managerHosts = []
     tls = nil
     writeAcks = nil
+    clientBounds = nil
     self.nodes = nodes.enumerated().map {
       Node(name: $1, httpPort: 8081 + $0, peerPort: 9001 + $0, volume: "/\($1)_data")
     }

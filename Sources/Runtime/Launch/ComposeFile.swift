@@ -1,29 +1,33 @@
 import Foundation
 import GoudCore
+public import Layout
 
 /// A compose file for the containers of a network, the same as Goud makes itself: by their labels, it takes them for its
 /// own. `docker-compose` 1 and `docker compose` 2 read it; the volumes and the genesis are made by `goud network found`.
 public struct ComposeFile {
   private let plan: NetworkPlan
+  private let home: NetworkHome
   private let settings: NetworkPlan.Docker
 
   /// - Throws: `usage.invalid` when the nodes of the plan are no containers.
-  public init(_ plan: NetworkPlan) throws {
+  public init(_ plan: NetworkPlan, home: NetworkHome) throws {
     guard let docker = plan.docker else {
       throw GoudError(.usage, "the nodes of \(plan.environment) are no containers", hint: "set RUNTIME=docker")
     }
     self.plan = plan
+    self.home = home
     settings = docker
   }
 
-  public var text: String {
+  /// - Throws: `secret.invalid` for a registration token that nodes could not be told of.
+  public func text() throws -> String {
     """
     # Written by goud network compose --env \(plan.environment).
     #   goud network found --runtime docker --env \(plan.environment)
     #   docker-compose -f FILE up -d
     version: "2.4"
     services:
-    \(plan.nodes.map(service).joined())
+    \(try plan.nodes.map(service).joined())
     networks:
       default:
         name: \(plan.network)
@@ -33,11 +37,12 @@ public struct ComposeFile {
     """
   }
 
-  private func service(_ node: NetworkPlan.Node) -> String {
+  private func service(_ node: NetworkPlan.Node) throws -> String {
     let clients = plan.clients(node)
     var lines = [
       "  \(node.name):", "    image: \(Self.quoted(settings.image))", "    container_name: \(node.name)",
-      "    hostname: \(node.name)", "    command: \(Self.list(plan.command(node)))", "    restart: unless-stopped",
+      "    hostname: \(node.name)", "    command: \(Self.list(try plan.command(node, home: home)))",
+      "    restart: unless-stopped",
       "    read_only: true", "    tmpfs: [/tmp]", "    cap_drop: [ALL]",
       "    security_opt: [\"no-new-privileges:true\"]", "    ports: [\(Self.quoted("\(clients):\(clients.port)"))]",
       "    volumes:",
@@ -73,7 +78,7 @@ extension NetworkPlan {
 
   /// What a node's container runs. It listens wherever the container does: what is not published is seen by the other
   /// containers alone, who find it by its name.
-  func command(_ node: Node) -> [String] {
+  func command(_ node: Node, home: NetworkHome) throws -> [String] {
     var words = [
       "node", "run", "--name", node.name, "--data", ContainerPaths.data, "--http", "0.0.0.0:\(node.httpPort)",
       "--listen", "0.0.0.0:\(node.peerPort)", "--genesis", ContainerPaths.genesis,
@@ -84,7 +89,7 @@ extension NetworkPlan {
       words += ["--tls-certificate", ContainerPaths.certificate(tls), "--tls-key", ContainerPaths.key(tls)]
     }
     if let writeAcks { words += ["--write-acks", "\(writeAcks)"] }
-    return words
+    return words + (try clientBounds?.arguments(home) ?? [])
   }
 
   /// The engine's health check of a node's container.

@@ -31,7 +31,7 @@ struct ContainerSettings {
 
   /// The body of `POST /containers/create`. Only the port for clients is published: peers find each other by their names,
   /// in a network of their own. The root is read-only, and there are no privileges.
-  func body(_ node: NetworkPlan.Node, volume: String, network: String) -> [String: Any] {
+  func body(_ node: NetworkPlan.Node, volume: String, network: String) throws -> [String: Any] {
     let clients = plan.clients(node)
     var host: [String: Any] = [
       "RestartPolicy": ["Name": "unless-stopped"],
@@ -55,7 +55,7 @@ struct ContainerSettings {
     if settings.memory > 0 { host["Memory"] = settings.memory << 20 }
     if settings.cpu > 0 { host["NanoCpus"] = settings.cpu * 10_000_000 }
     return [
-      "Image": settings.image, "Cmd": plan.command(node), "Hostname": node.name,
+      "Image": settings.image, "Cmd": try plan.command(node, home: home), "Hostname": node.name,
       "Labels": [EngineLabel.environment: plan.environment, EngineLabel.node: node.name],
       "ExposedPorts": ["\(clients.port)/tcp": [String: String]()],
       "Healthcheck": [

@@ -175,7 +175,7 @@ public struct DockerLauncher: NodeLauncher {
   /// - Returns: the id of the node's container, which is made anew when its settings are others now.
   private func container(_ node: NetworkPlan.Node, _ image: EngineImage) throws -> String {
     let name = try volumes.name(node.name)
-    var body = ContainerSettings(plan: plan, settings: settings, home: home).body(
+    var body = try ContainerSettings(plan: plan, settings: settings, home: home).body(
       node, volume: name, network: plan.network)
     let digest = ContainerSettings.digest(body, image: image.id)
     if let present = try find(node.name) {

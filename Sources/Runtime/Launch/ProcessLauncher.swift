@@ -48,7 +48,7 @@ public struct ProcessLauncher: NodeLauncher {
     }
     let user = try user.user()
     try user?.own(node, in: home)
-    let arguments = plan.arguments(for: planned, home: home) + (user?.arguments(from: home) ?? [])
+    let arguments = try plan.arguments(for: planned, home: home) + (user?.arguments(from: home) ?? [])
     let process = try Detached.start(program, arguments, log: home.log(node), environment: environment)
     try AtomicFile.write(Array(try JSONEncoder().encode(process)), to: home.process(node))
     return process

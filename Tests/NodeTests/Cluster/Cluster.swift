@@ -16,6 +16,10 @@ actor Cluster {
   let keys: [String: ValidatorKey]
   let ports: [String: Int]
   let writeAcks: Int?
+  /// Bytes; nil: no bound.
+  let accountQuota: UInt64?
+  /// What a node finds available on its disk, in bytes; absent: all the room in the world.
+  nonisolated let available = Mutex<[String: Int64]>([:])
   private var running: [String: RunningNode] = [:]
 
   struct RunningNode {
@@ -23,8 +27,9 @@ actor Cluster {
     let task: Task<Void, any Error>
   }
 
-  private init(_ root: String, _ count: Int, writeAcks: Int?) throws {
+  private init(_ root: String, _ count: Int, writeAcks: Int?, accountQuota: UInt64?) throws {
     self.root = root
+    self.accountQuota = accountQuota
     self.writeAcks = writeAcks
     names = (1...count).map { "node\($0)" }
     let keys = Dictionary(uniqueKeysWithValues: names.map { ($0, ValidatorKey.generate()) })
@@ -39,10 +44,11 @@ actor Cluster {
 
   /// A freshly founded network whose nodes are not running yet; everything is stopped and removed afterwards.
   static func with(
-    nodes count: Int = 3, writeAcks: Int? = nil, _ body: @Sendable (Cluster) async throws -> Void
+    nodes count: Int = 3, writeAcks: Int? = nil, accountQuota: UInt64? = nil,
+    _ body: @Sendable (Cluster) async throws -> Void
   ) async throws {
     try await withTemporaryDirectory { root in
-      let cluster = try Cluster(root, count, writeAcks: writeAcks)
+      let cluster = try Cluster(root, count, writeAcks: writeAcks, accountQuota: accountQuota)
       let beginning = VolumeStanding.newBeginning()
       for name in cluster.names { try cluster.found(name, beginning: beginning) }
       do {
@@ -54,6 +60,8 @@ actor Cluster {
       await cluster.stopAll()
     }
   }
+
+  static let diskReserve: Int64 = 128 << 20
 
   nonisolated func volume(_ name: String) -> String { "\(root)/\(name)_data" }
 
@@ -76,7 +84,12 @@ actor Cluster {
     let peers = names.filter { $0 != name }.map {
       PeerAddress(name: $0, address: HostPort(host: "127.0.0.1", port: ports[$0]!))
     }
-    let settings = NodeSettings(name: name, peers: peers, writeAcks: writeAcks, overrideRejoin: overrideRejoin)
+    var settings = NodeSettings(name: name, peers: peers, writeAcks: writeAcks, overrideRejoin: overrideRejoin)
+    settings.diskReserve = Self.diskReserve
+    settings.accountQuota = accountQuota
+    settings.roomFigures = { [self] in
+      DiskRoom.Figures(available: available.withLock { $0[name] ?? .max / 2 }, pending: 0)
+    }
     var log = Logger(label: name)
     log.logLevel = ProcessInfo.processInfo.environment["GOUD_TEST_LOG"] == nil ? .critical : .debug
     let pool = ReaderPool(threads: 2, waiting: 256)

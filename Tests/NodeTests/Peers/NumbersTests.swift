@@ -21,7 +21,7 @@ import Testing
         try expectBounded(field) {
           switch try FollowerSaid(wire: changed) {
           case .message(let message): message.implausibility
-          case .heartbeat(let clock): clock > 253_402_300_799_999 ? "a clock at \(clock)" : nil
+          case .heartbeat(let clock, _): clock > 253_402_300_799_999 ? "a clock at \(clock)" : nil
           case .entries: nil
           }
         }

@@ -1,23 +1,29 @@
-import CoreFoundation
-import Crypto
 import Foundation
-import GoudCore
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
 /// One secret in a file of its own, which nobody but its owner may read.
-struct SecretFile {
-  let path: String
+public struct SecretFile: Sendable {
+  /// Fewer bytes than this are refused.
+  public static let least = 32
 
-  init(_ directory: String, _ name: String) { path = "\(directory)/\(name)" }
+  public let path: String
+  /// What comes of removing it, for hints: `sessions end`.
+  private let consequence: String
+
+  public init(_ path: String, consequence: String) {
+    self.path = path
+    self.consequence = consequence
+  }
 
   /// The secret, without the newline at its end. Created first when the file is missing: then it is on the device when
   /// this returns, and of two processes that create it at once, both return the one that won.
-  func content() throws -> [UInt8] {
+  /// - Throws: `secret.invalid` for what others may read, what is too short, or no file; `io.*`.
+  public func content() throws -> [UInt8] {
     if let found = try read() { return found }
-    let digits = Hex.text(SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) })
+    let digits = Hex.text((0..<32).map { _ in UInt8.random(in: .min ... .max) })
     do {
       try AtomicFile.write(Array("\(digits)\n".utf8), to: path, replacing: false)
     } catch let error as GoudError where error.code == .archiveExists {
@@ -45,14 +51,14 @@ struct SecretFile {
     guard status.st_mode & 0o077 == 0 else {
       throw invalid(
         "may be read or written by others (mode \(String(status.st_mode & 0o777, radix: 8)))",
-        hint: "chmod 600 \(path); if others may have read it, remove it: a new one is made, and sessions end")
+        hint: "chmod 600 \(path); if others may have read it, remove it: a new one is made, and \(consequence)")
     }
     var secret = try file.readAll(limit: 4096)
     while let last = secret.last, last == 10 || last == 13 { secret.removeLast() }
-    guard secret.count >= NodeSecrets.least else {
+    guard secret.count >= Self.least else {
       throw invalid(
-        "holds \(secret.count) bytes; a secret has at least \(NodeSecrets.least)",
-        hint: "remove it: a new one is made, and sessions end")
+        "holds \(secret.count) bytes; a secret has at least \(Self.least)",
+        hint: "remove it: a new one is made, and \(consequence)")
     }
     return secret
   }
