@@ -1,3 +1,4 @@
+import Agent
 import ArgumentParser
 import GoudCore
 import Layout
@@ -20,6 +21,9 @@ struct SecretsRotate: ParsableCommand {
       on: every session ends, and clients log in again with their API keys; accounts and entries stay as they are. A node \
       that has JWT_SECRET or SESSION_SECRET in its environment keeps to that. Validator keys are part of the chain, and \
       stay. A restore brings back the secrets of the backup: rotate again after it.
+
+      With REGISTRATION=token, and for all nodes, registration_token is replaced as well. Nodes are told of it when they \
+      start: those that run are restarted as by goud network restart, one at a time.
       """)
 
   @Option(name: .long, parsing: .singleValue, help: "Only of this node; repeat. Default: all of them.")
@@ -40,6 +44,7 @@ struct SecretsRotate: ParsableCommand {
     try DockerVolumes(configuration)?.refresh()
     var rotation = SecretRotation(context.home, nodes: node.isEmpty ? context.plan.nodes.map(\.name) : node)
     rotation.shared = shared
+    rotation.registrationToken = node.isEmpty && configuration.registration == "token"
     let rotated = try rotation.run()
     guard !rotated.isEmpty else {
       throw GoudError(
@@ -51,6 +56,12 @@ struct SecretsRotate: ParsableCommand {
     case .table:
       Output.write(Output.printable(lines: rotated.map { "rotated \($0.secret)\($0.node.map { " of \($0)" } ?? "")" }))
       Output.note("every session of these nodes ends within two seconds; clients log in again with their API keys")
+    }
+    // Until a node is started again, it takes the old token.
+    guard rotated.contains(where: { $0.node == nil }), context.client.manager != nil else { return }
+    _ = try Awaiting.result {
+      try await RollingRestart(context: context, patience: .seconds(120))
+        .restart(context.plan.nodes.map(\.name).reversed())
     }
   }
 }

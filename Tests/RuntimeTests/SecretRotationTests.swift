@@ -45,6 +45,22 @@ import Testing
     }
   }
 
+  @Test func theRegistrationTokenIsReplacedWhereThereIsOne() throws {
+    try with { home in
+      var rotation = SecretRotation(home, nodes: nodes)
+      rotation.registrationToken = true
+      #expect(try rotation.run().isEmpty)
+      #expect(try FileSystem.status(home.registrationToken) == nil, "none is made")
+      let old = Array(String(repeating: "d", count: 64).utf8)
+      try AtomicFile.write(old, to: home.registrationToken)
+      #expect(try rotation.run() == [.init(node: nil, secret: "registration_token")])
+      let new = try Descriptor.open(home.registrationToken, O_RDONLY).readAll()
+      #expect(new != old && new.count == 65)
+      rotation.registrationToken = false
+      #expect(try rotation.run().isEmpty)
+    }
+  }
+
   @Test func allShareWhenAskedTo() throws {
     try with { home in
       var rotation = SecretRotation(home, nodes: nodes)

@@ -21,6 +21,9 @@ public struct SecretRotation: Sendable {
   private let nodes: [String]
   /// All nodes get the same secrets, so that a session of one is good at every other.
   public var shared = false
+  /// Also the token that new accounts are made with, where there is one. Nodes that run know the old one until they are
+  /// started again.
+  public var registrationToken = false
 
   public init(_ home: NetworkHome, nodes: [String]) {
     self.home = home
@@ -47,6 +50,10 @@ public struct SecretRotation: Sendable {
         KillPoint.reached("secret is rotated")
         rotated.append(Rotated(node: node, secret: name))
       }
+    }
+    if registrationToken, try Self.read(home.registrationToken) != nil {
+      try Self.write(Self.newSecret(), home.registrationToken)
+      rotated.append(Rotated(node: nil, secret: FileSystem.name(of: home.registrationToken)))
     }
     return rotated
   }
