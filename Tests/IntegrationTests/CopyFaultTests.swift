@@ -50,4 +50,16 @@ import Testing
       #expect(try FileSystem.names(in: fixture.backups).filter { $0.contains(".tar") }.isEmpty)
     }
   }
+
+  /// One that has gone meanwhile is none; one that cannot be read has its file named, not stored as if it had none.
+  @Test(arguments: [("flistxattr:error=EIO", 3), ("fgetxattr:error=EIO", 3), ("fgetxattr:error=ENODATA", 0)])
+  func anAttributeThatCannotBeReadIsNoAttributeThatIsNotThere(_ fault: String, _ status: Int32) async throws {
+    try await Fixture.with { fixture in
+      let notes = "\(try await fixture.makeVolume())/notes"
+      try Data("n".utf8).write(to: URL(fileURLWithPath: notes))
+      try #require(setxattr(notes, "user.by", "me", 2, 0) == 0)
+      let finished = try await fixture.goud("backup", "create", fault: fault, on: notes)
+      #expect(finished.status == status && finished.errors.contains("notes") == (status == 3), "\(finished.errors)")
+    }
+  }
 }
