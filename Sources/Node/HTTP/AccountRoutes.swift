@@ -80,7 +80,7 @@ extension NodeHTTP {
     let (credentials, _) = try await reader.json(
       Credentials.self, of: request, context, limit: limits.smallBodyBytes)
     let (key, account) = try await account(credentials.key, client(of: request, context))
-    try rates.logins.take(account)
+    try rates.revocations.take(account)
     let place = try await end(
       account, EntryKey(key, account: account), Revocation.key(of: account), "key revoked", Timestamp.now())
     return try Answer.json(EndedBody(accountId: Hex.text(account), blockNumber: place.block.height))
