@@ -126,9 +126,12 @@ extension NodeHTTP {
   }
 
   /// Asks the ledger on a thread that may block.
-  func read<Result: Sendable>(_ body: @escaping @Sendable (Ledger) throws -> Result) async throws -> Result {
+  /// - Parameter account: whose entries are read; nil: what is read is little, or bounded otherwise.
+  func read<Result: Sendable>(
+    for account: [UInt8]? = nil, _ body: @escaping @Sendable (Ledger) throws -> Result
+  ) async throws -> Result {
     let ledger = try service.ledger
-    return try await pool.run { try body(ledger) }
+    return try await pool.run(for: account) { try body(ledger) }
   }
 }
 
