@@ -124,31 +124,33 @@ extension Ledger {
     return try positions(of: account, from: start, backward: true, limit: limit)
   }
 
-  /// What lists show of the entry at a place of an acknowledged block: its block is looked at where RocksDB has it, and
-  /// the payload is not read out.
-  /// - Parameter blockBytes: grows by the size of the block.
-  /// - Returns: nil when the place is not acknowledged.
-  /// - Throws: `database.corrupt` when there is no data of an account.
-  public func head(at position: EntryPosition, blockBytes: inout Int) throws -> EntryHead? {
-    guard position.height <= acknowledged else { return nil }
-    let found: EntryHead?? = try guarded {
-      try database.withValue(for: LedgerFormat.key(position.height), family: LedgerFormat.blocks, fillCache: false) {
+  /// What lists show of the entries at some places of an acknowledged block: it is looked at once, where RocksDB has it,
+  /// and no payload is read out.
+  /// - Parameters:
+  ///   - indexes: each once.
+  ///   - blockBytes: grows by the size of the block.
+  /// - Returns: in the order of `indexes`; nil when the block is not acknowledged.
+  /// - Throws: `database.corrupt` when there is no data of an account at one of the places.
+  public func heads(in height: UInt64, at indexes: [UInt32], blockBytes: inout Int) throws -> [EntryHead]? {
+    guard height <= acknowledged else { return nil }
+    let found: [EntryHead]?? = try guarded {
+      try database.withValue(for: LedgerFormat.key(height), family: LedgerFormat.blocks, fillCache: false) {
         blockBytes += $0.count
-        return try? EntryHead(in: $0, at: position.index)
+        return try? EntryHead.heads(in: $0, at: indexes)
       }
     }
-    // The head may have been taken back since.
-    guard position.height <= acknowledged else { return nil }
-    guard case .some(.some(let head)) = found else { throw broken(LedgerFormat.entries) }
-    return head
+    // The heads may have been taken back since.
+    guard height <= acknowledged else { return nil }
+    guard case .some(.some(let heads)) = found else { throw broken(LedgerFormat.entries) }
+    return heads
   }
 
-  /// The same by the entry's id.
+  /// The same of one entry, by its id.
   public func head(of id: [UInt8]) throws -> EntryHead? {
     guard let value = try index(LedgerFormat.entryIDs, id) else { return nil }
     guard let position = EntryPosition(value.dropFirst(Account.idCount)) else { throw broken(LedgerFormat.entryIDs) }
     var bytes = 0
-    guard let head = try head(at: position, blockBytes: &bytes) else { return nil }
+    guard let head = try heads(in: position.height, at: [position.index], blockBytes: &bytes)?.first else { return nil }
     guard head.id == id else { throw broken(LedgerFormat.entryIDs) }
     return head
   }

@@ -29,7 +29,7 @@ extension SealedData {
   public var endsKey: Bool { id == Revocation.key(of: account) }
 
   /// Whether it ends sessions: those of the minute in which it was made.
-  var endsSessions: Bool { id == Revocation.sessions(of: account, minute: created / 60_000) }
+  public var endsSessions: Bool { id == Revocation.sessions(of: account, minute: created / 60_000) }
 }
 
 extension Ledger {

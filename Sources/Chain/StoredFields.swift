@@ -66,13 +66,29 @@ public struct EntryHead: Sendable, Hashable {
   /// Milliseconds since 1970.
   public let created: UInt64
 
-  /// - Parameter block: an encoded block.
-  /// - Returns: nil when there is no data of an account at this place of it.
-  init?(in block: UnsafeRawBufferPointer, at index: UInt32) throws(StoredFields.Malformed) {
+  /// Those at some places of a block, which is passed over once.
+  /// - Parameters:
+  ///   - block: encoded.
+  ///   - indexes: in any order, each once.
+  /// - Returns: in the same order; nil when there is no data of an account at one of the places.
+  static func heads(
+    in block: UnsafeRawBufferPointer, at indexes: [UInt32]
+  ) throws(StoredFields.Malformed) -> [EntryHead]? {
     // The numbers of chain.proto: `Block.entries`, `Entry.data`, `SealedData`.
     var fields = StoredFields(block)
-    guard let entry = try fields.bytes(8, at: index) else { return nil }
-    fields = StoredFields(entry)
+    var heads: [UInt32: EntryHead] = [:]
+    var passed: UInt32 = 0
+    for index in indexes.sorted() {
+      guard index >= passed, let entry = try fields.bytes(8, at: index - passed), let head = try EntryHead(of: entry)
+      else { return nil }
+      heads[index] = head
+      passed = index + 1
+    }
+    return indexes.compactMap { heads[$0] }
+  }
+
+  private init?(of entry: UnsafeRawBufferPointer) throws(StoredFields.Malformed) {
+    var fields = StoredFields(entry)
     guard let data = try fields.bytes(3) else { return nil }
     var (id, account, label, payloadBytes, created) = ([UInt8](), [UInt8](), [UInt8](), 0, UInt64(0))
     fields = StoredFields(data)

@@ -137,12 +137,19 @@ import Testing
     #expect(head.id == data.id && head.account == data.account && head.label == data.label)
     #expect(head.payloadBytes == data.payload.count && head.created == data.created)
     var bytes = 0
-    #expect(try ledger.head(at: middle, blockBytes: &bytes) == head && bytes > data.payload.count)
+    #expect(try ledger.heads(in: middle.height, at: [middle.index], blockBytes: &bytes) == [head])
+    // However many of a block's are wanted, it is looked at once.
+    let together = own.filter { $0.1.height == middle.height }.shuffled(using: &random)
+    let before = bytes
+    #expect(
+      try ledger.heads(in: middle.height, at: together.map(\.1.index), blockBytes: &bytes)?.map(\.id)
+        == together.map(\.0.id))
+    #expect(before > data.payload.count && bytes == 2 * before)
     #expect(try ledger.newestPositions(of: account.id, limit: 99) == own.suffix(99).map(\.1).reversed())
     let after = try ledger.entries(of: account.id, after: middle, limit: 2)
     #expect(after.map(\.position) == Array(own.map(\.1).filter { $0 > middle }.prefix(2)))
-    let before = try ledger.newestEntries(of: account.id, before: middle, limit: 2)
-    #expect(before.map(\.position) == own.map(\.1).filter { $0 < middle }.suffix(2).reversed() as [EntryPosition])
+    let earlier = try ledger.newestEntries(of: account.id, before: middle, limit: 2)
+    #expect(earlier.map(\.position) == own.map(\.1).filter { $0 < middle }.suffix(2).reversed() as [EntryPosition])
   }
 }
 

@@ -18,7 +18,7 @@ import Testing
   }
 
   private func head(_ block: [UInt8], _ index: UInt32) throws -> EntryHead? {
-    try block.withUnsafeBytes { try EntryHead(in: $0, at: index) }
+    try block.withUnsafeBytes { try EntryHead.heads(in: $0, at: [index])?.first }
   }
 
   @Test(arguments: [0, 1, 127, 128, 16_383, 16_384, 900_000])
@@ -32,6 +32,16 @@ import Testing
       #expect(found.payloadBytes == payload && found.created == created)
       #expect(try head(bytes, 0) == nil && head(bytes, 2) == nil && head(bytes, 3) == nil)
     }
+  }
+
+  @Test func severalAreFoundInWhicheverOrder() throws {
+    let entries = (0..<5).map { data($0) }
+    let bytes = try block(entries.map { .data($0) })
+    func sizes(_ indexes: [UInt32]) throws -> [Int]? {
+      try bytes.withUnsafeBytes { try EntryHead.heads(in: $0, at: indexes) }?.map(\.payloadBytes)
+    }
+    #expect(try sizes([4, 0, 2]) == [4, 0, 2] && sizes([0, 1, 2, 3, 4]) == [0, 1, 2, 3, 4] && sizes([]) == [])
+    for wrong in [[5], [0, 5], [.max, 1], [1, 1]] as [[UInt32]] { #expect(try sizes(wrong) == nil) }
   }
 
   /// Whatever the bytes are, they are read within their bounds: an answer, or none.

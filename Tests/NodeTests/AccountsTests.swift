@@ -266,4 +266,24 @@ import Testing
     #expect(try await pool.run { 4 } == 4)
     #expect(pool.calls == 0)
   }
+
+  @Test func oneAccountsReadsLeaveRoomForOthers() async throws {
+    let pool = ReaderPool(threads: 1, waiting: 31)
+    let gate = Gate()
+    let crowd = Task {
+      await withTaskGroup(of: Void.self) { group in
+        for _ in 0..<100 { group.addTask { _ = try? await pool.run(for: [1]) { gate.pass(1) } } }
+      }
+    }
+    // Alone it may have half of the places.
+    try await waitUntil("the crowd to have what it gets") { pool.calls == 16 }
+    async let other = pool.run(for: [2]) { gate.pass(2) }
+    async let nobodys = pool.run { gate.pass(3) }
+    try await waitUntil("the others to be let in") { pool.calls == 18 }
+    await #expect(throws: GoudError.self) { try await pool.run(for: [1]) { 1 } }
+    gate.open()
+    #expect(try await other + nobodys == 5)
+    await crowd.value
+    #expect(pool.calls == 0)
+  }
 }

@@ -53,6 +53,32 @@ import Testing
     }
   }
 
+  @Test func aQuotaThatIsUsedUpKeepsNobodyFromEndingSessionsAFewHundredTimes() async throws {
+    try await Cluster.with(accountQuota: Self.quota) { cluster in
+      try await cluster.start()
+      let account = Cluster.account()
+      try await cluster.submit(account)
+      while try await store(cluster, account, at: "node1") == nil {}
+      let before = try #require(try await cluster.ledger("node1").stored(by: id(account)))
+      var refused: ErrorCode?
+      for minute in 0..<1000 as Range<UInt64> where refused == nil {
+        let ending = Entry.data(
+          SealedData(
+            id: Revocation.sessions(of: id(account), minute: minute), account: id(account),
+            label: [UInt8](repeating: 1, count: 400), payload: [2], created: minute * 60_000)!)
+        do {
+          _ = try await cluster.attempt(ending, at: "node2", for: .seconds(60))
+        } catch let error as GoudError {
+          refused = error.code
+        }
+      }
+      #expect(refused == .accountQuota)
+      let stored = try #require(try await cluster.ledger("node1").stored(by: id(account)))
+      #expect(stored > max(before, Self.quota) && stored <= Self.quota + FreshTickets.beyondQuota)
+      #expect(try await store(cluster, account, at: "node1")?.code == .accountQuota)
+    }
+  }
+
   @Test func anEntryThatIsSentAgainCountsOnce() async throws {
     try await Cluster.with(accountQuota: Self.quota) { cluster in
       try await cluster.start()

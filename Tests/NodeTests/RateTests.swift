@@ -75,6 +75,16 @@ import Testing
     }
   }
 
+  /// A thief who logs in again and again.
+  @Test func nobodysLoginsKeepAKeyFromBeingEnded() async throws {
+    try await NodeFixture.with(.routes, limits: Self.limits()) { node in
+      let (key, token) = try await node.account()
+      while try await login(node, key).status == 200 {}
+      #expect(try await node.post("/account/revoke", ["api_key": key]).status == 200)
+      #expect(try await node.get("/data/list", token: token).code == .keyRevoked)
+    }
+  }
+
   @Test func nobodyIsBelievedWhoSaysForWhomItAsks() async throws {
     try await NodeFixture.with(.socket, limits: Self.limits(accounts: 2)) { node in
       for client in ["203.0.113.1", "203.0.113.2"] { #expect(try await create(node, from: client).status == 201) }

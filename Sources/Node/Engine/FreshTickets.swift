@@ -5,6 +5,11 @@ import Replication
 /// Tells apart, of entries that are to be put into a block, those that may be from those that are in the chain already:
 /// an entry that comes twice, because the answer to the first was lost, is answered with its place and not added again.
 struct FreshTickets {
+  /// What an account may store beyond its quota of entries that end its sessions: some 400 of them.
+  static let beyondQuota: UInt64 = 64 << 10
+  /// Of one of them; those that a node makes have less.
+  private static let endingBytes = 512
+
   /// To be put into the block, in this order.
   private(set) var tickets: [EntryTicket] = []
   /// The same entry again, with the index that it gets.
@@ -54,7 +59,9 @@ struct FreshTickets {
     }
     let present = stored + weights[data.account, default: 0]
     let sum = present + UInt64(ticket.encoded.count)
-    guard sum <= quota else {
+    // Whoever has filled the account with a token that he found does not keep its owner from ending that token.
+    let beyond = data.endsSessions && ticket.encoded.count <= Self.endingBytes ? Self.beyondQuota : 0
+    guard sum <= quota + beyond else {
       return GoudError(
         .accountQuota,
         "the account stores \(present) bytes; with this entry's \(ticket.encoded.count) it would have more than \(quota)",

@@ -80,7 +80,7 @@ extension NodeHTTP {
     let (credentials, _) = try await reader.json(
       Credentials.self, of: request, context, limit: limits.smallBodyBytes)
     let (key, account) = try await account(credentials.key, client(of: request, context))
-    try rates.logins.take(account)
+    try rates.revocations.take(account)
     let place = try await end(
       account, EntryKey(key, account: account), Revocation.key(of: account), "key revoked", Timestamp.now())
     return try Answer.json(EndedBody(accountId: Hex.text(account), blockNumber: place.block.height))
@@ -126,9 +126,12 @@ extension NodeHTTP {
   }
 
   /// Asks the ledger on a thread that may block.
-  func read<Result: Sendable>(_ body: @escaping @Sendable (Ledger) throws -> Result) async throws -> Result {
+  /// - Parameter account: whose entries are read; nil: what is read is little, or bounded otherwise.
+  func read<Result: Sendable>(
+    for account: [UInt8]? = nil, _ body: @escaping @Sendable (Ledger) throws -> Result
+  ) async throws -> Result {
     let ledger = try service.ledger
-    return try await pool.run { try body(ledger) }
+    return try await pool.run(for: account) { try body(ledger) }
   }
 }
 

@@ -27,10 +27,11 @@ extension NodeHTTP {
   /// - Parameter bytes: what making it takes of the budget; what is left of that when it is made belongs to the
   ///   connection until the client has all of it.
   func large(
-    bytes: Int, _ context: NodeContext, _ make: @escaping @Sendable (Ledger) throws -> ByteBuffer
+    bytes: Int, _ context: NodeContext, for account: [UInt8]? = nil,
+    _ make: @escaping @Sendable (Ledger) throws -> ByteBuffer
   ) async throws -> Response {
     let share = try await budget.take(bytes, for: context.seat)
-    let body = try await read(make)
+    let body = try await read(for: account, make)
     share.settle(on: body.readableBytes)
     context.counted.isSet = true
     return Answer.json(body).holding(share)

@@ -7,6 +7,9 @@ struct ClientRates: Sendable {
   let guesses: ClientRate
   /// Logins with a right key, by account.
   let logins: RateLimit<[UInt8]>
+  /// Revocations with a right key, by account: whoever has stolen it and logs in without end does not keep its owner from
+  /// ending it, and who uses this up has ended it.
+  let revocations: RateLimit<[UInt8]>
   /// Entries, by account.
   let submissions: RateLimit<[UInt8]>
 
@@ -14,6 +17,8 @@ struct ClientRates: Sendable {
     registrations = ClientRate("new accounts", burst: limits.accountBurst, perSecond: limits.accountsPerSecond)
     guesses = ClientRate("wrong keys", burst: limits.guessBurst, perSecond: limits.guessesPerSecond)
     logins = RateLimit("logins of this account", burst: limits.loginBurst, perSecond: limits.loginsPerSecond)
+    revocations = RateLimit(
+      "revocations of this account", burst: limits.loginBurst, perSecond: limits.loginsPerSecond)
     submissions = RateLimit(
       "entries of this account", burst: limits.submissionBurst, perSecond: limits.submissionsPerSecond)
   }

@@ -54,11 +54,13 @@ extension NodeHTTP {
     let limit = try reader.number("limit", of: request, in: 1...limits.listPage, default: limits.listPageDefault)
     let cursor = try request.uri.queryParameters["cursor"].map { try Cursor.read($0) }
     // One more than asked for tells whether there is a next page.
-    let found = try await read { try $0.newestPositions(of: session.account, before: cursor, limit: limit + 1) }
+    let found = try await read(for: session.account) {
+      try $0.newestPositions(of: session.account, before: cursor, limit: limit + 1)
+    }
     let page = found.prefix(limit)
     return try Answer.json(
       ListBody(
-        entries: try await heads(at: page).map { position, entry in
+        entries: try await heads(at: page, of: session.account).map { position, entry in
           ListBody.Entry(
             entryId: Hex.text(entry.id),
             label: String(decoding: try session.key.open(entry.label, .label, entry: entry.id), as: UTF8.self),
@@ -68,17 +70,21 @@ extension NodeHTTP {
   }
 
   /// Reads a few blocks at a time, so that whoever wants one block does not wait for another one's hundred.
-  private func heads(at positions: ArraySlice<EntryPosition>) async throws -> [(EntryPosition, EntryHead)] {
+  private func heads(
+    at positions: ArraySlice<EntryPosition>, of account: [UInt8]
+  ) async throws -> [(EntryPosition, EntryHead)] {
     let turn = limits.readTurnBytes
     var heads: [(EntryPosition, EntryHead)] = []
     var rest = positions
     while !rest.isEmpty {
-      let (found, count) = try await read { [rest] ledger in
+      let (found, count) = try await read(for: account) { [rest] ledger in
         var (found, count, bytes) = ([(EntryPosition, EntryHead)](), 0, 0)
         while count < rest.count, bytes < turn {
-          let position = rest[rest.startIndex + count]
-          if let head = try ledger.head(at: position, blockBytes: &bytes) { found.append((position, head)) }
-          count += 1
+          let height = rest[rest.startIndex + count].height
+          let places = rest.dropFirst(count).prefix { $0.height == height }
+          let heads = try ledger.heads(in: height, at: places.map(\.index), blockBytes: &bytes)
+          found += zip(places, heads ?? [])
+          count += places.count
         }
         return (found, count)
       }
@@ -92,10 +98,11 @@ extension NodeHTTP {
   private func decrypt(_ request: Request, _ context: NodeContext) async throws -> Response {
     let session = try await session(of: request)
     guard let id = context.parameters.get("id").flatMap({ Hex.bytes($0) }), id.count == Identifier.count,
-      let head = try await read({ try $0.head(of: id) }), head.account == session.account
+      let head = try await read(for: session.account, { try $0.head(of: id) }), head.account == session.account
     else { throw unknownEntry }
     // The entry, its data opened, and the JSON around it.
-    return try await large(bytes: 4 * (head.payloadBytes + limits.labelBytes), context) { ledger in
+    let bytes = 4 * (head.payloadBytes + limits.labelBytes)
+    return try await large(bytes: bytes, context, for: session.account) { ledger in
       guard let stored = try ledger.entry(id) else { throw unknownEntry }
       let entry = stored.content
       let data = try session.key.open(entry.payload, .payload, entry: id)
