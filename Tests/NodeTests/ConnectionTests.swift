@@ -5,7 +5,6 @@ import NIOEmbedded
 import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
-import Synchronization
 import TestSupport
 import Testing
 
@@ -348,23 +347,20 @@ import Testing
   private func order(ahead: Set<Int>) async throws -> [Int] {
     let (table, seats) = try self.seats(4)
     let budget = BodyBudget(bytes: 100, table: table)
-    let got = Mutex<[Int]>([])
     var held: BodyBudget.Share? = try await budget.take(100, for: nil)
     for number in ahead { seats[number].hasSentAhead = true }
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    return try await withThrowingTaskGroup(of: (Int, ContinuousClock.Instant).self) { group in
       for number in 0..<4 {
         group.addTask {
           let share = try await budget.take(100, for: seats[number])
-          got.withLock { $0.append(number) }
-          withExtendedLifetime(share) {}
+          return withExtendedLifetime(share) { (number, .now) }
         }
         try await waitUntil("\(number) to wait") { budget.waiters == number + 1 }
       }
       withExtendedLifetime(held) {}
       held = nil
-      try await group.waitForAll()
+      return try await group.reduce(into: []) { $0.append($1) }.sorted { $0.1 < $1.1 }.map(\.0)
     }
-    return got.withLock { $0 }
   }
 
   @Test func theNewestGoesFirstAndWhoHasSentAheadLast() async throws {

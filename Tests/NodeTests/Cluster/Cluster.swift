@@ -8,6 +8,9 @@ import TestSupport
 
 @testable import Node
 
+/// So many networks at a time: nodes give up on each other after seconds, which two processors cannot give to sixty.
+private let turns = Turns(2)
+
 /// A network of real nodes in this process: real ledgers, real gRPC over loopback, without the HTTP side.
 actor Cluster {
   let root: String
@@ -47,6 +50,8 @@ actor Cluster {
     nodes count: Int = 3, writeAcks: Int? = nil, accountQuota: UInt64? = nil,
     _ body: @Sendable (Cluster) async throws -> Void
   ) async throws {
+    await turns.take()
+    defer { turns.give() }
     try await withTemporaryDirectory { root in
       let cluster = try Cluster(root, count, writeAcks: writeAcks, accountQuota: accountQuota)
       let beginning = VolumeStanding.newBeginning()
