@@ -47,6 +47,7 @@ extension AuthorityMachine {
     if known.map({ $0.isSameVolume(as: introduction.position) }) != true { followers[index].setApart = nil }
     ask(index)
     judge(index, chain)
+    gather(chain)
     // What was adopted rests on promises, and this one does not hold.
     if isCatchingUp, forgotten != nil, ballot.followers.contains(index) { regather(chain) }
   }
@@ -173,7 +174,8 @@ extension AuthorityMachine {
     let members = promised.filter { counts(followers[$0]) }
     if ownDiskCounts {
       let beginning = record.standing == .member ? record.beginning : members.first.flatMap(beginning(of:)) ?? []
-      return Ballot(followers: members, need: network.membersToLead - 1, beginning: beginning)
+      let need = leadsAloneOnlyWithoutMember ? 1 : network.membersToLead - 1
+      return Ballot(followers: members, need: need, beginning: beginning)
     }
     var best = Ballot(followers: [], need: network.othersToLead, beginning: [])
     for beginning in members.compactMap(beginning(of:)) {
@@ -182,6 +184,13 @@ extension AuthorityMachine {
     }
     guard let override, override.told || best.followers.count < best.need else { return best }
     return Ballot(followers: promised, need: override.others, beginning: override.beginning, overriding: true)
+  }
+
+  /// Of two nodes, each has every acknowledged block. Should the authority's disk be an old one all the same, the follower
+  /// has them: the authority goes without it only when it is there, and its disk counts for nothing.
+  private var leadsAloneOnlyWithoutMember: Bool {
+    rules.contains(.pair) && network.membersToLead < network.acknowledgements
+      && followers.allSatisfy { $0.connection == nil || counts($0) }
   }
 
   private func beginning(of index: Int) -> [UInt8]? { followers[index].position?.beginning }
