@@ -70,10 +70,11 @@ extension AuthorityMachine {
   /// Sends what the window has room for; the first time also nothing at all, so that the follower knows how far its
   /// chain is the authority's.
   mutating func feed(_ index: Int, _ chain: some ChainReader) {
-    var follower = followers[index]
-    guard case .leading = phase, follower.promised, follower.setApart == nil, !isForeign(follower),
-      let connection = follower.connection
+    let isFed = followers[index].sent != nil
+    guard isLeading, followers[index].promised, !isForeign(followers[index]), isFed || !isToShowBlocks(index, chain)
     else { return }
+    var follower = followers[index]
+    guard follower.setApart == nil, let connection = follower.connection else { return }
     var first = false
     if follower.sent == nil {
       guard let common = chain.common(with: follower.locator) else {
@@ -106,7 +107,7 @@ extension AuthorityMachine {
     guard chain.block(at: stored.head.height) == stored.head else { return }
     followers[index].stored = max(followers[index].stored ?? 0, stored.head.height)
     followers[index].floor = max(followers[index].floor, stored.head.height)
-    if counts(followers[index]) { followers[index].told.stored = stored.head }
+    if counts(followers[index]) { followers[index].told.add(stored: stored.head) }
     if stored.standing == .member, followers[index].position?.standing == .rejoining, followers[index].admitted {
       followers[index].position?.standing = .member
       followers[index].position?.beginning = record.beginning

@@ -51,6 +51,15 @@ public struct AuthorityMachine: Sendable {
     var overriding = false
   }
 
+  /// What shows whether the own volume has forgotten something: all blocks that a follower has and this chain lacks.
+  struct Proof: Hashable, Sendable {
+    var fetch: Fetch
+    /// The follower's.
+    var head: BlockID
+    /// The first height at which they differ; nil before it is found.
+    var fork: UInt64?
+  }
+
   public let network: Network
   let rules: Rules
   let reach: EpochReach
@@ -71,8 +80,8 @@ public struct AuthorityMachine: Sendable {
   /// A block was asked for and is not there yet.
   var producing = false
   var waiting: Waiting?
-  /// Blocks that a follower is asked for, to see whether the own volume has forgotten them.
-  var proof: Fetch?
+  /// A follower is asked for blocks, to see whether the own volume has forgotten them.
+  var proof: Proof?
   /// The other nodes, in the order of the network.
   var followers: [FollowerProgress]
   var actions: [Action] = []
@@ -124,11 +133,11 @@ public struct AuthorityMachine: Sendable {
       promised: epoch.number)
   }
 
+  var isLeading: Bool { if case .leading = phase { true } else { false } }
+
   public var status: AuthorityStatus {
-    var leading = false
-    if case .leading = phase { leading = true }
-    return AuthorityStatus(
-      epoch: epoch.number, leading: leading, waiting: waiting, standing: record, acknowledged: acknowledged,
+    AuthorityStatus(
+      epoch: epoch.number, leading: isLeading, waiting: waiting, standing: record, acknowledged: acknowledged,
       followers: followers.map(\.view))
   }
 

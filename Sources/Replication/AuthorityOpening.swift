@@ -6,6 +6,7 @@ extension AuthorityMachine {
 
   /// Opens an epoch above everything heard of.
   mutating func open(_ chain: some ChainReader) {
+    proof = nil
     let known = max(epoch.number, heard)
     guard let next = reach.next(after: known) else { return halt(.noEpochLeft(promised: known)) }
     epoch.number = next
@@ -38,12 +39,24 @@ extension AuthorityMachine {
     followers[index].connect(connection)
     followers[index].position = introduction.position
     followers[index].locator = introduction.locator
-    if rules.contains(.witnesses), let forgotten = followers[index].resume(introduction.position, chain) {
+    let forgotten =
+      rules.contains(.witnesses) ? followers[index].resume(introduction.position, leading: isLeading, chain) : nil
+    if followers[index].hasForgotten, let forgotten {
       actions.append(.report(.forgotten(node: introduction.node, forgotten)))
     }
     if known.map({ $0.isSameVolume(as: introduction.position) }) != true { followers[index].setApart = nil }
     ask(index)
     judge(index, chain)
+    gather(chain)
+    // What was adopted rests on promises, and this one does not hold.
+    if isCatchingUp, forgotten != nil, ballot.followers.contains(index) { regather(chain) }
+  }
+
+  private var isCatchingUp: Bool {
+    switch phase {
+    case .fetching, .settling: true
+    case .gathering, .confirming, .leading, .halted: false
+    }
   }
 
   mutating func lose(_ index: Int, _ chain: some ChainReader) {
@@ -87,7 +100,7 @@ extension AuthorityMachine {
     if promise.position.standing == .rejoining {
       (followers[index].told, followers[index].hasForgotten) = (FollowerProgress.Told(), false)
     } else {
-      followers[index].told.promised = max(followers[index].told.promised, promise.epoch.number)
+      followers[index].told.add(promise: promise.epoch, promise.position)
     }
     followers[index].promised = true
     followers[index].raises = 0
@@ -116,7 +129,6 @@ extension AuthorityMachine {
       let acknowledged = max(position?.acknowledged ?? 0, refusal.height)
       let head = max(position?.head.height ?? 0, acknowledged)
       setApart(index, from: refusal.height, acknowledged: acknowledged, head: head)
-      seekProof(from: index, chain)
     default: break
     }
   }
@@ -162,7 +174,8 @@ extension AuthorityMachine {
     let members = promised.filter { counts(followers[$0]) }
     if ownDiskCounts {
       let beginning = record.standing == .member ? record.beginning : members.first.flatMap(beginning(of:)) ?? []
-      return Ballot(followers: members, need: network.membersToLead - 1, beginning: beginning)
+      let need = leadsAloneOnlyWithoutMember ? 1 : network.membersToLead - 1
+      return Ballot(followers: members, need: need, beginning: beginning)
     }
     var best = Ballot(followers: [], need: network.othersToLead, beginning: [])
     for beginning in members.compactMap(beginning(of:)) {
@@ -171,6 +184,13 @@ extension AuthorityMachine {
     }
     guard let override, override.told || best.followers.count < best.need else { return best }
     return Ballot(followers: promised, need: override.others, beginning: override.beginning, overriding: true)
+  }
+
+  /// Of two nodes, each has every acknowledged block. Should the authority's disk be an old one all the same, the follower
+  /// has them: the authority goes without it only when it is there, and its disk counts for nothing.
+  private var leadsAloneOnlyWithoutMember: Bool {
+    rules.contains(.pair) && network.membersToLead < network.acknowledgements
+      && followers.allSatisfy { $0.connection == nil || counts($0) }
   }
 
   private func beginning(of index: Int) -> [UInt8]? { followers[index].position?.beginning }
@@ -241,7 +261,7 @@ extension AuthorityMachine {
   }
 
   mutating func take(_ blocks: [BlockID], _ fetch: Fetch, _ chain: some ChainReader) {
-    if fetch == proof { return weigh(blocks, fetch, chain) }
+    if let proof, fetch == proof.fetch { return weigh(blocks, proof, chain) }
     guard case .fetching(fetch, let target) = phase else { return }
     guard let last = blocks.last, blocks.follow(fetch.after, upTo: target.epoch), last.height <= target.height,
       last.height < target.height || last == target
@@ -283,41 +303,60 @@ extension AuthorityMachine {
     return true
   }
 
-  /// A follower says that it has acknowledged what this chain lacks, in an epoch that the volume knows nothing of. Its
-  /// word alone counts for nothing: its blocks do. Only while nothing was acknowledged in their place.
-  private mutating func seekProof(from index: Int, _ chain: some ChainReader) {
+  /// Whether a follower is not to be fed yet: before it is made to give up a block of an epoch that the own volume knows
+  /// nothing of, it shows that block. Its word alone counts for nothing, and without the block it is not fed: that block
+  /// may be acknowledged, and the follower not know it.
+  mutating func isToShowBlocks(_ index: Int, _ chain: some ChainReader) -> Bool {
     let follower = followers[index]
-    guard rules.contains(.witnesses), proof == nil, record.standing == .member, let connection = follower.connection,
-      let position = follower.position, position.standing == .member, position.beginning == record.beginning,
-      position.head.epoch > remembered, let common = chain.common(with: follower.locator),
-      common.height >= acknowledged, common.height < position.head.height
-    else { return }
+    guard rules.contains(.witnesses), !follower.examined, let connection = follower.connection,
+      let position = follower.position, position.standing == .member, position.head.epoch > remembered,
+      chain.block(at: position.head.height) != position.head, let common = chain.common(with: follower.locator)
+    else { return false }
+    guard proof == nil else { return true }
     let fetch = Fetch(
       connection: connection, node: follower.node, after: common, through: position.head.height,
       limit: Self.fetchLimit)
-    proof = fetch
+    proof = Proof(fetch: fetch, head: position.head)
     actions.append(.fetch(fetch))
+    return true
   }
 
-  private mutating func weigh(_ blocks: [BlockID], _ fetch: Fetch, _ chain: some ChainReader) {
-    proof = nil
-    if case .halted = phase { return }
-    guard let last = blocks.last, blocks.follow(fetch.after, upTo: .max), last.height <= fetch.through,
-      fetch.after.height >= acknowledged, !forgets(blocks, chain), record.standing == .member,
-      last.height < fetch.through
-    else { return }
+  /// Only while nothing was acknowledged in the place of these blocks.
+  private mutating func weigh(_ blocks: [BlockID], _ proof: Proof, _ chain: some ChainReader) {
+    let fetch = proof.fetch
+    guard let last = blocks.last, blocks.follow(fetch.after, upTo: proof.head.epoch), last.height <= fetch.through,
+      last.height < fetch.through || last == proof.head
+    else { return abandon(fetch, chain) }
+    let fork = proof.fork ?? blocks.first { chain.block(at: $0.height) != $0 }?.height
+    let isOpen = fork.map { $0 > acknowledged } ?? true
+    if isOpen, forgets(blocks, chain) { return }
+    guard isOpen, last.height < fetch.through else { return examined(fetch, chain) }
     var next = fetch
     next.after = last
-    proof = next
+    self.proof = Proof(fetch: next, head: proof.head, fork: fork)
     actions.append(.fetch(next))
+  }
+
+  /// The follower has shown what it has; or it is gone.
+  private mutating func examined(_ fetch: Fetch, _ chain: some ChainReader) {
+    proof = nil
+    if let index = index(of: fetch.connection) { followers[index].examined = true }
+    feedAll(chain)
   }
 
   /// The follower that was to give its blocks did not: it is let go, and comes back when it can.
   mutating func abandon(_ fetch: Fetch, _ chain: some ChainReader) {
-    if fetch == proof { proof = nil }
-    guard case .fetching(fetch, _) = phase, let index = index(of: fetch.connection) else { return }
-    actions.append(.drop(fetch.connection, .badBlock))
-    lose(index, chain)
+    let isProof = fetch == proof?.fetch
+    if isProof { proof = nil }
+    if isProof || isFetching(fetch), let index = index(of: fetch.connection) {
+      actions.append(.drop(fetch.connection, .badBlock))
+      lose(index, chain)
+    }
+    if isProof { feedAll(chain) }
+  }
+
+  private func isFetching(_ fetch: Fetch) -> Bool {
+    if case .fetching(fetch, _) = phase { true } else { false }
   }
 
   private mutating func halt(_ fault: Fault) {

@@ -122,7 +122,7 @@ public struct FollowerMachine: Sendable {
       next.standing = .rejoining
       reason = .otherBeginning
     }
-    if next.standing == .member, let refusal = objection(to: open) {
+    if record.standing == .member, !isLeftBehind(by: open), let refusal = objection(to: open) {
       return refuse(refusal.code, promised: refusal.promised, height: refusal.height)
     }
     if case .join(let beginning) = open.demand {
@@ -146,7 +146,13 @@ public struct FollowerMachine: Sendable {
       .promise(Promise(epoch: open.epoch, round: open.round, position: position(chain), locator: chain.locator)))
   }
 
-  /// Why a member does not promise. A rejoining node always does: what it once promised is as lost as its disk.
+  /// Whether a member is to rejoin because the network has another beginning: its epochs are not those of this one.
+  private func isLeftBehind(by open: OpenEpoch) -> Bool {
+    open.demand == .rejoin && open.standing == .member && open.beginning != record.beginning
+  }
+
+  /// Why a member does not do what it is asked. A rejoining node always promises: what it once promised is as lost as its
+  /// disk.
   private func objection(to open: OpenEpoch) -> Refusal? {
     if rules.contains(.beginnings), open.standing == .member, open.beginning != record.beginning {
       return Refusal(.otherBeginning)

@@ -11,8 +11,11 @@ struct FollowerProgress: Sendable {
   var setApart: SetApart?
   /// What it has told this authority as a member, on any connection.
   var told = Told()
-  /// It has come back without some of that: it is to rejoin.
+  /// It came to this connection without some of that: it is to rejoin. What was said on another one, which may be late, is
+  /// no reason.
   var hasForgotten = false
+  /// It has shown, on this connection and in this epoch, what it has of epochs that the authority's volume does not know.
+  var examined = false
   var refusal: Refusal?
   var locator: [BlockID] = []
   /// How often it has had a higher epoch opened, on this connection and since it last promised.
@@ -33,44 +36,70 @@ struct FollowerProgress: Sendable {
 
   /// What others may rely on.
   struct Told: Sendable {
+    /// It was a member of this one.
+    var beginning: [UInt8] = []
     var promised: UInt64 = 0
+    /// The last block that was counted.
     var stored: BlockID?
+    /// The greatest block that it had.
+    var head: BlockID?
+
+    mutating func add(promise: Epoch, _ position: Position) {
+      if position.beginning != beginning { self = Told(beginning: position.beginning) }
+      promised = max(promised, promise.number)
+      head = max(head ?? position.head, position.head)
+    }
+
+    mutating func add(stored block: BlockID) {
+      stored = block
+      head = max(head ?? block, block)
+    }
+
+    /// What it has forgotten, if it is `position` now.
+    func missing(in position: Position, _ chain: some ChainReader) -> Forgotten? {
+      if position.promised < promised { return .promise(promised, has: position.promised) }
+      guard let stored, chain.block(at: stored.height) == stored, position.head.height < stored.height,
+        chain.block(at: position.head.height) == position.head
+      else { return nil }
+      return .blocks(through: stored.height, has: position.head.height)
+    }
   }
 
   init(node: String) { self.node = node }
 
   /// Takes note of how a follower comes back.
+  /// - Parameter leading: whether the authority relies on what it was told until now. While it does not, a promise can be
+  ///   made anew: the follower may have lost its disk and been filled by another volume of the authority since, and only
+  ///   one that leads can have it rejoin.
   /// - Returns: what it has forgotten, of what it told this authority before.
-  mutating func resume(_ position: Position, _ chain: some ChainReader) -> Forgotten? {
-    guard position.standing == .member else {
-      (told, hasForgotten) = (Told(), false)
+  mutating func resume(_ position: Position, leading: Bool, _ chain: some ChainReader) -> Forgotten? {
+    guard position.standing == .member, position.beginning == told.beginning else {
+      told = Told()
       return nil
     }
-    var forgotten: Forgotten?
-    if position.promised < told.promised {
-      forgotten = .promise(told.promised, has: position.promised)
-    } else if let stored = told.stored, chain.block(at: stored.height) == stored, position.head.height < stored.height,
-      chain.block(at: position.head.height) == position.head
-    {
-      forgotten = .blocks(through: stored.height, has: position.head.height)
+    let forgotten = told.missing(in: position, chain)
+    let isPromiseAlone = told.head.map { !(position.head < $0) } ?? true
+    if case .promise = forgotten, !leading, isPromiseAlone {
+      told.promised = position.promised
+    } else {
+      hasForgotten = forgotten != nil
     }
-    if forgotten != nil { hasForgotten = true }
     return forgotten
   }
 
   /// Takes note of a new connection, or of its end.
   mutating func connect(_ connection: Connection?) {
-    let known = (position, setApart, told, hasForgotten)
+    let known = (position, setApart, told)
     self = FollowerProgress(node: node)
     self.connection = connection
-    (position, setApart, told, hasForgotten) = known
+    (position, setApart, told) = known
   }
 
   /// A new epoch: everything is asked and sent anew.
   mutating func reset() {
-    let (last, refused, raised) = (locator, refusal, raises)
+    let known = (locator, refusal, raises, hasForgotten)
     connect(connection)
-    (locator, refusal, raises) = (last, refused, raised)
+    (locator, refusal, raises, hasForgotten) = known
   }
 
   var view: FollowerView {

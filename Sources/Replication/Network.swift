@@ -19,7 +19,7 @@ public struct Network: Hashable, Sendable {
 
   /// How many members, the authority itself among them, must have promised before it may lead, when its own disk
   /// counts. Two nodes: the authority alone, since its disk then holds every acknowledged block; otherwise the loss of
-  /// the follower's volume could never be made good.
+  /// the follower's volume could never be made good. It makes use of that only when the follower's disk does not count.
   public var membersToLead: Int { max(1, min(acknowledgements, nodes.count - 1)) }
 
   /// How many *other* members must have promised when the authority's own disk counts for nothing: enough that at

@@ -35,5 +35,8 @@ package struct Rules: OptionSet, Sendable {
   /// A follower's blocks tell an authority what its volume has forgotten.
   package static let witnesses = Rules(rawValue: 1 << 13)
 
-  package static let all: Rules = Rules(rawValue: (1 << 14) - 1)
+  /// Of two nodes, the authority leads with the follower, unless that one's disk counts for nothing.
+  package static let pair = Rules(rawValue: 1 << 14)
+
+  package static let all: Rules = Rules(rawValue: (1 << 15) - 1)
 }

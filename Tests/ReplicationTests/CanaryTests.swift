@@ -36,13 +36,14 @@ struct Canary: Sendable, CustomTestStringConvertible {
     Canary(name: "promises not confirmed", missing: .confirmation, storm: .replaced),
     Canary(name: "produced before every acknowledged block is back", missing: .catchUp),
     Canary(name: "a lost or restored disk counted", missing: .rejoining),
-    Canary(name: "counted again without a block acknowledged since", missing: .admission, from: 84_180),
-    Canary(name: "a replaced volume of the authority obeyed", missing: .reigns, from: 600),
+    Canary(name: "counted again without a block acknowledged since", missing: .admission, from: 97_590),
+    Canary(name: "a replaced volume of the authority obeyed", missing: .reigns, storm: .replaced),
     Canary(name: "members of another beginning counted", missing: .beginnings, from: 9150),
     Canary(name: "acknowledged blocks given up", missing: .keeping, from: 300),
     Canary(name: "numbers of others believed", missing: .reach, storm: .liar(0, authority: false)),
     Canary(name: "numbers of the authority believed", missing: .reach, storm: .liar(0, authority: true)),
     Canary(name: "a disk that went back in time counted", missing: .progress, storm: .putBack),
+    Canary(name: "of two nodes, the one with an old disk leads alone", missing: .pair, storm: .putBackWithProgress),
     // A follower's block would tell the authority otherwise that it has forgotten an epoch.
     Canary(
       name: "a restore that leaves epochs to collide", missing: .witnesses, storm: .restores, from: 31_000,
@@ -98,6 +99,14 @@ extension Profile {
   /// Disks of three nodes go back to snapshots of them, again and again.
   static let putBack: Profile = {
     var profile = Profile(nodes: 3, steps: 400)
+    (profile.loss, profile.copy, profile.restore, profile.zombies) = (0, 0, 0, 0)
+    (profile.snapshot, profile.putBack) = (30, 20)
+    return profile
+  }()
+
+  /// The disk of two nodes' authority goes back, and what is known of it with it. Everything is on the follower's.
+  static let putBackWithProgress: Profile = {
+    var profile = Profile(nodes: 2, steps: 400, putBackProgress: true)
     (profile.loss, profile.copy, profile.restore, profile.zombies) = (0, 0, 0, 0)
     (profile.snapshot, profile.putBack) = (30, 20)
     return profile

@@ -45,40 +45,68 @@ import Testing
     #expect(more.contains(.append([barrier])) == !rules.contains(.witnesses))
   }
 
-  /// In a network of two the authority leads alone: it is told when the follower refuses to give up what it knows.
-  @Test(arguments: [true, false]) func anAuthorityOfTwoIsToldByWhatItsFollowerKeeps(shown: Bool) throws {
-    let disk = Disk(blocks: Array(chain.prefix(2)))
+  /// In a network of two the follower has every acknowledged block: an authority with an old disk, which may have started
+  /// several times since, takes them from it. It leads alone with one that has nothing.
+  @Test(arguments: [1, 7], [true, false]) func anAuthorityOfTwoWaitsForItsFollower(promised: UInt64, lost: Bool) throws
+  {
+    let disk = Disk(blocks: Array(chain.prefix(2)), acknowledged: 1)
     var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2"]))
-    let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
-    let state = DurableState(promise: Epoch(number: 1, nonce: nonce), standing: record, acknowledged: 1)
+    var state = state(disk)
+    state.promise.number = promised
     _ = authority.handle(.started(state, nonce: nonce), chain: disk)
+    #expect(authority.status.waiting == .promises(have: 1, need: 2, rejoining: false))
+    guard !lost else {
+      let nothing = Position(head: genesis, acknowledged: 0, standing: .rejoining, beginning: [], promised: 0)
+      _ = demands(&authority, disk, of: "node2", nothing, on: 2)
+      #expect(authority.status.leading)
+      return
+    }
+    let actions = promise(&authority, disk, from: "node2", head: chain[3])
+    let fetch = try #require(fetches(actions).first)
+    #expect(fetch.after == chain[1] && fetch.through == 3)
+    let more = authority.handle(.fetched(fetch, Array(chain[2...3])), chain: disk)
+    #expect(more.contains(.append(Array(chain[2...3]))))
+  }
+
+  /// A follower that comes when the authority leads already: before it gives up blocks of an epoch that the authority's
+  /// volume does not know, it shows them. Whether they are acknowledged it need not know, nor name the block below them.
+  @Test(arguments: [true, false], [true, false])
+  func aLeadingAuthorityIsToldByWhatAFollowerHas(shown: Bool, named: Bool) throws {
+    let disk = Disk(blocks: Array(chain.prefix(2)), acknowledged: 1)
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]))
+    _ = authority.handle(.started(state(disk), nonce: nonce), chain: disk)
+    _ = promise(&authority, disk, from: "node3", head: chain[1])
     #expect(authority.status.leading)
     let kept = (2...3).map { BlockID(height: $0, epoch: 2, hash: [UInt8(20 + $0)]) }
-    var known = position(kept[1])
-    (known.acknowledged, known.promised) = (3, 2)
-    let introduction = Introduction(node: "node2", position: known, locator: [kept[1], chain[1], genesis])
-    _ = authority.handle(.received(.introduction(introduction), from: Connection(2)), chain: disk)
-    let refusal = Refusal(.acknowledgedBlock, height: 2)
-    let actions = authority.handle(.received(.refusal(refusal), from: Connection(2)), chain: disk)
-    let fetch = try #require(actions.lazy.compactMap { if case .fetch(let fetch) = $0 { fetch } else { nil } }.first)
-    #expect(fetch.after == chain[1] && fetch.through == 3)
-    let more = authority.handle(shown ? .fetched(fetch, kept) : .fetchFailed(fetch), chain: disk)
-    // A word that is not shown to be true stops nothing.
+    let first = come(&authority, disk, kept[1], [kept[1]] + (named ? [chain[1]] : []) + [genesis], on: 2)
+    let fetch = try #require(fetches(first).first)
+    #expect(fetches(first).count == 1 && fetch.after == (named ? chain[1] : genesis) && fetch.through == 3)
+    #expect(!first.contains { if case .send(.append, _) = $0 { true } else { false } }, "fed before it has shown them")
+    let blocks = (named ? [] : [chain[1]]) + kept
+    let more = authority.handle(shown ? .fetched(fetch, blocks) : .fetchFailed(fetch), chain: disk)
+    // A word that is not shown to be true stops nothing; who does not keep it is let go, and may try again.
     #expect(more.contains(.report(.forgotten(node: nil, .epoch(2, has: 1)))) == shown)
+    #expect(more.contains(.drop(Connection(2), .badBlock)) == !shown)
     #expect(authority.status.leading != shown)
     #expect(authority.status.standing.standing == (shown ? .rejoining : .member))
+    let again = come(&authority, disk, kept[1], [kept[1], chain[1], genesis], on: 4)
+    #expect(fetches(again).count == (shown ? 0 : 1))
     guard shown else { return }
-    // Who was set apart with it fills it.
-    _ = authority.handle(.received(.introduction(introduction), from: Connection(3)), chain: disk)
-    let answer = Promise(
-      epoch: Epoch(number: authority.status.epoch, nonce: nonce), round: 1, position: known,
-      locator: introduction.locator)
-    var round = authority.handle(.received(.promise(answer), from: Connection(3)), chain: disk)
-    round += authority.handle(
-      .received(
-        .promise(Promise(epoch: answer.epoch, round: 2, position: known, locator: answer.locator)), from: Connection(3)),
-      chain: disk)
-    #expect(round.contains { if case .fetch(let fetch) = $0 { fetch.through == 3 } else { false } })
+    // It waits for the third, since that one may have more.
+    #expect(authority.status.waiting == .promises(have: 1, need: 2, rejoining: true))
+  }
+
+  /// What was acknowledged in the place of the follower's blocks stays: it is set apart, or gives way.
+  @Test func whatWasAcknowledgedInThePlaceOfAFollowersBlocksStays() throws {
+    let disk = Disk(blocks: chain, acknowledged: 3)
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]))
+    _ = authority.handle(.started(state(disk), nonce: nonce), chain: disk)
+    _ = promise(&authority, disk, from: "node3", head: chain[3])
+    let other = (3...4).map { BlockID(height: $0, epoch: 2, hash: [UInt8(20 + $0)]) }
+    let actions = come(&authority, disk, other[1], [other[1], chain[2], genesis], on: 2)
+    let more = authority.handle(.fetched(try #require(fetches(actions).first), other), chain: disk)
+    #expect(authority.status.standing.standing == .member && authority.status.leading)
+    #expect(more.contains { if case .send(.append(let append), _) = $0 { append.previous == chain[2] } else { false } })
   }
 
   /// A follower whose disk went back in time under the eyes of an authority that it had told more.
@@ -99,6 +127,76 @@ import Testing
     let demands = actions.compactMap { if case .send(.openEpoch(let open), _) = $0 { open.demand } else { nil } }
     #expect(demands == [rules.contains(.witnesses) ? .rejoin : .none])
     #expect(actions.contains(.report(.forgotten(node: "node2", .blocks(through: 3, has: 2)))) == (demands == [.rejoin]))
+  }
+
+  /// An introduction of an earlier connection, which the follower has left, says less than it has told since. It comes
+  /// again as it is, and counts.
+  @Test func aLateIntroductionIsNoReasonToRejoin() throws {
+    let disk = Disk(blocks: chain)
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]))
+    _ = authority.handle(.started(state(disk), nonce: nonce), chain: disk)
+    _ = promise(&authority, disk, from: "node2", head: chain[3])
+    #expect(authority.status.leading)
+    _ = demands(&authority, disk, of: "node2", position(chain[3]), on: 7)
+    var whole = position(chain[3])
+    whole.promised = 2
+    #expect(demands(&authority, disk, of: "node2", whole, on: 8) == [.none])
+  }
+
+  /// A follower has promised to a new volume of the authority, lost its disk, and was filled by the old one, which counts
+  /// it. The new one cannot fill it: had it to rejoin, nobody could ever lead. One that lacks blocks does not count.
+  @Test(arguments: [true, false]) func anAuthorityThatDoesNotLeadHasAPromiseMadeAnew(blocksToo: Bool) throws {
+    let disk = Disk(blocks: [genesis])
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]))
+    let lost = DurableState(promise: Epoch(number: 4, nonce: nonce), standing: .absent, acknowledged: 0)
+    _ = authority.handle(.started(lost, nonce: nonce), chain: disk)
+    _ = promise(&authority, disk, from: "node2", head: chain[2])
+    let back = position(chain[blocksToo ? 1 : 3])
+    #expect(demands(&authority, disk, of: "node2", back, on: 7) == [blocksToo ? .rejoin : .none])
+    guard !blocksToo else { return }
+    let answer = Promise(
+      epoch: Epoch(number: authority.status.epoch, nonce: nonce), round: 1, position: back,
+      locator: locator(back.head))
+    _ = authority.handle(.received(.promise(answer), from: Connection(7)), chain: disk)
+    #expect(authority.status.waiting == .promises(have: 1, need: 2, rejoining: true))
+  }
+
+  /// It has adopted a chain on the word of one that knows nothing of it any more: all of them are asked again.
+  @Test func anAuthorityDoesNotLeadOnAPromiseThatIsForgotten() throws {
+    let disk = Disk(blocks: [genesis])
+    var authority = AuthorityMachine(network: Network(nodes: ["node1", "node2", "node3"]))
+    let lost = DurableState(promise: Epoch(number: 4, nonce: nonce), standing: .absent, acknowledged: 0)
+    _ = authority.handle(.started(lost, nonce: nonce), chain: disk)
+    _ = promise(&authority, disk, from: "node2", head: chain[2])
+    let actions = promise(&authority, disk, from: "node3", head: chain[2], others: [Connection(2): chain[2]])
+    let fetch = try #require(actions.lazy.compactMap { if case .fetch(let fetch) = $0 { fetch } else { nil } }.first)
+    // Not the one that is asked for its blocks.
+    let other = fetch.node == "node2" ? "node3" : "node2"
+    #expect(demands(&authority, disk, of: other, position(chain[3]), on: 7) == [.none])
+    #expect(authority.status.waiting == .promises(have: 1, need: 2, rejoining: true))
+    for block in chain[1...2] { disk.append(block) }
+    let more = authority.handle(.fetched(fetch, Array(chain[1...2])), chain: disk)
+    #expect(more.isEmpty && !authority.status.leading)
+  }
+
+  /// A volume of the authority that others have left behind tells no member to rejoin.
+  @Test func aMemberIsToldToRejoinByWhomItAnswersToOnly() {
+    let disk = Disk(blocks: chain)
+    for (number, refusal) in [(1, Refusal(.promised, promised: 2)), (5, Refusal(.otherReign))] as [(UInt64, Refusal)] {
+      var follower = member(disk, reign: Epoch(number: 2, nonce: nonce))
+      var open = open(number, reign: Epoch(number: 0, nonce: beginning))
+      open.demand = .rejoin
+      let actions = follower.handle(.received(.openEpoch(open), from: Connection(1)), chain: disk)
+      #expect(actions == [.reply(.refusal(refusal), to: Connection(1))])
+    }
+    // Its own authority does, and one of another beginning, whose epochs are others.
+    for (number, beginning) in [(3, beginning), (1, nonce)] as [(UInt64, [UInt8])] {
+      var follower = member(disk)
+      var open = open(number, reign: Epoch(number: 0, nonce: beginning))
+      (open.demand, open.beginning) = (.rejoin, beginning)
+      _ = follower.handle(.received(.openEpoch(open), from: Connection(1)), chain: disk)
+      #expect(follower.status.standing.standing == .rejoining)
+    }
   }
 
   /// Two of three members, the authority among them, are enough after an ordinary restart.
@@ -212,6 +310,41 @@ import Testing
       next += 1
     }
     return all
+  }
+
+  private func fetches(_ actions: [Action]) -> [Fetch] {
+    actions.compactMap { if case .fetch(let fetch) = $0 { fetch } else { nil } }
+  }
+
+  /// Node2 introduces itself, a member with this chain, and promises.
+  private func come(
+    _ authority: inout AuthorityMachine, _ disk: Disk, _ head: BlockID, _ locator: [BlockID], on connection: UInt64
+  ) -> [Action] {
+    var position = position(head)
+    position.promised = 2
+    let introduction = Introduction(node: "node2", position: position, locator: locator)
+    let actions = authority.handle(.received(.introduction(introduction), from: Connection(connection)), chain: disk)
+    let epoch = Epoch(number: authority.status.epoch, nonce: nonce)
+    let promise = Promise(epoch: epoch, round: 1, position: position, locator: locator)
+    return actions + authority.handle(.received(.promise(promise), from: Connection(connection)), chain: disk)
+  }
+
+  /// What a follower that introduces itself is asked.
+  private func demands(
+    _ authority: inout AuthorityMachine, _ disk: Disk, of node: String, _ position: Position, on connection: UInt64
+  ) -> [OpenEpoch.Demand] {
+    let introduction = Introduction(node: node, position: position, locator: locator(position.head))
+    return authority.handle(.received(.introduction(introduction), from: Connection(connection)), chain: disk)
+      .compactMap {
+        if case .send(.openEpoch(let open), Connection(connection)) = $0 { open.demand } else { nil }
+      }
+  }
+
+  /// Of the authority: a member that has promised epoch 1.
+  private func state(_ disk: Disk) -> DurableState {
+    let record = StandingRecord(standing: .member, beginning: beginning, reign: .none)
+    return DurableState(
+      promise: Epoch(number: 1, nonce: nonce), standing: record, acknowledged: disk.acknowledged)
   }
 
   private func position(_ head: BlockID) -> Position {

@@ -17,12 +17,15 @@ import Testing
 
   /// Ordinary faults, where epochs may rise so little at a time that nodes have to climb.
   @Test func nodesThatAreFarApartComeTogether() throws {
-    for seed in seeds(300) {
-      var random = Random(seed: seed ^ 0xc11b)
-      var profile = Profile.drawn(from: seed)
-      profile.reach = .small(&random)
-      try run(seed: seed, profile, trace: isSingle)
-    }
+    for seed in seeds(300) { try run(seed: seed, .climbing(seed), trace: isSingle) }
+  }
+
+  /// Introductions that came late, from connections that their followers had left, had members rejoin, until there were
+  /// too few to lead.
+  @Test func networksThatStoodStillOnceGoOn() throws {
+    try run(seed: 28_687, false)
+    try run(seed: 11_410, .climbing(11_410), trace: false)
+    try run(seed: 16_206, .liar(16_206, authority: false), trace: false)
   }
 
   /// A follower says anything; nothing that is acknowledged is lost, and when it is gone the network goes on.
@@ -62,6 +65,14 @@ import Testing
 }
 
 extension Profile {
+  /// Epochs rise so little at a time that ordinary networks come to the bounds.
+  static func climbing(_ seed: UInt64) -> Profile {
+    var random = Random(seed: seed ^ 0xc11b)
+    var profile = Profile.drawn(from: seed)
+    profile.reach = .small(&random)
+    return profile
+  }
+
   /// Networks of 1, 2, 3 and 5 nodes, from quiet to wild.
   static func drawn(from seed: UInt64, oldDisks: Bool = false) -> Profile {
     var random = Random(seed: seed ^ 0x5eed)

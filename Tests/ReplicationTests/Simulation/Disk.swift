@@ -65,10 +65,11 @@ final class Disk: ChainReader {
 
   /// What was synced, with the record.
   func image() -> Disk {
-    let blocks = Array(blocks.prefix(durable))
-    return Disk(
-      blocks: blocks, acknowledged: min(durableAcknowledged, UInt64(durable - 1)), promise: promise, record: record,
-      serial: serial)
+    let image = Disk(
+      blocks: Array(blocks.prefix(durable)), acknowledged: min(durableAcknowledged, UInt64(durable - 1)),
+      promise: promise, record: record, serial: serial)
+    image.leftOut = leftOut
+    return image
   }
 
   /// An older database under the present standing, or the other way around.

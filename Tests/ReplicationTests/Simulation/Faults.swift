@@ -27,6 +27,8 @@ struct Profile {
   /// Snapshots of a disk, and disks that go back to one under their node.
   var snapshot = 0
   var putBack = 0
+  /// Only the authority's disk goes back, and what is known of it outside goes with it: its followers know more.
+  var putBackProgress = false
   /// Whether a restore of the whole network brings all volumes to one head, or marks them with the highest epoch.
   var restoreSettlesEpochs = true
   /// Of the sync steps of a node: how many do nothing. One per node, missing: 0.
@@ -188,7 +190,7 @@ extension World {
   }
 
   private func snapshot() {
-    let node = random.below(profile.nodes)
+    let node = profile.putBackProgress ? 0 : random.below(profile.nodes)
     images.append((node, disks[node].image()))
     if images.count > 4 * profile.nodes { images.remove(at: random.below(images.count)) }
   }
@@ -196,21 +198,28 @@ extension World {
   /// A disk goes back to a snapshot, all of it, or its database or its standing alone; its node, if it runs, with what it
   /// had open no longer there.
   private func putBack() {
-    guard let image = random.pick(images), image.node != 0 || zombieDisk == nil else { return }
+    guard let image = random.pick(images), zombieDisk == nil || image.node != 0 && profile.nodes > 2 else { return }
     let present = disks[image.node]
-    let old = [
-      image.disk, image.disk, present.replacing(databaseBy: image.disk), image.disk.replacing(databaseBy: present),
-    ]
+    var old = [image.disk, image.disk]
+    let mixed = [present.replacing(databaseBy: image.disk), image.disk.replacing(databaseBy: present)]
+    // Nobody can tell when a restore has written the one, and not the other, and its node has not started since.
+    let known = memories[image.node].told?.standing.beginning
+    if !image.disk.leftOut { old += mixed.filter { $0.record.beginning == known } }
     let disk = old[random.below(old.count)].image()
     disk.leftOut = present.leftOut || image.disk.leftOut
     disks[image.node] = disk
-    let counts = memories[image.node].told?.missing(in: disk.state, disk) == nil
-    guard isRecoverable(without: counts ? nil : image.node) || random.chance(profile.reckless) else {
+    guard isRecoverable(without: isOld(image.node) ? image.node : nil) || random.chance(profile.reckless) else {
       disks[image.node] = present
       return
     }
     note("\(network.nodes[image.node]) has its disk of before: \(disk.summary)")
     if let process = processes[image.node] { kill(process) }
+    if profile.putBackProgress { memories[image.node] = Memory() }
+  }
+
+  /// Whether the disk has gone back in time, and its node will find out when it starts.
+  private func isOld(_ node: Int) -> Bool {
+    memories[node].told?.missing(in: disks[node].state, disks[node]) != nil
   }
 
   /// Not while two volumes of the authority are about: the copied one may be the one that was replaced.
@@ -221,13 +230,14 @@ extension World {
       ?? Backup(
         height: oracle.height, copies: disks.map { _ in nil }, members: disks.map { _ in false })
     let missing = disks.indices.filter { backup.copies[$0] == nil }
-    if let node = random.pick(missing) {
+    // The backup would lack what was acknowledged before it.
+    if let node = random.pick(missing.filter { !isOld($0) }) {
       backup.copies[node] = disks[node].copy()
       let record = disks[node].record
       backup.members[node] = record.standing == .member && record.beginning == beginning
     }
     unfinished = backup
-    if missing.count <= 1 { (self.backup, unfinished) = (backup, nil) }
+    if !backup.copies.contains(where: { $0 == nil }) { (self.backup, unfinished) = (backup, nil) }
   }
 
   /// The whole network goes back to a backup, perhaps but for one follower, which turns up later.
@@ -264,8 +274,9 @@ extension World {
     note("restore of the whole network to \(height)" + (left > 0 ? " without \(network.nodes[left])" : ""))
     for process in live { kill(process) }
     (zombieDisk, unfinished) = (nil, nil)
-    // What the authority knows to be acknowledged, and the network gave up, would stop it for good.
-    images.removeAll { $0.node == 0 }
+    // What the authority knows to be acknowledged, and the network gave up, would stop it for good; and two nodes do not
+    // go on without either of them.
+    images.removeAll { $0.node == 0 || profile.nodes == 2 }
     for image in images { image.disk.leftOut = true }
     for disk in disks { disk.leftOut = false }
     if left > 0 { disks[left].leftOut = true }
