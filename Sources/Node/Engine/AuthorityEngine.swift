@@ -231,15 +231,16 @@ actor AuthorityEngine: FollowerHost, EntryTaker {
 
   // MARK: - Blocks of its own
 
-  /// The next blocks, of what waits, as far as the machine takes entries and not too many blocks are on their way.
+  /// The next blocks, of what waits, as far as the machine takes entries and not too many blocks are on their way. What
+  /// is turned down makes no block, and nothing that would come back here for those behind it.
   private func produceFromEntries() {
-    guard let epoch = accepting, !queue.isEmpty else { return }
-    guard core.store.head.height - core.store.acknowledged < Self.depth else { return }
+    guard accepting != nil, !queue.isEmpty else { return }
     room.lookSoon()
     queue.giveBackForLackOfRoom()
-    guard !queue.isEmpty else { return }
     do {
-      try produce(epoch, emptyToo: false)
+      while let epoch = accepting, !queue.isEmpty, core.store.head.height - core.store.acknowledged < Self.depth {
+        try produce(epoch, emptyToo: false)
+      }
     } catch {
       fail(NodeFailure(error), report: true)
     }

@@ -84,6 +84,17 @@ final class EngineCore {
     lowest = min(lowest ?? height, height)
   }
 
+  /// Answers an entry that is in the chain already with its place, once that is acknowledged.
+  /// - Returns: whether it is.
+  func answerKnown(_ ticket: EntryTicket) throws -> Bool {
+    guard let position = try store.ledger.position(of: ticket.entry) else { return false }
+    guard let block = store.block(at: position.height) else {
+      throw GoudError(.databaseCorrupt, "an index names block \(position.height), which is not there")
+    }
+    try wait(for: EntryWaiter(ticket: ticket, block: block, index: Int(position.index)), at: position.height)
+    return true
+  }
+
   /// Takes back the blocks above `height`.
   /// - Returns: what waited for one of them.
   func truncate(above height: UInt64) throws -> [EntryTicket] {

@@ -239,9 +239,20 @@ actor FollowerEngine: AuthorityHost, EntryTaker {
       return
     }
     lastHandedOn = .now
-    let tickets = handedOn.next(from: queue)
-    if !tickets.isEmpty { link.submit(tickets.map(\.encoded)) }
+    do {
+      let tickets = try handedOn.next(from: queue).filter { try !isKnown($0) }
+      if !tickets.isEmpty { link.submit(tickets.map(\.encoded)) }
+    } catch {
+      return fail(NodeFailure(error), report: true)
+    }
     handOn()
+  }
+
+  /// Whether it is in a block that came before it: nobody would hear of it again.
+  private func isKnown(_ ticket: EntryTicket) throws -> Bool {
+    guard try core.answerKnown(ticket) else { return false }
+    _ = handedOn.seen(ticket.entry.id)
+    return true
   }
 
   /// Those of them that are in these blocks wait for the acknowledgement.

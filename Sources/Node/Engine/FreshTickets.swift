@@ -24,8 +24,8 @@ struct FreshTickets {
   /// Settles, or lets wait, what is in the chain already or must not be.
   init(_ waiting: [EntryTicket], core: EngineCore) throws {
     for ticket in waiting {
-      if let position = try core.store.ledger.position(of: ticket.entry) {
-        try answer(ticket, at: position, core)
+      if try core.answerKnown(ticket) {
+        continue
       } else if let index = indexes[ticket.entry.name] {
         repeated.append((ticket, index))
       } else if let fault = try objection(to: ticket.entry, core.store.ledger) ?? excess(of: ticket, core) {
@@ -69,13 +69,6 @@ struct FreshTickets {
     }
     weights[data.account] = sum - stored
     return nil
-  }
-
-  private func answer(_ ticket: EntryTicket, at position: EntryPosition, _ core: EngineCore) throws {
-    guard let block = core.store.block(at: position.height) else {
-      throw GoudError(.databaseCorrupt, "an index names block \(position.height), which is not there")
-    }
-    try core.wait(for: EntryWaiter(ticket: ticket, block: block, index: Int(position.index)), at: position.height)
   }
 
   private mutating func objection(to entry: Entry, _ ledger: Ledger) throws -> GoudError? {
