@@ -5,6 +5,7 @@ import NIOEmbedded
 import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
+import TestSupport
 import Testing
 
 @testable import Node
@@ -225,6 +226,34 @@ import Testing
     #expect(table.count == 2)
   }
 
+  @Test func whileAllAreWorkedOnAFewMoreAreLetInUntilOneHasItsAnswer() throws {
+    let table = ConnectionTable(limit: 8)
+    let seats = try (0..<8).map { _ in try #require(table.admit(EmbeddedChannel())) }
+    for seat in seats { seat.waits(.nobody) }
+    #expect(!table.takesBack(seats[0]))
+    let late = try #require(table.admit(EmbeddedChannel()))
+    late.waits(.nobody)
+    #expect(table.count == 9 && table.admit(EmbeddedChannel()) == nil)
+    #expect(table.takesBack(seats[0]))
+    #expect(table.count == 8 && !table.takesBack(seats[1]))
+    // Its end comes later, and is counted once.
+    table.leave(seats[0])
+    #expect(table.count == 8)
+  }
+
+  @Test func newOnesDoNotDriveEachOtherOut() throws {
+    let table = ConnectionTable(limit: 16)
+    let busy = try (0..<16).map { _ in try #require(table.admit(EmbeddedChannel())) }
+    for seat in busy { seat.waits(.nobody) }
+    let channels = [EmbeddedChannel(), EmbeddedChannel()]
+    let new = try channels.map { try #require(table.admit($0)) }
+    #expect(channels.allSatisfy { table.seat(of: $0) != nil } && table.count == 18)
+    // Who has asked, and waits again, is no new one.
+    new[1].begins()
+    #expect(table.admit(EmbeddedChannel()) != nil)
+    #expect(table.seat(of: channels[0]) === new[0] && table.seat(of: channels[1]) == nil)
+  }
+
   @Test func whoDoesNotTakeAnAnswerGoesFirst() throws {
     let table = ConnectionTable(limit: 3)
     let channels = (0..<3).map { _ in EmbeddedChannel(handler: nil, loop: EmbeddedEventLoop()) }
@@ -256,22 +285,115 @@ import Testing
     try await Task.sleep(for: .milliseconds(2))
     table.makeRoom(bytes: 20, patience: .milliseconds(1))
     #expect(seats.map { seat in channels.contains { table.seat(of: $0) === seat } } == [true, true, false, true])
+    // What it held is still to come.
+    table.makeRoom(bytes: 30, patience: .milliseconds(1))
+    #expect(seats.map { seat in channels.contains { table.seat(of: $0) === seat } } == [true, true, false, true])
     table.makeRoom(bytes: 500, patience: .milliseconds(1))
     #expect(seats.map { seat in channels.contains { table.seat(of: $0) === seat } } == [true, false, false, true])
     withExtendedLifetime(shares) {}
   }
 }
 
+@Suite struct BodyBudgetTests {
+  private func seats(_ count: Int) throws -> (ConnectionTable, [ConnectionTable.Seat]) {
+    let table = ConnectionTable(limit: count)
+    return (table, try (0..<count).map { _ in try #require(table.admit(EmbeddedChannel())) })
+  }
+
+  @Test func aRestBeforeARequestIsNotItsClientsDelay() async throws {
+    let (table, seats) = try self.seats(3)
+    let budget = BodyBudget(bytes: 100, table: table)
+    try await Task.sleep(for: .milliseconds(300))
+    seats[1].begins()
+    let shares = [
+      try await budget.take(30, for: seats[0]), try await budget.take(30, for: seats[1]),
+      // It waited for the bytes, and not for its client.
+      try await budget.setAside(30, for: seats[2]),
+    ]
+    table.makeRoom(bytes: 100, patience: .milliseconds(250))
+    #expect(table.count == 2)
+    table.leave(seats[0])
+    #expect(table.count == 2)
+    withExtendedLifetime(shares) {}
+  }
+
+  @Test func whatIsSetAsideForABodyThatDoesNotComeIsGivenBack() async throws {
+    let budget = BodyBudget(bytes: 100, table: ConnectionTable(limit: 1))
+    let announced = try await budget.setAside(90, for: nil)
+    try await announced.arrived(10)
+    let begin = ContinuousClock.now
+    let other = try await budget.take(60, for: nil)
+    #expect(ContinuousClock.now - begin < BodyBudget.waiting)
+    // From now on it has what comes.
+    try await announced.arrived(30)
+    await #expect(throws: GoudError.self) { try await budget.take(1, for: nil) }
+    await #expect(throws: GoudError.self) { try await announced.arrived(1) }
+    withExtendedLifetime(other) {}
+  }
+
+  @Test func aBodyThatComesKeepsWhatIsSetAsideForIt() async throws {
+    let budget = BodyBudget(bytes: 64 << 20, table: ConnectionTable(limit: 1))
+    let announced = try await budget.setAside(60 << 20, for: nil)
+    try await announced.arrived(50 << 20)
+    await #expect(throws: GoudError.self) { try await budget.take(5 << 20, for: nil) }
+    try await announced.arrived(1 << 20)
+    announced.isWhole()
+    _ = try await budget.take(13 << 20, for: nil)
+    await #expect(throws: GoudError.self) { try await budget.take(14 << 20, for: nil) }
+  }
+
+  /// Waiters of all that there is, one after the other; those of `ahead` have sent more already.
+  /// - Returns: who got it, in order.
+  private func order(ahead: Set<Int>) async throws -> [Int] {
+    let (table, seats) = try self.seats(4)
+    let budget = BodyBudget(bytes: 100, table: table)
+    var held: BodyBudget.Share? = try await budget.take(100, for: nil)
+    for number in ahead { seats[number].hasSentAhead = true }
+    return try await withThrowingTaskGroup(of: (Int, ContinuousClock.Instant).self) { group in
+      for number in 0..<4 {
+        group.addTask {
+          let share = try await budget.take(100, for: seats[number])
+          return withExtendedLifetime(share) { (number, .now) }
+        }
+        try await waitUntil("\(number) to wait") { budget.waiters == number + 1 }
+      }
+      withExtendedLifetime(held) {}
+      held = nil
+      return try await group.reduce(into: []) { $0.append($1) }.sorted { $0.1 < $1.1 }.map(\.0)
+    }
+  }
+
+  @Test func theNewestGoesFirstAndWhoHasSentAheadLast() async throws {
+    #expect(try await order(ahead: []) == [3, 2, 1, 0])
+    #expect(try await order(ahead: [3, 1]) == [2, 0, 3, 1])
+  }
+
+  @Test func whoStopsWaitingTakesNothing() async throws {
+    let budget = BodyBudget(bytes: 100, table: ConnectionTable(limit: 1))
+    var held: BodyBudget.Share? = try await budget.take(100, for: nil)
+    let waiting = Task { _ = try await budget.take(100, for: nil) }
+    try await waitUntil("it to wait") { budget.waiters == 1 }
+    waiting.cancel()
+    await #expect(throws: CancellationError.self) { try await waiting.value }
+    #expect(budget.waiters == 0)
+    withExtendedLifetime(held) {}
+    held = nil
+    _ = try await budget.take(100, for: nil)
+  }
+}
+
 /// Bytes in, requests out: with HTTP between them, as on a real connection.
 @Suite struct RequestGateTests {
-  private func with(_ body: (EmbeddedChannel) throws -> Void) throws {
+  private func with(
+    _ table: ConnectionTable = ConnectionTable(limit: 1), _ body: (EmbeddedChannel) throws -> Void
+  ) throws {
     let channel = EmbeddedChannel()
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandlers([ConnectionDoor(), RequestGate()])
     try pipeline.configureHTTPServerPipeline(
       withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false)
     try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
-    try pipeline.addHandler(ConnectionGuard(HTTPLimits(), table: ConnectionTable(limit: 1)))
+    try pipeline.addHandler(ConnectionGuard(HTTPLimits(), table: table))
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     try body(channel)
     _ = try? channel.finish()
@@ -318,6 +440,25 @@ import Testing
       #expect(try requests(channel) == [])
       try channel.writeInbound(ByteBuffer(string: get("/more")))
       #expect(try requests(channel) == ["/more"])
+    }
+  }
+
+  /// It would never be found waiting.
+  @Test func whoHasSentManyRequestsAheadGivesWayAfterAnAnswer() throws {
+    let table = ConnectionTable(limit: 8)
+    try with(table) { channel in
+      let others = try (0..<7).map { _ in try #require(table.admit(EmbeddedChannel())) }
+      for seat in others { seat.waits(.nobody) }
+      try channel.writeInbound(ByteBuffer(string: (0..<200).map { get("/\($0)") }.joined()))
+      #expect(table.seat(of: channel)?.hasSentAhead == true)
+      #expect(try requests(channel) == ["/0"])
+      answer(channel)
+      channel.flush()
+      #expect(try requests(channel) == ["/1"] && channel.isActive)
+      #expect(table.admit(EmbeddedChannel()) != nil)
+      answer(channel)
+      channel.flush()
+      #expect(try requests(channel) == [] && !channel.isActive && table.count == 8)
     }
   }
 

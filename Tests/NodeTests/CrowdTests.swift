@@ -55,7 +55,8 @@ import Testing
         let (status, time) = try await ask(port, "/health")
         #expect(status == "200" && time < .seconds(2))
       }
-      #expect(node.http.connections.count <= limits.connections)
+      // Those who were let in beyond the limit have left again.
+      try await waitUntil("room") { node.http.connections.count <= limits.connections }
       withExtendedLifetime(rude) {}
     }
   }
@@ -75,14 +76,16 @@ import Testing
     }
   }
 
-  @Test func whoSendsNoBodyDoesNotHoldTheBudget() async throws {
+  /// Of bodies of 2 MB that were announced, so much comes, and then no more.
+  @Test(arguments: [1, 20_000, 1_500_000]) func whoSendsNoBodyDoesNotHoldTheBudget(_ sent: Int) async throws {
     var limits = HTTPLimits()
     limits.bodiesBytes = 8 << 20
     try await NodeFixture.with(.socket, limits: limits) { node in
       let (_, token) = try await node.account()
-      let slow = try await crowd(
-        50, node.port,
-        "POST /data/submit HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(token)\r\nContent-Length: 2000000\r\n\r\n{")
+      let head =
+        "POST /data/submit HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(token)\r\nContent-Length: 2000000\r\n\r\n"
+      let slow = try await crowd(50, node.port, head + String(repeating: "{", count: sent))
+      // The connection of this client has rested for longer than anybody of the crowd is there.
       try await Task.sleep(for: .milliseconds(100))
       for _ in 0..<5 {
         let begin = ContinuousClock.now
@@ -90,6 +93,30 @@ import Testing
         #expect(reply.status == 201 && ContinuousClock.now - begin < .seconds(2))
       }
       withExtendedLifetime(slow) {}
+    }
+  }
+
+  /// One byte after the other.
+  @Test func whoTricklesDoesNotHoldTheBudget() async throws {
+    var limits = HTTPLimits()
+    limits.bodiesBytes = 8 << 20
+    try await NodeFixture.with(.socket, limits: limits) { node in
+      let (_, token) = try await node.account()
+      let slow = try await crowd(
+        50, node.port,
+        "POST /data/submit HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(token)\r\nContent-Length: 2000000\r\n\r\n{")
+      let trickle = Task {
+        while !Task.isCancelled {
+          try await onThread { for connection in slow { connection.offer(" ") } }
+          try await Task.sleep(for: .milliseconds(10))
+        }
+      }
+      defer { trickle.cancel() }
+      for _ in 0..<5 {
+        let begin = ContinuousClock.now
+        let reply = try await node.submit("a", String(repeating: "b", count: 900_000), token)
+        #expect(reply.status == 201 && ContinuousClock.now - begin < .seconds(2))
+      }
     }
   }
 

@@ -250,7 +250,8 @@ import Testing
         let answer = try await exchange(port, "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         #expect(answer.hasPrefix("HTTP/1.1 200"))
       }
-      #expect(node.http.connections.count <= 8)
+      // One more may have been let in while another one's answer was on its way.
+      try await waitUntil("room") { node.http.connections.count <= 8 }
       withExtendedLifetime(silent) {}
     }
   }

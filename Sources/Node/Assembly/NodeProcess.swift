@@ -65,7 +65,8 @@ public struct NodeProcess: Sendable {
       genesis: arguments.genesis, pool: pool,
       log: log)
     var limits = HTTPLimits()
-    limits.connections = min(limits.connections, max(64, DescriptorLimit.raise() - Self.otherFiles))
+    // An eighth more are let in for a moment.
+    limits.connections = min(limits.connections, max(64, (DescriptorLimit.raise() - Self.otherFiles) / 9 * 8))
     let secrets = try NodeSecrets(volume: arguments.volume)
     SecretVariables.wipe()
     let http = await NodeHTTP(

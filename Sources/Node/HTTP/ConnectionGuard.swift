@@ -60,7 +60,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let part = unwrapInboundIn(data)
-    guard !waits(part) else { return ahead.append(.part(part)) }
+    guard !waits(part) else {
+      ahead.append(.part(part))
+      seat?.hasSentAhead = true
+      return
+    }
     letIn(part, context)
   }
 
@@ -75,6 +79,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     switch part {
     case .head(let head):
       state.headRead(at: context.eventLoop.now)
+      seat?.begins()
       bodyLeft = head.headerFields[.contentLength].flatMap { Int($0) }
     case .body(let bytes): bodyLeft? -= bytes.readableBytes
     case .end: state.requestRead(at: context.eventLoop.now)
@@ -146,10 +151,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
   /// The system has all bytes of the answer, and has sent all but a little of them.
   private func answerGone(_ context: ChannelHandlerContext) {
-    guard seat != nil else { return }
-    guard state.gone(at: context.eventLoop.now) == .none, gate?.isOverrun != true else {
-      return close(context)
-    }
+    guard let seat else { return }
+    guard state.gone(at: context.eventLoop.now) == .none, gate?.isOverrun != true,
+      !(state.isIdle && table.takesBack(seat))
+    else { return close(context) }
     takeNext(context)
   }
 
@@ -184,6 +189,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   /// Carries on what the state has become: to the table, to the gate, to the timer.
   private func note(_ context: ChannelHandlerContext) {
     seat?.waits(state.isUnread ? .unread : state.waitsForClient ? .client : .nobody)
+    seat?.hasSentAhead = !ahead.isEmpty || gate?.isHolding == true
     gate?.passage =
       if state.reading { bodyLeft.map { .bytes($0) } ?? .pieces } else { state.isIdle ? .pieces : .nothing }
     schedule(context)

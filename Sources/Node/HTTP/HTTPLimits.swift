@@ -36,16 +36,18 @@ public struct HTTPLimits: Sendable {
   public var idleTime: Duration = .seconds(60)
   /// How long what is left of a refused request is read and dropped before the connection ends.
   public var drainTime: Duration = .seconds(2)
-  /// Connections at once; a further one takes the place of one that keeps the server waiting (`ConnectionTable`).
+  /// Connections at once; a further one takes the place of one that keeps the server waiting, and while it works for all
+  /// of them an eighth more are let in (`ConnectionTable`).
   public var connections = 1024
 
-  /// Threads that read the ledger, and reads that may wait for one: 503.
+  /// Threads that read the ledger, and reads that may wait for one, when it is busy a quarter of them of one account: 503.
   public var readers = 4
   public var waitingReads = 256
   /// Bytes of blocks that a list looks at before others have their turn.
   public var readTurnBytes = 4 << 20
-  /// Bytes of request bodies, from their announcement to the answer, and of large answers, until the client has them,
-  /// held at once. Connections that keep the server waiting lose what they hold to requests that need it; 503.
+  /// Bytes of request bodies, until the answer, and of large answers, until the client has them, held at once; while there
+  /// is room, an announced body counts as if it had come (`BodyBudget`). Connections that keep the server waiting lose what
+  /// they hold to requests that need it; 503.
   public var bodiesBytes = 64 << 20
 
   /// New accounts from one address, or from one /64 of IPv6; a /48 has 16 times as many: 429.
@@ -54,7 +56,7 @@ public struct HTTPLimits: Sendable {
   /// Wrong API keys and registration tokens from one address, counted likewise: 429 in place of 401.
   public var guessBurst = 64
   public var guessesPerSecond = 1.0
-  /// Logins of one account: 429.
+  /// Logins of one account, and counted likewise the revocations: 429.
   public var loginBurst = 256
   public var loginsPerSecond = 32.0
   /// Entries of one account: 429.

@@ -29,6 +29,8 @@ final class RequestGate: ChannelDuplexHandler {
   private(set) var isOverrun = false
 
   private var held: ByteBuffer?
+  /// Bytes wait for their turn.
+  var isHolding: Bool { held != nil }
   private var inputClosed = false
   private var readHeld = false
   private var isPassing = false

@@ -23,12 +23,15 @@ struct RequestReader: Sendable {
     try checkType(request.headers[.contentType])
     let length = request.headers[.contentLength].flatMap { Int($0) } ?? limit
     guard length <= limit else { throw tooLarge(limit) }
-    let share = try await budget.take(length, for: context.seat)
-    do {
-      return (try await request.body.collect(upTo: limit), share)
-    } catch is NIOTooManyBytesError {
-      throw tooLarge(limit)
+    let share = try await budget.setAside(length, for: context.seat)
+    var body = ByteBuffer()
+    for try await piece in request.body {
+      guard body.readableBytes + piece.readableBytes <= limit else { throw tooLarge(limit) }
+      try await share.arrived(piece.readableBytes)
+      body.writeImmutableBuffer(piece)
     }
+    share.isWhole()
+    return (body, share)
   }
 
   /// A number in the query.
