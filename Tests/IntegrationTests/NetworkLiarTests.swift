@@ -21,7 +21,7 @@ import Testing
       for _ in 0..<3 { #expect(try await liar.run("refuse", "+1048576") == "opened") }
       #expect(try await liar.run("fetch", "+5") == "peer.malformed")
       #expect(try await network.status().node("node1").restarts == 0)
-      let log = try String(contentsOfFile: "\(network.home)/network/logs/node1.log", encoding: .utf8)
+      let log = try String(contentsOfFile: "\(network.home)/logs/node1.log", encoding: .utf8)
       #expect(log.contains("a peer is let go") && log.contains("peer.malformed"))
       for _ in 0..<2 {
         try await network.run("network", "start", "--wait", "240")

@@ -87,6 +87,8 @@ import Testing
         try FileManager.default.contentsOfDirectory(atPath: backups).first { $0.hasSuffix(".tar.gz") })
       try await network.underLoad(seconds: 1)
       for arguments in [["--yes", "\(backups)/\(archive)"], ["--rollback", "--yes"]] {
+        // A restore stops its nodes; going back is for when they are.
+        if arguments.contains("--rollback") { try await network.run("network", "stop") }
         let finished = try await network.fixture.goud(["restore"] + arguments, environment: network.environment)
         try #require(finished.status == 0, "\(finished.errors)")
         try await network.start()

@@ -183,17 +183,17 @@ extension NetworkFixture {
     for (other, name) in nodes.enumerated() where name != node {
       words += ["--peer", "\(name)=127.0.0.1:\(other == 0 ? port : ports.peer + other)"]
     }
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = words
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    defer {
-      process.terminate()
-      process.waitUntilExit()
+    _ = try await Programs.run("/usr/bin/env", words) { program in
+      defer { Self.end(program) }
+      try await TestSupport.waitUntil("\(node) to answer") { FreePort.answers(ports.http + index) }
+      try await body()
     }
-    try await TestSupport.waitUntil("\(node) to answer") { FreePort.answers(ports.http + index) }
-    try await body()
+  }
+
+  /// The node itself: `faketime` waits for it, and would leave it behind.
+  private static func end(_ program: Running) {
+    let children = try? String(contentsOfFile: "/proc/\(program.pid)/task/\(program.pid)/children", encoding: .utf8)
+    kill(children?.split(separator: " ").first.flatMap { pid_t($0) } ?? program.pid, SIGTERM)
   }
 }
 
