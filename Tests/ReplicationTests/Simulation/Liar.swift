@@ -260,8 +260,9 @@ extension World {
       disks[node] = Disk(blocks: [genesis])
       try boot(node)
     }
-    guard !isRecoverable else { return }
+    // One that a fault has stopped looks again when it is started.
     processes[0].map(kill)
+    guard !isRecoverable else { return try boot(0) }
     authority.write(.absent, serial: 0)
     try boot(0)
     guard let process = processes[0] else { return }
