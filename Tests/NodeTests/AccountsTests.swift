@@ -240,7 +240,7 @@ import Testing
   }
 
   @Test func whoNeedsBytesWaitsForThemAMoment() async throws {
-    let budget = BodyBudget(bytes: 100, table: ConnectionTable(limit: 1))
+    let budget = BodyBudget(bytes: 100, table: ConnectionTable(limit: 1), patience: .seconds(60))
     var held: BodyBudget.Share? = try await budget.take(60, for: nil)
     async let waiting = budget.take(60, for: nil)
     try await Task.sleep(for: .milliseconds(50))

@@ -115,14 +115,17 @@ final class BodyBudget: Sendable {
 
   private let limit: Int
   private let table: ConnectionTable
+  private let patience: Duration
   private let looks = Throttle(every: look)
   private let taken = Mutex(Taken())
   /// Bodies that bytes are set aside for.
   private let arriving = Mutex<[ObjectIdentifier: Arriving]>([:])
 
   /// - Parameter table: the connections that may have to go when the bytes are short.
-  init(bytes: Int, table: ConnectionTable) {
+  /// - Parameter patience: how long a request waits.
+  init(bytes: Int, table: ConnectionTable, patience: Duration = waiting) {
     limit = bytes
+    self.patience = patience
     self.table = table
   }
 
@@ -152,7 +155,7 @@ final class BodyBudget: Sendable {
   private func acquire(_ bytes: Int, for seat: ConnectionTable.Seat?) async throws {
     guard let number = try enter(bytes, seat) else { return }
     do {
-      let deadline = ContinuousClock.now + Self.waiting
+      let deadline = ContinuousClock.now + patience
       repeat {
         if looks.isDue() { makeRoom() }
         try await Task.sleep(for: Self.look)
