@@ -205,7 +205,8 @@ import Testing
         return (sent, try connection.receive())
       }
       #expect(sent < 1 << 30)
-      #expect(answer == "" || answer.hasPrefix("HTTP/1.1 413"))
+      // Too long, or too slow for this server, which gives a body little time.
+      #expect(answer == "" || ["413", "408", "503"].contains { answer.hasPrefix("HTTP/1.1 \($0)") }, "\(answer)")
       #expect(try await serves(node.port))
     }
   }

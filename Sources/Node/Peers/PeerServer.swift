@@ -24,9 +24,12 @@ struct PeerServer: Service {
       transport: HTTP2ServerTransport.Custom(listenerFactory: listener, config: config), services: [service])
   }
 
+  /// A cancelled task would leave connections without anybody who takes what comes in over them, and a stream that
+  /// nobody takes ends the process (`NIOAsyncWriter`): the server is never cancelled, it ends when they have.
   func run() async throws {
+    let serving = Task { try await server.serve() }
     try await withTaskCancellationOrGracefulShutdownHandler {
-      try await server.serve()
+      try await serving.value
     } onCancelOrGracefulShutdown: {
       server.beginGracefulShutdown()
     }
