@@ -54,7 +54,8 @@ import Testing
   private func others(_ network: NetworkFixture, _ user: UInt32) async throws -> String {
     let volumes = network.nodes.flatMap { [network.volume($0), "\(network.home)/network/progress/\($0)"] }
     let found = try await Programs.run(
-      "find", volumes + ["-ignore_readdir_race", "(", "!", "-user", "\(user)", "-o", "!", "-group", "\(user)", ")", "-print"])
+      "find",
+      volumes + ["-ignore_readdir_race", "(", "!", "-user", "\(user)", "-o", "!", "-group", "\(user)", ")", "-print"])
     return found.output + found.errors
   }
 
