@@ -94,8 +94,11 @@ import Testing
       try await expectPowerless(network, 10001)
 
       // So is a volume that is gone under its node, and one of before there was a user for nodes.
+      let before = try await network.status().node("node3").pid
       try FileManager.default.removeItem(atPath: network.volume("node3"))
-      try await network.waitUntil("node3 to be filled anew") { $0.isEven && $0.nodes[2].health?.standing == "member" }
+      try await network.waitUntil("node3 to be filled anew") {
+        $0.isEven && $0.nodes[2].pid != before && $0.nodes[2].health?.standing == "member"
+      }
       try await expectPowerless(network, 10001)
       #expect(try await network.goud("network", "stop").status == 0)
       for node in network.nodes {
