@@ -114,7 +114,7 @@ import Testing
     try await Cluster.with { cluster in
       try await cluster.start()
       let account = Cluster.account()
-      try await cluster.submit(account)
+      try await cluster.waitUntilAcknowledged(try await cluster.submit(account).block.height)
       set(cluster, 10, "node3")
       try await cluster.waitUntil("node3 to be short") { try await cluster.host("node3").status.condition == .degraded }
       for _ in 0..<20 { try await cluster.submit(Cluster.data(of: account, bytes: 100_000), at: "node2") }
@@ -154,7 +154,7 @@ import Testing
     try await Cluster.with { cluster in
       try await cluster.start()
       let account = Cluster.account()
-      try await cluster.submit(account)
+      try await cluster.waitUntilAcknowledged(try await cluster.submit(account).block.height)
       set(cluster, 40, "node1", "node2", "node3")
       for name in cluster.names { await cluster.stop(name) }
       try await cluster.start()
