@@ -59,9 +59,9 @@ import Testing
     var state = connection()
     state.headRead(at: at(0))
     state.requestRead(at: at(0))
-    state.wrote(blocked: true)
+    state.wrote(blocked: true, at: at(5))
     #expect(state.waitsForClient && state.isUnread)
-    state.wrote(blocked: false)
+    state.wrote(blocked: false, at: at(5))
     #expect(!state.waitsForClient && !state.isUnread)
   }
 
@@ -124,6 +124,14 @@ import Testing
     unread.answered(at: at(1))
     #expect(unread.stops(at: at(2)) == .none)
     #expect(unread.timePassed(at: at(4)) == .close)
+
+    // It has its answer made when the server stops, and then does not take it.
+    var late = connection()
+    late.headRead(at: at(0))
+    late.requestRead(at: at(0))
+    #expect(late.stops(at: at(1)) == .none)
+    late.wrote(blocked: true, at: at(2))
+    #expect(late.timePassed(at: at(4)) == .close)
 
     var slow = connection()
     slow.headRead(at: at(0))

@@ -159,7 +159,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
-    state.wrote(blocked: !context.channel.isWritable)
+    state.wrote(blocked: !context.channel.isWritable, at: context.eventLoop.now)
     note(context)
     context.fireChannelWritabilityChanged()
   }

@@ -60,7 +60,10 @@ struct ConnectionState {
   }
 
   /// The channel takes more bytes, or no more for now.
-  mutating func wrote(blocked: Bool) { isBlocked = blocked }
+  mutating func wrote(blocked: Bool, at now: NIODeadline) {
+    isBlocked = blocked
+    if blocked && closing { deadline = min(deadline, now + times.drain) }
+  }
 
   /// The last part of the answer is on its way.
   mutating func answered(at now: NIODeadline) {
