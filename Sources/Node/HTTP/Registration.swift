@@ -34,18 +34,14 @@ public enum Registration: Sendable, Hashable {
         .registrationClosed, "no accounts are made here", hint: "ask the operator; REGISTRATION is closed")
     case .token(let digest):
       let words = (field ?? "").split(separator: " ", maxSplits: 1)
+      // Digests are compared in a time that says nothing about where they differ.
       guard words.count == 2, words[0].lowercased() == "bearer",
-        Self.isEqual(Array(SHA256.hash(data: Array(words[1].utf8))), digest)
+        SHA256.hash(data: Array(words[1].utf8)) == digest
       else {
         throw GoudError(
           .registrationToken, "a new account needs the registration token",
           hint: "send Authorization: Bearer TOKEN; the operator has it, in registration_token")
       }
     }
-  }
-
-  /// In a time that says nothing about where they differ.
-  private static func isEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
-    a.count == b.count && zip(a, b).reduce(0) { $0 | $1.0 ^ $1.1 } == 0
   }
 }
