@@ -87,8 +87,7 @@ public struct BackupCatalog {
   /// Newest first; those without readable metadata last.
   public func list() throws -> [Backup] {
     guard try FileSystem.status(directory) != nil else { return [] }
-    return try FileSystem.knownNames(in: directory).filter(BackupName.isArchive).sorted().map { backup($0) }
-      .sorted { ($0.taken ?? .distantPast) > ($1.taken ?? .distantPast) }
+    return try FileSystem.knownNames(in: directory).filter(BackupName.isArchive).map { backup($0) }.newestFirst()
   }
 
   /// The path of an archive: a path as it is, or a name in the directory.
@@ -116,6 +115,14 @@ public struct BackupCatalog {
     let bytes = try ArchiveReader.bytes(of: path)
     return ArchiveSignature(
       of: path, checksum: try bytes.checksum(), signature: try bytes.signature(), keys: keys)
+  }
+}
+
+extension [BackupCatalog.Backup] {
+  /// Those that were taken in one second by their names: of such the later one was given the next free second
+  /// (`BackupWorkflow`). Those without a moment last.
+  package func newestFirst() -> Self {
+    sorted { ($0.taken ?? .distantPast, $0.path) > ($1.taken ?? .distantPast, $1.path) }
   }
 }
 

@@ -73,7 +73,7 @@ import Testing
       let asked = ContinuousClock.now
       let own = try #require(try await login(url, key), "\(url)")
       #expect(try await curl("\(url)/data/list", "-H", "Authorization: Bearer \(own)").status == 200)
-      #expect(ContinuousClock.now - asked < .seconds(2))
+      #expect(ContinuousClock.now - asked < .seconds(8))
       try await TestSupport.waitUntil("\(url) to say that it has no room") {
         try await network.get("\(url)/health").body.contains("degraded")
       }

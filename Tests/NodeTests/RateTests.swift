@@ -48,7 +48,7 @@ import Testing
       #expect(statuses == [201: 19, 401: 20, 429: 361])
       let asked = ContinuousClock.now
       let reply = try await login(node, key)
-      #expect(reply.status == 200 && ContinuousClock.now - asked < .seconds(2))
+      #expect(reply.status == 200 && ContinuousClock.now - asked < .seconds(8))
       #expect(try await node.submit("a", "b", reply.text("session_token")).status == 201)
     }
   }

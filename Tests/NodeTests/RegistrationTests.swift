@@ -54,7 +54,7 @@ import Testing
       #expect(statuses == [401: 5, 429: 95])
       let asked = ContinuousClock.now
       #expect(try await create(node, "Bearer \(Self.token)").status == 201)
-      #expect(ContinuousClock.now - asked < .seconds(2))
+      #expect(ContinuousClock.now - asked < .seconds(8))
     }
   }
 

@@ -31,6 +31,17 @@ import Testing
       record: VerificationRecord(FileSystem.name(of: path), bytes: 1, finding, now: now), hasChecksum: complete)
   }
 
+  /// The metadata says whole seconds; the second one's name has the next.
+  @Test func ofTwoBackupsOfOneSecondTheLaterIsTheNewest() {
+    let metadata = metadata(1, ["node1_data"], environment: "local", unproven: [])
+    let backups = [17, 15, 16].map { second in
+      BackupCatalog.Backup(
+        path: "/b/goud-chain-backup-local-20261122-1200\(second).tar.gz", bytes: 1, metadata: metadata, record: nil,
+        hasChecksum: true)
+    }
+    #expect(points(backups.newestFirst()).backups.map(\.path) == [0, 2, 1].map { backups[$0].path })
+  }
+
   private func points(
     _ backups: [BackupCatalog.Backup], _ states: Set<BackupCatalog.Backup.State> = [.complete]
   ) -> RecoveryPoints {

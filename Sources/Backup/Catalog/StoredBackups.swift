@@ -21,8 +21,7 @@ public struct StoredBackups: Sendable {
   public func list() throws -> [BackupCatalog.Backup] {
     let blobs = try store.list()
     let names = Set(blobs.map(\.name))
-    return try blobs.filter { BackupName.isArchive($0.name) }.map { try backup($0, names) }
-      .sorted { ($0.taken ?? .distantPast) > ($1.taken ?? .distantPast) }
+    return try blobs.filter { BackupName.isArchive($0.name) }.map { try backup($0, names) }.newestFirst()
   }
 
   /// An archive by its name.
