@@ -4,11 +4,13 @@ import BlobStore
 struct Place: Encodable {
   let fs: String
   let remote: String
-  /// The object, when it is one.
-  var name: String?
-  var opt: [String: Bool]?
+  let opt: [String: Bool]
 
-  private enum CodingKeys: CodingKey { case fs, remote, opt }
+  /// Of objects only: else rclone lists the whole folder of an object that is not there, to see whether it is a folder; and
+  /// without the type of their content, for which it asks for each of a list by itself.
+  static func files(deep: Bool = false) -> [String: Bool] {
+    ["filesOnly": true, "noMimeType": true, "recurse": deep]
+  }
 }
 
 /// A file of this machine that becomes an object.

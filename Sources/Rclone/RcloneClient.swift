@@ -13,11 +13,15 @@ struct RcloneClient: Sendable {
   let cancellation: Cancellation
   static let http = HTTPClient(eventLoopGroupProvider: .singleton)
 
+  /// - Parameters:
+  ///   - name: the object that it is about.
+  ///   - once: what must not be asked again when rclone's answer is lost.
   func call<Answer: Decodable & Sendable>(
-    _ path: String, _ input: some Encodable, about name: String? = nil
+    _ path: String, _ input: some Encodable, about name: String? = nil, once: Bool = false
   ) throws -> Answer {
     let request = try post(path, input)
-    return try Awaiting.result(of: { try await answer(request, name, timeout: .minutes(10)) }, cancellation)
+    return try Awaiting.result(
+      of: { try await answer(request, name, timeout: .minutes(10), attempts: once ? 1 : 3) }, cancellation)
   }
 
   /// Goes on when the run is asked to stop, for a minute; several at a time.
@@ -53,18 +57,26 @@ struct RcloneClient: Sendable {
   }
 
   private func answer<Answer: Decodable>(
-    _ request: HTTPClientRequest, _ name: String?, timeout: TimeAmount
+    _ request: HTTPClientRequest, _ name: String?, timeout: TimeAmount, attempts: Int = 3
   ) async throws -> Answer {
     let place = name.map { "\(location)/\($0)" } ?? location
-    do {
-      let response = try await Self.http.execute(request, timeout: timeout)
-      let body = try await response.body.collect(upTo: 1 << 30)
-      guard response.status == .ok else {
-        throw RcloneFault.error(String(buffer: body), Int(response.status.code), place)
+    var attempt = 0
+    while true {
+      attempt += 1
+      do {
+        let response = try await Self.http.execute(request, timeout: timeout)
+        let body = try await response.body.collect(upTo: 1 << 30)
+        guard response.status == .ok else {
+          throw RcloneFault.error(String(buffer: body), Int(response.status.code), place)
+        }
+        return try JSONDecoder().decode(Answer.self, from: Data(body.readableBytesView))
+      } catch let error as GoudError {
+        throw error
+      } catch {
+        if Task.isCancelled { throw error }
+        // Not the store's: rclone closes a connection after an answer that it could not give.
+        guard attempt < attempts else { throw RcloneFault.error("\(error)", 0, place) }
       }
-      return try JSONDecoder().decode(Answer.self, from: Data(body.readableBytesView))
-    } catch let error as HTTPClientError {
-      throw cancellation.isCancelled ? error : RcloneFault.error("\(error)", 0, place)
     }
   }
 

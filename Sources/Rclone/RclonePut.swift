@@ -60,9 +60,9 @@ final class RclonePut: Sendable {
         }
         try send(file, name, key)
         return try settle(bytes, file, name, key, in: store)
-      } catch let error as GoudError where error.code == .blobExists {
+      } catch let error as GoudError where error.code == .blobExists && lost {
         // It may be ours, of an attempt whose answer was lost.
-        guard lost, try Self.holds(store, name, bytes) else { throw error }
+        guard try store.read(name, at: 0, count: bytes.count + 1) == bytes else { throw error }
         return
       } catch let error as GoudError where error.code == .blobUnreachable && attempt < Self.attempts {
         lost = true
@@ -89,12 +89,9 @@ final class RclonePut: Sendable {
     guard exclusion != .kept else { return }
     let ours =
       bytes.count <= Self.readAgain
-      ? try Self.holds(store, name, bytes) : try store.status(of: name)?.bytes == Int64(bytes.count)
+      ? try store.read(name, at: 0, count: bytes.count + 1) == bytes
+      : try store.status(of: name)?.bytes == Int64(bytes.count)
     guard ours else { throw GoudError(.blobExists, "\(store.location)/\(name) was put by another run meanwhile") }
-  }
-
-  private static func holds(_ store: some BlobStore, _ name: String, _ bytes: [UInt8]) throws -> Bool {
-    try store.read(name, at: 0, count: bytes.count + 1) == bytes
   }
 
   private func send(_ file: Temporary, _ name: String, _ key: String) throws {
@@ -108,7 +105,8 @@ final class RclonePut: Sendable {
     counter.count(.put)
     let _: Nothing = try client.call(
       "operations/copyfile",
-      Copying(srcFs: file.parent.path, srcRemote: file.name.text, dstFs: remote, dstRemote: key), about: name)
+      Copying(srcFs: file.parent.path, srcRemote: file.name.text, dstFs: remote, dstRemote: key), about: name,
+      once: true)
   }
 
   private func spool(_ bytes: [UInt8]) throws -> Temporary {

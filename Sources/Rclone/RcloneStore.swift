@@ -51,8 +51,7 @@ public final class RcloneStore: BlobStore {
 
   public func list(in folder: String, deep: Bool) throws -> [BlobStatus] {
     try BlobName.check(folder: folder)
-    let place = Place(
-      fs: remote, remote: folder.isEmpty ? prefix : key(folder), opt: ["recurse": deep, "filesOnly": true])
+    let place = Place(fs: remote, remote: folder.isEmpty ? prefix : key(folder), opt: Place.files(deep: deep))
     do {
       let answer: Listing = try client.call("operations/list", place)
       let found = answer.list ?? []
@@ -64,7 +63,7 @@ public final class RcloneStore: BlobStore {
     } catch let error as GoudError where error.code == .blobBucketMissing && !place.remote.isEmpty {
       // A prefix that nothing has yet is an empty one, in a bucket that is there.
       requests.count(.list, 2)
-      let _: Listing = try client.call("operations/list", Place(fs: remote, remote: "", opt: ["dirsOnly": true]))
+      let _: Listing = try client.call("operations/list", Place(fs: remote, remote: "", opt: Place.files()))
       return []
     }
   }
@@ -122,7 +121,7 @@ public final class RcloneStore: BlobStore {
 
   private func key(_ name: String) -> String { prefix.isEmpty ? name : "\(prefix)/\(name)" }
 
-  private func place(_ name: String) -> Place { Place(fs: remote, remote: key(name)) }
+  private func place(_ name: String) -> Place { Place(fs: remote, remote: key(name), opt: Place.files()) }
 
   private func changed(_ name: String) -> GoudError {
     GoudError(.blobChanged, "\(location)/\(name) changed while it was read", hint: "run it again")

@@ -89,6 +89,19 @@ import Testing
     }
   }
 
+  /// The object is there; only nobody was told.
+  @Test(arguments: [1, 3_000_000]) func aPutWhoseAnswerWasLostIsNotSaidToBeThereAlready(_ bytes: Int) async throws {
+    try await run(.unanswered, count: 1, healthy: 1) { straight, faulty in
+      // By a connection that stays.
+      #expect(try faulty.status(of: "name") == nil)
+      let content = [UInt8](Self.content[..<bytes])
+      try faulty.put(content, as: "data/name")
+      #expect(try straight.read("data/name") == content)
+      let error = #expect(throws: GoudError.self) { try faulty.put(content, as: "data/name") }
+      #expect(error?.code == .blobExists)
+    }
+  }
+
   @Test func aServerThatOnlyFailsIsSaidToBeUnreachable() async throws {
     try await run(.answered(500), count: 1_000_000) { _, faulty in
       let error = #expect(throws: GoudError.self) { try faulty.list() }
