@@ -71,9 +71,24 @@ public final class RcloneStore: BlobStore {
   public func status(of name: String) throws -> BlobStatus? {
     try BlobName.check(name)
     requests.count(.stat)
-    let answer: Item = try client.call("operations/stat", place(name), about: name)
-    guard let item = answer.item, !item.isDirectory else { return nil }
-    return item.status(name)
+    do {
+      let answer: Item = try client.call("operations/stat", place(name), about: name)
+      guard let item = answer.item, !item.isDirectory else { return nil }
+      return item.status(name)
+    } catch let error as GoudError where [.blobDenied, .blobUnreachable].contains(error.code) {
+      throw try reason(name) ?? error
+    }
+  }
+
+  /// Why a status was refused: of that, S3 answers only a number. A list is refused for the same reason, in words.
+  private func reason(_ name: String) throws -> GoudError? {
+    requests.count(.list)
+    do {
+      let _: Listing = try client.call("operations/list", place(name), about: name)
+      return nil
+    } catch let error as GoudError {
+      return [.blobUnreachable, .blobBucketMissing].contains(error.code) ? nil : error
+    }
   }
 
   public func upload(_ name: String, estimate: Int64) throws -> any BlobUpload {

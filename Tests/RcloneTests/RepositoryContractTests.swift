@@ -29,7 +29,8 @@ import Testing
         #expect(try list(missing, false) == [] && list(missing, true) == [])
       }
       let found = try #require(try store.list(in: "data", deep: true).first)
-      #expect(found == (try store.status(of: "data/ab/one")))
+      #expect(found.bytes == 11)
+      #expect(try store.status(of: "data/ab/one")?.bytes == 11)
       #expect(try store.read(found, at: 0, count: 99) == Array("data/ab/one".utf8))
       #expect(try store.status(of: "data/ab") == nil)
     }
@@ -105,7 +106,7 @@ import Testing
     }
   }
 
-  @Test(arguments: StoreKind.allCases)
+  @Test(arguments: [StoreKind.directory, .rcloneServer, .fakeGCS])
   func moreObjectsThanAPageHoldsAreAllListed(_ kind: StoreKind) async throws {
     try await kind.run { store in
       let names = (0..<1_030).map { "data/\($0 % 7)/\(String($0 + 10_000))" }
@@ -113,8 +114,8 @@ import Testing
       #expect(try store.list(in: "data", deep: true).map(\.name) == names.sorted())
       let third = names.filter { $0.hasPrefix("data/3/") }.sorted()
       #expect(try store.list(in: "data/3", deep: false).map(\.name) == third)
-      try store.delete(names)
-      #expect(try store.list(in: "", deep: true) == [])
+      try store.delete(Array(names[100...180]))
+      #expect(try store.list(in: "", deep: true).map(\.name) == (names[..<100] + names[181...]).sorted())
     }
   }
 
