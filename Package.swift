@@ -140,7 +140,7 @@ let coreTargets: [Target] = [
     ],
     swiftSettings: strict),
   .testTarget(name: "MinisignTests", dependencies: ["Minisign", "GoudCore", "TestSupport"], swiftSettings: strict),
-  .testTarget(name: "BlobStoreTests", dependencies: ["BlobStore", "GoudCore"], swiftSettings: strict),
+  .testTarget(name: "BlobStoreTests", dependencies: ["BlobStore", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(name: "ArchiveTests", dependencies: ["Archive", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "VolumesTests",
@@ -170,7 +170,7 @@ let networkTargets: [Target] = [
   .target(
     name: "Rclone",
     dependencies: [
-      "GoudCore", "BlobStore",
+      "Layout", "GoudCore", "BlobStore",
       .product(name: "AsyncHTTPClient", package: "async-http-client"),
       .product(name: "NIOCore", package: "swift-nio"),
       .product(name: "Subprocess", package: "swift-subprocess"),

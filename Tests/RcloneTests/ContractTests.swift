@@ -18,9 +18,7 @@ import Testing
   }
 
   private func run(_ kind: StoreKind, _ body: @escaping @Sendable (any BlobStore) throws -> Void) async throws {
-    try await kind.with { location, options in
-      try await onThread { try body(try StoreLocation.open(location, options: options)) }
-    }
+    try await kind.run(body)
   }
 
   @Test(arguments: StoreKind.allCases)
@@ -109,7 +107,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [StoreKind.rcloneServer, .fakeGCS])
+  @Test(arguments: [StoreKind.rcloneServer, .conditionalServer, .fakeGCS])
   func aMissingBucketIsSaidAndNotCreated(_ kind: StoreKind) async throws {
     try await kind.with { location, options in
       let other = location.replacingOccurrences(of: StoreKind.bucket, with: "goud-other")
@@ -117,6 +115,10 @@ import Testing
         let store = try StoreLocation.open(other, options: options)
         let listing = #expect(throws: GoudError.self) { try store.list() }
         #expect(listing?.code == .blobBucketMissing)
+        for deep in [false, true] {
+          let below = #expect(throws: GoudError.self) { try store.list(in: "data", deep: deep) }
+          #expect(below?.code == .blobBucketMissing)
+        }
         #expect(throws: GoudError.self) { try store.put([1], as: "name") }
         #expect(throws: GoudError.self) { try store.list() }
       }

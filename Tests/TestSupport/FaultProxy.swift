@@ -8,6 +8,8 @@ public enum FaultProxy {
     case dropped(after: Int)
     /// Each is answered with this status, and nothing reaches the server.
     case answered(Int)
+    /// Each reaches the server whole, and its answer is lost.
+    case unanswered
     /// Each is answered with this status and S3's error of that code.
     case refused(Int, code: String)
   }
@@ -35,7 +37,11 @@ public enum FaultProxy {
             try:
                 while data := await source.read(65536):
                     passed += len(data)
-                    if faulty and passed > value or short and passed > 6000000:
+                    if faulty and kind == "unanswered" and source is upstream and b" 100 " not in data[:16]:
+                        writer.transport.abort()
+                        server.transport.abort()
+                        return
+                    if faulty and kind == "dropped" and passed > value or short and passed > 6000000:
                         writer.transport.abort()
                         server.transport.abort()
                         return
@@ -64,6 +70,7 @@ public enum FaultProxy {
       switch fault {
       case .dropped(let bytes): ("dropped", bytes, "")
       case .answered(let status): ("answered", status, "")
+      case .unanswered: ("unanswered", 0, "")
       case .refused(let status, let code):
         ("answered", status, "<?xml version=\"1.0\"?><Error><Code>\(code)</Code><Message>\(code)</Message></Error>")
       }

@@ -1,4 +1,5 @@
 import GoudCore
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -6,8 +7,18 @@ import GoudCore
 
 /// Ports of 127.0.0.1.
 public enum FreePort {
-  /// One that nobody listens on.
+  private static let given = Mutex<Set<Int>>([])
+
+  /// One that nobody listens on. None twice: whoever got it may take seconds to listen, and two that share a port would
+  /// share whichever server is the first.
   public static func take() throws -> Int {
+    while true {
+      let port = try free()
+      if given.withLock({ $0.insert(port).inserted }) { return port }
+    }
+  }
+
+  private static func free() throws -> Int {
     let socket = Descriptor(fd: Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0), path: "socket")
     var address = Self.address(0)
     let length = socklen_t(MemoryLayout<sockaddr_in>.size)

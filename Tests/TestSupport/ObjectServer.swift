@@ -37,7 +37,8 @@ public enum ObjectServer: String, CaseIterable, Sendable {
       (
         "rclone_api/bin/rclone",
         [
-          "serve", "s3", "--config", "", "--dir-cache-time", "0s", "--addr", "127.0.0.1:\(port)", "--auth-key",
+          // What tests change behind its back, it sees as soon. With 0s it spins, and in time locks itself out.
+          "serve", "s3", "--config", "", "--dir-cache-time", "10ms", "--addr", "127.0.0.1:\(port)", "--auth-key",
           "\(Self.key),\(Self.secret)", data,
         ]
       )
