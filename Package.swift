@@ -149,7 +149,7 @@ let coreTargets: [Target] = [
   .testTarget(name: "MinisignTests", dependencies: ["Minisign", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(name: "BlobStoreTests", dependencies: ["BlobStore", "GoudCore"], swiftSettings: strict),
   .testTarget(
-    name: "RepositoryTests", dependencies: ["Repository", "BlobStore", "GoudCore", "TestSupport"],
+    name: "RepositoryTests", dependencies: ["Repository", "BlobStore", "Layout", "GoudCore", "TestSupport"],
     swiftSettings: strict),
   .testTarget(name: "ArchiveTests", dependencies: ["Archive", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
