@@ -180,7 +180,7 @@ let networkTargets: [Target] = [
   .target(
     name: "Rclone",
     dependencies: [
-      "GoudCore", "BlobStore",
+      "Layout", "GoudCore", "BlobStore",
       .product(name: "AsyncHTTPClient", package: "async-http-client"),
       .product(name: "NIOCore", package: "swift-nio"),
       .product(name: "Subprocess", package: "swift-subprocess"),

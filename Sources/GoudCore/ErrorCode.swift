@@ -103,6 +103,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case blobNotFound = "blob.not-found"
   case blobExists = "blob.exists"
   case blobChanged = "blob.changed"
+  case blobTooLarge = "blob.too-large"
   case blobDenied = "blob.access-denied"
   case blobExpired = "blob.credentials-expired"
   case blobClockSkew = "blob.clock-skew"
@@ -221,7 +222,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
       .refused
     case .archiveAgeMissing: .notFound
     case .blobBucketMissing, .blobNotFound: .notFound
-    case .blobExists, .blobDenied, .blobExpired, .blobClockSkew, .blobWrongRegion: .refused
+    case .blobExists, .blobDenied, .blobExpired, .blobClockSkew, .blobWrongRegion, .blobTooLarge: .refused
     case .blobChanged, .blobToolMissing: .failed
     case .blobUnreachable: .unreachable
     case .repositoryMissing, .repositoryNotFound: .notFound
