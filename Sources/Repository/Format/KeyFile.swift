@@ -136,8 +136,7 @@ extension KeyFile {
       throw GoudError(
         .repositoryUnsupported,
         "a key of the repository is made by \(read.kdf) with N=\(read.rounds), r=\(read.blockSize), "
-          + "p=\(read.parallelism) and a salt of "
-          + "\(read.salt.count) bytes")
+          + "p=\(read.parallelism) and a salt of \(read.salt.count) bytes")
     }
     self.init(
       created: read.created ?? "", username: read.username ?? "", hostname: read.hostname ?? "", cost: cost,
