@@ -56,6 +56,7 @@ public struct RepositoryKey: Sendable {
     [UInt8](unsafeUninitializedCapacity: plain.count + Self.overhead + spare) { buffer, used in
       let box = UnsafeMutableRawBufferPointer(
         UnsafeMutableBufferPointer(rebasing: buffer[..<(plain.count + Self.overhead)]))
+      LargeBuffer.prepare(box)
       let iv = Self.newIV()
       withUnsafeBytes(of: iv.bigEndian) { box.copyBytes(from: $0) }
       var mac = MAC(key: macKey(iv))
@@ -90,7 +91,9 @@ public struct RepositoryKey: Sendable {
     mac.update(body)
     guard mac.isEqual(to: UnsafeRawBufferPointer(rebasing: box[(box.count - 16)...])) else { return nil }
     return [UInt8](unsafeUninitializedCapacity: body.count) { buffer, used in
-      crypt(body, into: UnsafeMutableRawBufferPointer(buffer), iv: iv) { _ in }
+      let plain = UnsafeMutableRawBufferPointer(buffer)
+      LargeBuffer.prepare(plain)
+      crypt(body, into: plain, iv: iv) { _ in }
       used = body.count
     }
   }

@@ -1,8 +1,9 @@
 import Crypto
 import GoudCore
 
-/// A pack that is being filled.
-struct OpenPack: Sendable {
+/// A pack that is being filled. In the hands of one thread at a time: the writer's lock holds it until it is full, and
+/// whoever puts it then. No value, for a second holder of one would mean a second copy of all that is in it.
+final class OpenPack: @unchecked Sendable {
   private(set) var entries: [PackEntry] = []
   private var boxes: [[UInt8]] = []
   /// Bytes of the boxes.
@@ -13,7 +14,7 @@ struct OpenPack: Sendable {
   /// A header of more entries comes near what restic refuses.
   private static let entryLimit = 200_000
 
-  mutating func append(_ blob: SealedBlob, budget: Int) {
+  func append(_ blob: SealedBlob, budget: Int) {
     entries.append(
       PackEntry(
         id: blob.id, kind: blob.kind, offset: UInt32(size), length: UInt32(blob.box.count),
@@ -28,9 +29,9 @@ struct OpenPack: Sendable {
   /// Whether a blob of `bytes` would bring it to where offsets end.
   func hasRoom(for bytes: Int) -> Bool { size + bytes < Int(UInt32.max) - PackHeader.limit }
 
-  /// The pack itself and its name.
+  /// The pack itself and its name; what it held is given up.
   /// - Throws: `internal.fault` when the header does not open again.
-  consuming func close(_ key: RepositoryKey) throws -> (id: ObjectID, bytes: [UInt8]) {
+  func close(_ key: RepositoryKey) throws -> (id: ObjectID, bytes: [UInt8]) {
     let header = key.seal(PackHeader.encode(entries))
     guard try PackHeader.decode(key.open(header)) == entries else {
       throw GoudError(.internalFault, "a pack's header does not open again after it was sealed")
