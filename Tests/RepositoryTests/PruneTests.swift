@@ -159,6 +159,35 @@ import Testing
     }
   }
 
+  /// After every single change, the store is gone: what is there then is whole, and another prune ends it.
+  @Test func aPruneThatIsCutOffAnywhereLeavesAWholeRepository() async throws {
+    var cuts = 0
+    while true {
+      var hasFailed = false
+      try await Place.make { place in
+        let repository = try place.create()
+        let ids = try fill(repository)
+        try repository.remove([ids[0]], in: .snapshots)
+        let failing = FailingStore(place.store, after: cuts)
+        let broken = try Repository.open(failing, password: Place.password)
+        _ = failure { try broken.prune(maxUnused: 0, options: Self.small, used: broken.handMadeUse) }
+        hasFailed = failing.hasFailed
+        try repository.unlock(all: true)
+        let report = try repository.check(.init(readData: .all), used: repository.handMadeUse)
+        #expect(report.isSound, "after \(cuts) changes: \(report.problems)")
+        let restic = try await place.restic("check", "--read-data")
+        #expect(restic.status == 0, "after \(cuts) changes: \(restic.errors)")
+        try repository.prune(maxUnused: 0, used: repository.handMadeUse)
+        try await sound(repository, place)
+        let index = try repository.loadIndex()
+        #expect(index.blobCount == 3)
+      }
+      guard hasFailed else { break }
+      cuts += 1
+    }
+    #expect(cuts >= 6)
+  }
+
   @Test func nothingGoesWhileOthersAreAtWork() async throws {
     try await Place.make { place in
       let repository = try place.create()

@@ -76,6 +76,24 @@ import Testing
     }
   }
 
+  /// After every single change, the store is gone: another repair ends it.
+  @Test func aRepairThatIsCutOffAnywhereIsEndedByAnother() async throws {
+    for cuts in 0..<4 {
+      try await Place.make { place in
+        let repository = try place.create()
+        try fill(repository)
+        try place.flip(try #require(try place.files("index").first), at: 50)
+        let broken = try Repository.open(FailingStore(place.store, after: cuts), password: Place.password)
+        #expect(failure { try broken.repairIndex() }?.code == .blobUnreachable)
+        try repository.unlock(all: true)
+        try repository.repairIndex()
+        let report = try repository.check(.init(readData: .all), used: repository.handMadeUse)
+        #expect(report.problems.isEmpty, "after \(cuts) changes: \(report.problems)")
+        try await place.sound("check", "--read-data")
+      }
+    }
+  }
+
   @Test func nothingIsRepairedWhileOthersAreAtWork() async throws {
     try await Place.make { place in
       let repository = try place.create()

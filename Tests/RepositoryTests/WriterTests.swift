@@ -207,36 +207,3 @@ import Testing
     }
   }
 }
-
-/// Fails from the n-th put on.
-private final class FailingStore: BlobStore {
-  private let store: any BlobStore
-  private let left: Mutex<Int>
-
-  init(_ store: any BlobStore, after count: Int) {
-    self.store = store
-    left = Mutex(count)
-  }
-
-  var location: String { store.location }
-  var requests: RequestCounter { store.requests }
-  func list(in folder: String, deep: Bool) throws -> [BlobStatus] { try store.list(in: folder, deep: deep) }
-  func status(of name: String) throws -> BlobStatus? { try store.status(of: name) }
-  func upload(_ name: String, estimate: Int64) throws -> any BlobUpload { try store.upload(name, estimate: estimate) }
-  func put(_ bytes: [UInt8], as name: String) throws {
-    let isSound = left.withLock { left in
-      left -= 1
-      return left >= 0
-    }
-    guard isSound else { throw GoudError(.blobUnreachable, "the store is gone") }
-    try store.put(bytes, as: name)
-  }
-  func read(_ blob: BlobStatus, at offset: Int64, count: Int) throws -> [UInt8] {
-    try store.read(blob, at: offset, count: count)
-  }
-  func read(_ name: String, at offset: Int64, count: Int) throws -> [UInt8] {
-    try store.read(name, at: offset, count: count)
-  }
-  func delete(_ name: String) throws { try store.delete(name) }
-  func delete(_ names: [String]) throws { try store.delete(names) }
-}
