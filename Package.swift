@@ -73,6 +73,13 @@ let coreTargets: [Target] = [
     swiftSettings: strict),
   .target(name: "BlobStore", dependencies: ["GoudCore"], swiftSettings: strict),
   .target(
+    name: "Repository",
+    dependencies: [
+      "Layout", "GoudCore", "BlobStore", "CLibZstd", "CSodium", .product(name: "Crypto", package: "swift-crypto"),
+      .product(name: "CryptoExtras", package: "swift-crypto"),
+    ],
+    swiftSettings: strict),
+  .target(
     name: "Chain",
     dependencies: [
       "RocksDB", "Layout", "GoudCore", "CSodium", .product(name: "Crypto", package: "swift-crypto"),
@@ -141,6 +148,9 @@ let coreTargets: [Target] = [
     swiftSettings: strict),
   .testTarget(name: "MinisignTests", dependencies: ["Minisign", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(name: "BlobStoreTests", dependencies: ["BlobStore", "GoudCore", "TestSupport"], swiftSettings: strict),
+  .testTarget(
+    name: "RepositoryTests", dependencies: ["Repository", "BlobStore", "Layout", "GoudCore", "TestSupport"],
+    swiftSettings: strict),
   .testTarget(name: "ArchiveTests", dependencies: ["Archive", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "VolumesTests",

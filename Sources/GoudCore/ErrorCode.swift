@@ -111,6 +111,16 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case blobUnreachable = "blob.unreachable"
   case blobToolMissing = "blob.rclone-missing"
 
+  // Repository
+  case repositoryMissing = "repository.missing"
+  case repositoryExists = "repository.exists"
+  case repositoryWrongPassword = "repository.wrong-password"
+  case repositoryUnsupported = "repository.unsupported"
+  case repositoryDamaged = "repository.damaged"
+  case repositoryLocked = "repository.locked"
+  case repositoryNotFound = "repository.not-found"
+  case repositoryKeyNeeded = "repository.key-needed"
+
   // Restore
   case restoreForeign = "restore.foreign-volume"
   case restoreForeignChain = "restore.foreign-chain"
@@ -215,6 +225,10 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .blobExists, .blobDenied, .blobExpired, .blobClockSkew, .blobWrongRegion, .blobTooLarge: .refused
     case .blobChanged, .blobToolMissing: .failed
     case .blobUnreachable: .unreachable
+    case .repositoryMissing, .repositoryNotFound: .notFound
+    case .repositoryExists, .repositoryWrongPassword, .repositoryUnsupported, .repositoryKeyNeeded: .refused
+    case .repositoryDamaged: .corrupt
+    case .repositoryLocked: .locked
     case .restoreForeign, .restoreForeignChain, .restoreWrongEnvironment, .restoreNotAVolume,
       .restoreCrossesFileSystems, .restoreUnproven, .restoreConfirmation, .restorePending,
       .scheduleReplaceable:
@@ -271,7 +285,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .interrupted, .terminated: true
     case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority, .nodeNoRoom: true
     case .volumeProviderTimeout: true
-    case .blobUnreachable, .engineUnreachable, .networkBusy: true
+    case .blobUnreachable, .repositoryLocked, .engineUnreachable, .networkBusy: true
     default: false
     }
   }
