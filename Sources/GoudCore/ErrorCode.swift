@@ -110,6 +110,10 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case blobUnreachable = "blob.unreachable"
   case blobToolMissing = "blob.rclone-missing"
 
+  // Repository
+  case repositoryDamaged = "repository.damaged"
+  case repositoryUnsafe = "repository.unsafe-entry"
+
   // Restore
   case restoreForeign = "restore.foreign-volume"
   case restoreForeignChain = "restore.foreign-chain"
@@ -214,6 +218,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .blobExists, .blobDenied, .blobExpired, .blobClockSkew, .blobWrongRegion: .refused
     case .blobChanged, .blobToolMissing: .failed
     case .blobUnreachable: .unreachable
+    case .repositoryDamaged, .repositoryUnsafe: .corrupt
     case .restoreForeign, .restoreForeignChain, .restoreWrongEnvironment, .restoreNotAVolume,
       .restoreCrossesFileSystems, .restoreUnproven, .restoreConfirmation, .restorePending,
       .scheduleReplaceable:

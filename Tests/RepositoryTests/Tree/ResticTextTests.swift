@@ -1,0 +1,68 @@
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+
+@testable import Repository
+
+/// What stock restic writes is read, and written again byte for byte: only then does a tree of the same directory have
+/// the same name, and does restic take it for whole.
+@Suite struct ResticTextTests {
+  /// The trees below a root, as restic prints them, by their identifiers.
+  private func trees(_ restic: Restic, _ root: ObjectID) async throws -> [ObjectID: [UInt8]] {
+    var texts: [ObjectID: [UInt8]] = [:]
+    var waiting = [root]
+    while let id = waiting.popLast() {
+      guard texts[id] == nil else { continue }
+      let text = Array(try await restic.run("cat", "blob", id.hex).utf8)
+      texts[id] = text
+      waiting += try Tree(decoding: text).nodes.compactMap(\.subtree)
+    }
+    return texts
+  }
+
+  @Test(arguments: [("UTC", "Z"), ("Asia/Kathmandu", "+05:45"), ("America/St_Johns", "-03:30")])
+  func everyTreeOfResticIsWrittenAgainByteForByte(_ zone: String, _ offset: String) async throws {
+    try await withTemporaryDirectory { place in
+      try FileManager.default.createDirectory(atPath: "\(place)/files", withIntermediateDirectories: true)
+      try await OddFiles.make(in: "\(place)/files", foreign: true)
+      let restic = Restic(repository: "\(place)/repository")
+      try await restic.run("init")
+      try await restic.run("backup", "--with-atime", "files", in: place, timeZone: zone)
+      let snapshot = try await restic.snapshot()
+      let root = try Snapshot(decoding: Array(snapshot.text.utf8)).tree
+      let texts = try await trees(restic, root)
+      #expect(texts.count == 5)
+      for (id, text) in texts {
+        let tree = try Tree(decoding: text)
+        #expect(ObjectID(sha256Of: text) == id)
+        #expect(String(decoding: tree.encoded(), as: UTF8.self) == String(decoding: text, as: UTF8.self))
+        #expect(tree.encoded() == text)
+      }
+      let names = try texts.values.flatMap { try Tree(decoding: $0).nodes.map(\.name) }
+      #expect(Set(names).isSuperset(of: OddFiles.names.map(\.nameBytes) + [[0x69, 0xe9, 0xff], [0xed, 0xa0, 0x80]]))
+      #expect(texts.values.contains { String(decoding: $0, as: UTF8.self).contains("\(offset)\",\"atime\"") })
+    }
+  }
+
+  @Test func aSnapshotOfResticIsReadAndNamesWhatItWasTold() async throws {
+    try await withTemporaryDirectory { place in
+      try AtomicFile.write([1], to: "\(place)/file & <name>")
+      let restic = Restic(repository: "\(place)/repository")
+      try await restic.run("init")
+      try await restic.run(
+        "backup", "--tag", "goud,env=a&b", "--tag", "\u{fc}", "--exclude", "*.tmp", "--host", "h", "--time",
+        "2026-01-02 03:04:05",
+        "file & <name>", in: place, timeZone: "Asia/Kathmandu")
+      let text = try await restic.snapshot().text
+      let snapshot = try Snapshot(decoding: Array(text.utf8))
+      #expect(snapshot.time == Timestamp(seconds: 1_767_302_345, offset: 345))
+      #expect(snapshot.tags == ["goud", "env=a&b", "\u{fc}"])
+      #expect(snapshot.excludes == ["*.tmp"])
+      #expect(snapshot.hostname == "h" && snapshot.paths == ["\(place)/file & <name>"])
+      // `restic cat` prints it with blanks: without them it is what Goud writes.
+      let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? NSDictionary
+      #expect(try JSONSerialization.jsonObject(with: Data(try snapshot.encoded())) as? NSDictionary == object)
+    }
+  }
+}
