@@ -149,7 +149,7 @@ let coreTargets: [Target] = [
   .testTarget(name: "MinisignTests", dependencies: ["Minisign", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(name: "BlobStoreTests", dependencies: ["BlobStore", "GoudCore"], swiftSettings: strict),
   .testTarget(
-    name: "RepositoryTests", dependencies: ["Repository", "BlobStore", "GoudCore", "TestSupport"],
+    name: "RepositoryTests", dependencies: ["Repository", "BlobStore", "Layout", "GoudCore", "TestSupport"],
     swiftSettings: strict),
   .testTarget(name: "ArchiveTests", dependencies: ["Archive", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
@@ -180,7 +180,7 @@ let networkTargets: [Target] = [
   .target(
     name: "Rclone",
     dependencies: [
-      "GoudCore", "BlobStore",
+      "Layout", "GoudCore", "BlobStore",
       .product(name: "AsyncHTTPClient", package: "async-http-client"),
       .product(name: "NIOCore", package: "swift-nio"),
       .product(name: "Subprocess", package: "swift-subprocess"),

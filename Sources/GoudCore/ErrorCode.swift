@@ -103,6 +103,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case blobNotFound = "blob.not-found"
   case blobExists = "blob.exists"
   case blobChanged = "blob.changed"
+  case blobTooLarge = "blob.too-large"
   case blobDenied = "blob.access-denied"
   case blobExpired = "blob.credentials-expired"
   case blobClockSkew = "blob.clock-skew"
@@ -111,8 +112,15 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case blobToolMissing = "blob.rclone-missing"
 
   // Repository
+  case repositoryMissing = "repository.missing"
+  case repositoryExists = "repository.exists"
+  case repositoryWrongPassword = "repository.wrong-password"
+  case repositoryUnsupported = "repository.unsupported"
   case repositoryDamaged = "repository.damaged"
   case repositoryUnsafe = "repository.unsafe-entry"
+  case repositoryLocked = "repository.locked"
+  case repositoryNotFound = "repository.not-found"
+  case repositoryKeyNeeded = "repository.key-needed"
 
   // Restore
   case restoreForeign = "restore.foreign-volume"
@@ -215,10 +223,13 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
       .refused
     case .archiveAgeMissing: .notFound
     case .blobBucketMissing, .blobNotFound: .notFound
-    case .blobExists, .blobDenied, .blobExpired, .blobClockSkew, .blobWrongRegion: .refused
+    case .blobExists, .blobDenied, .blobExpired, .blobClockSkew, .blobWrongRegion, .blobTooLarge: .refused
     case .blobChanged, .blobToolMissing: .failed
     case .blobUnreachable: .unreachable
+    case .repositoryMissing, .repositoryNotFound: .notFound
+    case .repositoryExists, .repositoryWrongPassword, .repositoryUnsupported, .repositoryKeyNeeded: .refused
     case .repositoryDamaged, .repositoryUnsafe: .corrupt
+    case .repositoryLocked: .locked
     case .restoreForeign, .restoreForeignChain, .restoreWrongEnvironment, .restoreNotAVolume,
       .restoreCrossesFileSystems, .restoreUnproven, .restoreConfirmation, .restorePending,
       .scheduleReplaceable:
@@ -275,7 +286,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .interrupted, .terminated: true
     case .requestTimeout, .requestRate, .nodeBusy, .nodeNotReady, .nodeNoMajority, .nodeNoRoom: true
     case .volumeProviderTimeout: true
-    case .blobUnreachable, .engineUnreachable, .networkBusy: true
+    case .blobUnreachable, .repositoryLocked, .engineUnreachable, .networkBusy: true
     default: false
     }
   }

@@ -35,6 +35,9 @@ enum RcloneFault {
       .blobBucketMissing, "is not there", hint: "create the bucket, or correct -c",
       "NoSuchBucket", "directory not found", "bucket doesn't exist", "bucket does not exist", "bucketNotFound",
       "didn't find section in config file"),
+    Known(
+      .blobExists, "is already there", hint: "another run put it; nothing is replaced", "PreconditionFailed",
+      "status code: 412", "StatusCode: 412", "Error 412"),
     Known(.blobNotFound, "is not there", hint: "goud backup list -c LOCATION", "NoSuchKey", "object not found"),
   ]
 

@@ -11,6 +11,8 @@ enum RcloneSettings {
       "RCLONE_STREAMING_UPLOAD_CUTOFF": "0", "RCLONE_S3_CHUNK_SIZE": "\(part)Mi", "RCLONE_S3_UPLOAD_CONCURRENCY": "4",
       "RCLONE_S3_ENV_AUTH": "true", "RCLONE_S3_NO_CHECK_BUCKET": "true", "RCLONE_GCS_NO_CHECK_BUCKET": "true",
       "RCLONE_GCS_ENV_AUTH": "true", "RCLONE_LOW_LEVEL_RETRIES": "5",
+      // Else a list asks S3 for each object by itself.
+      "RCLONE_USE_SERVER_MODTIME": "true",
     ]
     let endpoint = variables["AWS_ENDPOINT_URL_S3"] ?? variables["AWS_ENDPOINT_URL"]
     if let bandwidth { settings["RCLONE_BWLIMIT"] = bandwidth }

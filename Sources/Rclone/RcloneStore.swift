@@ -6,159 +6,173 @@ import NIOCore
 import NIOHTTP1
 
 /// A bucket, or whatever else rclone knows, through one rclone that lives as long as the store.
+///
+/// What is promised of two that put one name: with S3 as Amazon has it, and with every server that is found to heed
+/// `If-None-Match`, exactly one succeeds. With the others (Google's storage among them: rclone has no way to say it there) the
+/// name is looked at before, and the object after: the loser learns of it unless both looked before either had put, and
+/// both of them again before the other's arrived.
+///
+/// Objects of S3 and of Google's storage appear whole; with `rclone:` remotes that is as rclone has it for the remote.
+///
+/// Requests are counted as rclone makes them when nothing fails: it asks for the status of an object before it reads or
+/// deletes it. What it asks again after a failure is not counted, but for puts.
 public final class RcloneStore: BlobStore {
   public let location: String
+  public let requests = RequestCounter()
   /// `:s3:bucket`
   private let remote: String
   private let prefix: String
-  private let process: RcloneProcess
   private let cancellation: Cancellation
-  private static let http = HTTPClient(eventLoopGroupProvider: .singleton)
+  private let client: RcloneClient
+  private let putting: RclonePut
+  /// How many names are in a page of S3 and Google's storage.
+  private static let page = 1000
+  private static let deletesAtOnce = 16
 
   init(
     _ text: String, remote: String, prefix: String, settings: [String: String?], cancellation: Cancellation
   ) throws {
     (location, self.remote, self.prefix, self.cancellation) = (text, remote, prefix, cancellation)
-    process = try RcloneProcess(settings)
+    let client = RcloneClient(location: text, process: try RcloneProcess(settings), cancellation: cancellation)
+    let isS3 = remote.hasPrefix(":s3:")
+    let isAmazon = settings["RCLONE_S3_PROVIDER"] == "AWS" && settings["RCLONE_S3_ENDPOINT"] == nil
+    self.client = client
+    putting = RclonePut(
+      remote: remote,
+      exclusion: !isS3 ? .ignored : isAmazon ? .kept : .untried, counter: requests, cancellation: cancellation,
+      open: {
+        guard isS3 else { return client }
+        let process = try RcloneProcess(settings.merging(RclonePut.settings) { $1 })
+        return RcloneClient(location: text, process: process, cancellation: cancellation)
+      })
   }
 
   // MARK: BlobStore
 
-  public func list() throws -> [BlobStatus] {
+  public func list(in folder: String, deep: Bool) throws -> [BlobStatus] {
+    try BlobName.check(folder: folder)
+    let place = Place(
+      fs: remote, remote: folder.isEmpty ? prefix : key(folder), opt: ["recurse": deep, "filesOnly": true])
     do {
-      let answer: Listing = try call("operations/list", ["fs": remote, "remote": prefix])
-      return (answer.list ?? []).filter { !$0.isDirectory }.map(\.status).sorted { $0.name < $1.name }
-    } catch let error as GoudError where error.code == .blobBucketMissing && !prefix.isEmpty {
+      let answer: Listing = try client.call("operations/list", place)
+      let found = answer.list ?? []
+      requests.count(.list, max(1, (found.count + Self.page - 1) / Self.page))
+      let lead = prefix.isEmpty ? "" : "\(prefix)/"
+      return found.filter { !$0.isDirectory && $0.path.hasPrefix(lead) }
+        .map { $0.status(String($0.path.dropFirst(lead.count))) }
+        .filter { BlobName.isLegal($0.name) }.sorted { $0.name < $1.name }
+    } catch let error as GoudError where error.code == .blobBucketMissing && !place.remote.isEmpty {
       // A prefix that nothing has yet is an empty one, in a bucket that is there.
-      let _: Listing = try call("operations/list", ["fs": remote, "remote": ""])
+      requests.count(.list, 2)
+      let _: Listing = try client.call("operations/list", Place(fs: remote, remote: "", opt: ["dirsOnly": true]))
       return []
     }
   }
 
   public func status(of name: String) throws -> BlobStatus? {
-    let answer: Item = try call("operations/stat", ["fs": remote, "remote": key(name)])
+    try BlobName.check(name)
+    requests.count(.stat)
+    let answer: Item = try client.call("operations/stat", place(name), about: name)
     guard let item = answer.item, !item.isDirectory else { return nil }
-    return item.status
+    return item.status(name)
   }
 
   public func upload(_ name: String, estimate: Int64) throws -> any BlobUpload {
     guard try status(of: name) == nil else { throw GoudError(.blobExists, "\(location)/\(name) is already there") }
-    var request = self.request("operations/uploadfile", query: ["fs": remote, "remote": prefix])
+    var request = client.request(
+      "operations/uploadfile", query: ["fs": remote, "remote": BlobName.folder(of: key(name))])
     request.method = .POST
+    requests.count(.put)
     return RcloneUpload(
-      name, request, Self.http, cancellation, withdraw: { [self] in try delete(name) },
+      FileSystem.name(of: name), request, RcloneClient.http, cancellation, withdraw: { [self] in try delete(name) },
       fault: { [location] in RcloneFault.error($0, $1, "\(location)/\(name)") })
+  }
+
+  public func put(_ bytes: [UInt8], as name: String) throws {
+    try BlobName.check(name)
+    try putting.put(bytes, as: name, key: key(name), in: self)
   }
 
   public func read(_ blob: BlobStatus, at offset: Int64, count: Int) throws -> [UInt8] {
     guard offset < blob.bytes else { return [] }
-    let last = min(offset + Int64(count), blob.bytes) - 1
-    var failure: (any Error)?
-    for attempt in 0..<5 {
-      try cancellation.check()
-      if attempt > 0 {
-        Thread.sleep(forTimeInterval: 0.2 * Double(1 << attempt))
-        guard try status(of: blob.name) == blob else { throw changed(blob) }
-      }
-      do {
-        return try piece(blob, offset...last)
-      } catch let error as GoudError where error.code != .blobUnreachable {
-        throw error
-      } catch { failure = error }
-    }
-    throw failure as? GoudError
-      ?? GoudError(
-        .blobUnreachable, "\(location)/\(blob.name) cannot be read", hint: "try again later", cause: failure)
+    return try read(blob.name, of: blob, at: offset, count: count)
   }
 
-  public func delete(_ name: String) throws {
-    let place = ["fs": remote, "remote": key(name)]
-    let answer: Item = try call("operations/stat", place, cleaningUp: true)
-    guard answer.item.map({ !$0.isDirectory }) == true else { return }
-    let _: Nothing = try call("operations/deletefile", place, cleaningUp: true)
+  public func read(_ name: String, at offset: Int64, count: Int) throws -> [UInt8] {
+    do {
+      return try read(name, of: nil, at: offset, count: count)
+    } catch let error as GoudError where error.code == .blobNotFound && offset > 0 {
+      // So it is also called when there is nothing at the offset.
+      guard try status(of: name) != nil else { throw error }
+      return []
+    }
+  }
+
+  public func delete(_ name: String) throws { try delete([name]) }
+
+  public func delete(_ names: [String]) throws {
+    for name in names { try BlobName.check(name) }
+    requests.count(.stat, names.count)
+    requests.count(.delete, names.count)
+    let places = names.map { ($0, place($0)) }
+    if let failure = try client.clean("operations/deletefile", places, atOnce: Self.deletesAtOnce) { throw failure }
   }
 
   // MARK: Calls
 
   private func key(_ name: String) -> String { prefix.isEmpty ? name : "\(prefix)/\(name)" }
 
-  private func changed(_ blob: BlobStatus) -> GoudError {
-    GoudError(.blobChanged, "\(location)/\(blob.name) changed while it was read", hint: "run it again")
+  private func place(_ name: String) -> Place { Place(fs: remote, remote: key(name)) }
+
+  private func changed(_ name: String) -> GoudError {
+    GoudError(.blobChanged, "\(location)/\(name) changed while it was read", hint: "run it again")
   }
 
-  /// One range of an object. What comes short is a dropped connection.
-  private func piece(_ blob: BlobStatus, _ range: ClosedRange<Int64>) throws -> [UInt8] {
-    var request = self.request("[\(remote)]/\(key(blob.name))")
-    request.headers.add(name: "Range", value: "bytes=\(range.lowerBound)-\(range.upperBound)")
-    let wanted = range.count
-    let place = "\(location)/\(blob.name)"
-    let (bytes, whole) = try Awaiting.result(
+  /// - Parameter blob: which object it must be; nil: whichever has the name.
+  private func read(_ name: String, of blob: BlobStatus?, at offset: Int64, count: Int) throws -> [UInt8] {
+    try BlobName.check(name)
+    guard count > 0 else { return [] }
+    var failure: (any Error)?
+    for attempt in 0..<5 {
+      try cancellation.check()
+      if attempt > 0 {
+        Thread.sleep(forTimeInterval: 0.2 * Double(1 << attempt))
+        let now = try status(of: name)
+        guard blob == nil || now == blob else { throw changed(name) }
+      }
+      do {
+        return try piece(name, of: blob, offset, count)
+      } catch let error as GoudError where error.code != .blobUnreachable {
+        throw error
+      } catch { failure = error }
+    }
+    throw failure as? GoudError
+      ?? GoudError(.blobUnreachable, "\(location)/\(name) cannot be read", hint: "try again later", cause: failure)
+  }
+
+  /// One range of an object, cut at its end. What comes short is a dropped connection.
+  private func piece(_ name: String, of blob: BlobStatus?, _ offset: Int64, _ count: Int) throws -> [UInt8] {
+    requests.count(.stat)
+    requests.count(.get)
+    var request = client.request("[\(remote)]/\(key(name))")
+    request.headers.add(name: "Range", value: "bytes=\(offset)-\(offset + Int64(count) - 1)")
+    let place = "\(location)/\(name)"
+    let (bytes, range) = try Awaiting.result(
       of: { [request] in
-        let response = try await Self.http.execute(request, timeout: .minutes(10))
-        let body = try await response.body.collect(upTo: max(wanted, 1 << 16))
+        let response = try await RcloneClient.http.execute(request, timeout: .minutes(10))
+        let body = try await response.body.collect(upTo: max(count, 1 << 16))
         guard response.status == .partialContent || response.status == .ok else {
           throw RcloneFault.error(String(buffer: body), Int(response.status.code), place)
         }
         return ([UInt8](buffer: body), response.headers.first(name: "Content-Range"))
       }, cancellation)
-    if let whole, !whole.hasSuffix("/\(blob.bytes)") { throw changed(blob) }
-    guard bytes.count == wanted else { throw GoudError(.blobUnreachable, "\(place) came short") }
+    guard let size = range?.split(separator: "/").last.flatMap({ Int64($0) }) else {
+      throw GoudError(.blobUnreachable, "\(place) came without its size")
+    }
+    if let blob, size != blob.bytes { throw changed(name) }
+    guard bytes.count == min(Int64(count), size - offset) else {
+      throw GoudError(.blobUnreachable, "\(place) came short")
+    }
     return bytes
   }
-
-  /// - Parameter cleaningUp: goes on when the run is asked to stop, for a minute.
-  private func call<Answer: Decodable & Sendable>(
-    _ path: String, _ input: [String: String], cleaningUp: Bool = false
-  ) throws -> Answer {
-    var request = self.request(path)
-    request.method = .POST
-    request.headers.add(name: "Content-Type", value: "application/json")
-    request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(input)))
-    let place = input["remote"].flatMap { $0.isEmpty || $0 == prefix ? nil : "\(location)/\(FileSystem.name(of: $0))" }
-    return try Awaiting.result(
-      of: { [request, location] in
-        let response = try await Self.http.execute(request, timeout: cleaningUp ? .minutes(1) : .minutes(10))
-        let body = try await response.body.collect(upTo: 64 << 20)
-        guard response.status == .ok else {
-          throw RcloneFault.error(String(buffer: body), Int(response.status.code), place ?? location)
-        }
-        return try JSONDecoder().decode(Answer.self, from: Data(body.readableBytesView))
-      }, cleaningUp ? nil : cancellation)
-  }
-
-  private func request(_ path: String, query: [String: String] = [:]) -> HTTPClientRequest {
-    let allowed = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "/._-~"))
-    let encode = { (text: String) in text.addingPercentEncoding(withAllowedCharacters: allowed)! }
-    let tail = query.map { "\($0.key)=\(encode($0.value))" }.joined(separator: "&")
-    var request = HTTPClientRequest(url: "\(process.url)/\(encode(path))\(tail.isEmpty ? "" : "?\(tail)")")
-    request.headers.add(name: "Authorization", value: process.authorization)
-    return request
-  }
-}
-
-private struct Listing: Decodable, Sendable {
-  let list: [Found]?
-}
-
-private struct Item: Decodable, Sendable {
-  let item: Found?
-}
-
-private struct Nothing: Decodable, Sendable {}
-
-/// As rclone spells it.
-private struct Found: Decodable, Sendable {
-  let name: String
-  let size: Int64
-  let modified: String
-  let isDirectory: Bool
-
-  private enum CodingKeys: String, CodingKey {
-    case name = "Name"
-    case size = "Size"
-    case modified = "ModTime"
-    case isDirectory = "IsDir"
-  }
-
-  var status: BlobStatus { BlobStatus(name: name, bytes: size, modified: modified) }
 }

@@ -52,9 +52,10 @@ final class RcloneUpload: BlobUpload, @unchecked Sendable {
     }
     request.body = .stream(body, length: .unknown)
     for _ in 1..<Self.depth { room.signal() }
+    let quoted = String(name.flatMap { "\"\\".contains($0) ? ["\\", $0] : [$0] })
     pieces.yield(
       ByteBuffer(
-        string: "--\(boundary)\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\(name)\"\r\n"
+        string: "--\(boundary)\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\(quoted)\"\r\n"
           + "Content-Type: application/octet-stream\r\n\r\n"))
     Task.detached { [self, request] in
       let result: Result<Void, any Error>

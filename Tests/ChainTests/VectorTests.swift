@@ -7,7 +7,7 @@ import Testing
 
 /// docs/chain.md as numbers: made by a second implementation in Python, and held against this one.
 @Suite struct VectorTests {
-  private static let directory = Repository.path("Tests/ChainTests/Vectors")
+  private static let directory = Checkout.path("Tests/ChainTests/Vectors")
   private let vectors: Vectors
 
   init() throws {
@@ -83,7 +83,7 @@ import Testing
   }
 
   @Test func theWorkedExampleOfTheDocumentIsBlockTwo() throws {
-    let text = try String(contentsOfFile: Repository.path("docs/chain.md"), encoding: .utf8)
+    let text = try String(contentsOfFile: Checkout.path("docs/chain.md"), encoding: .utf8)
     let example = try #require(text.components(separatedBy: "<!-- worked example").last)
     let rows = example.components(separatedBy: "\n\n")[0].split(separator: "\n").filter { $0.hasSuffix("` |") }
     let preimage = rows.map { $0.split(separator: "`")[1] }.joined()

@@ -6,7 +6,7 @@ import Testing
 /// The table of errors in `docs/scripting.md` is the code's own.
 @Suite struct ScriptingTableTests {
   private func rows() throws -> [String] {
-    let text = try String(contentsOfFile: Repository.path("docs/scripting.md"), encoding: .utf8)
+    let text = try String(contentsOfFile: Checkout.path("docs/scripting.md"), encoding: .utf8)
     let table = text.components(separatedBy: "<!-- error table").last ?? ""
     return table.split(separator: "\n").filter { $0.hasPrefix("| `") }.map(String.init)
   }
@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test func everyExitStatusIsExplained() throws {
-    let text = try String(contentsOfFile: Repository.path("docs/scripting.md"), encoding: .utf8)
+    let text = try String(contentsOfFile: Checkout.path("docs/scripting.md"), encoding: .utf8)
     for status in ExitStatus.allCases where status != .interrupted && status != .terminated {
       #expect(text.contains("| \(status.rawValue) | "), "\(status)")
     }

@@ -6,7 +6,7 @@ import Testing
   @Test(arguments: ["backup", "restore"])
   func whateverCallFailsTheOutcomeIsWholeOrNothing(_ path: String) async throws {
     let finished = try await Programs.run(
-      Repository.path("scripts/fault-campaign"),
+      Checkout.path("scripts/fault-campaign"),
       [path, "--goud", Programs.built("goud"), "--runs", "60", "--seed", "14", "--seconds", "120"])
     #expect(finished.status == 0, "\(finished.output)\(finished.errors)")
   }
@@ -16,7 +16,7 @@ import Testing
 @Suite struct VolumeCampaignTests {
   @Test func whatComesBackIsWhatWasThereOrIsNamed() async throws {
     let finished = try await Programs.run(
-      Repository.path("scripts/volume-campaign"),
+      Checkout.path("scripts/volume-campaign"),
       ["--goud", Programs.built("goud"), "--runs", "10", "--seed", "14", "--seconds", "120"])
     #expect(finished.status == 0, "\(finished.output)\(finished.errors)")
   }

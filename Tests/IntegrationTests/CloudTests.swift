@@ -93,10 +93,10 @@ import Testing
       func script(_ name: String, _ words: String...) async throws -> Finished {
         let own = [
           "GOUD_BINARY": Programs.built("goud"), "GOUD_HOME": place.fixture.home, "BACKUP_DIR": place.fixture.backups,
-          "GOUD_CONFIG_DIR": Repository.path("config"),
+          "GOUD_CONFIG_DIR": Checkout.path("config"),
         ]
         return try await Programs.run(
-          Repository.path("scripts/\(name)"), words, environment: place.environment.merging(own) { $1 })
+          Checkout.path("scripts/\(name)"), words, environment: place.environment.merging(own) { $1 })
       }
       let up = try await script("backup-volumes.sh", "-e", "gcp", "-c", place.location)
       try #require(up.status == 0, "\(up.errors)")

@@ -43,7 +43,7 @@ enum TerraformFacts {
 
   static func read(_ directory: String) async throws -> [String] {
     let finished = try await Programs.run(
-      "python3", ["-c", program, directory], environment: ["PYTHONPATH": Repository.path(".build-tools/hcl")])
+      "python3", ["-c", program, directory], environment: ["PYTHONPATH": Checkout.path(".build-tools/hcl")])
     guard finished.status == 0 else { throw TestFailure("python-hcl2 (scripts/bootstrap test): \(finished.errors)") }
     return finished.output.split(separator: "\n").map(String.init)
   }
@@ -454,7 +454,7 @@ enum TerraformFacts {
   }
 
   private static func text(_ file: String) throws -> String {
-    try String(contentsOfFile: Repository.path(file), encoding: .utf8)
+    try String(contentsOfFile: Checkout.path(file), encoding: .utf8)
   }
 
   private static func found(_ path: String, _ facts: [String]) -> [String] {
@@ -476,7 +476,7 @@ enum TerraformFacts {
   }
 
   @Test func everySentenceHasItsLine() async throws {
-    let page = try String(contentsOfFile: Repository.path("docs/deployment.md"), encoding: .utf8)
+    let page = try String(contentsOfFile: Checkout.path("docs/deployment.md"), encoding: .utf8)
     let said = Self.sentences(page)
     for sentence in said where !Self.held.contains(where: { $0.sentence == sentence }) {
       Issue.record("a sentence of docs/deployment.md that nothing here holds: \(sentence)")
@@ -484,7 +484,7 @@ enum TerraformFacts {
     for (sentence, _) in Self.held where !said.contains(sentence) {
       Issue.record("docs/deployment.md does not say: \(sentence)")
     }
-    for (sentence, missing) in try await unheld(Repository.path("deploy/terraform")) {
+    for (sentence, missing) in try await unheld(Checkout.path("deploy/terraform")) {
       Issue.record("\(sentence): \(missing)")
     }
   }
@@ -508,7 +508,7 @@ enum TerraformFacts {
   func aSentenceWithoutItsLineIsFound(_ file: String, _ line: String, _ other: String, _ words: String) async throws {
     try await withTemporaryDirectory { root in
       let copy = "\(root)/terraform"
-      try FileManager.default.copyItem(atPath: Repository.path("deploy/terraform"), toPath: copy)
+      try FileManager.default.copyItem(atPath: Checkout.path("deploy/terraform"), toPath: copy)
       let text = try String(contentsOfFile: "\(copy)/\(file)", encoding: .utf8)
       try #require(text.contains(line), "\(file) has no \(line)")
       try Data(text.replacingOccurrences(of: line, with: other).utf8).write(to: URL(filePath: "\(copy)/\(file)"))

@@ -19,7 +19,7 @@ struct EngineMember: Sendable {
     home = "\(network.fixture.root)/member"
     environment = engine.environment.merging(network.environment) { $1 }.merging([
       "GOUD_HOME": "\(home)/goud", "BACKUP_DIR": "\(home)/backups", "HOME": home, "TMPDIR": "/tmp",
-      "GOUD_CONFIG_DIR": Repository.path("config"),
+      "GOUD_CONFIG_DIR": Checkout.path("config"),
     ]) { $1 }
     try FileManager.default.createDirectory(atPath: "\(home)/goud", withIntermediateDirectories: true)
     try await run("chown", "-R", "\(Self.user):\(Self.user)", home)

@@ -9,7 +9,7 @@ import Testing
     try await NetworkFixture.with(nodes: 1, started: false) { network in
       let fixture = network.fixture
       let config = "\(fixture.root)/config"
-      try FileManager.default.copyItem(atPath: Repository.path("config"), toPath: config)
+      try FileManager.default.copyItem(atPath: Checkout.path("config"), toPath: config)
       let settings = """
         NODES="alpha"
         BACKUP_ENABLED=true

@@ -26,7 +26,7 @@ struct Fixture: Sendable {
   /// beside this one, and how full the disk of the tests is is no finding.
   var surroundings: [String: String] {
     [
-      "GOUD_HOME": home, "BACKUP_DIR": backups, "GOUD_CONFIG_DIR": Repository.path("config"), "BACKUP_NICE": "0",
+      "GOUD_HOME": home, "BACKUP_DIR": backups, "GOUD_CONFIG_DIR": Checkout.path("config"), "BACKUP_NICE": "0",
       "VOLUME_WARNING_PERCENT": "98", "VOLUME_CRITICAL_PERCENT": "99",
     ]
   }

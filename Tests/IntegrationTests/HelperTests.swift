@@ -44,7 +44,7 @@ import Testing
         ],
         environment: [
           "GOUD_HELPER": told, "GOUD_HOME": fixture.home, "BACKUP_NICE": "0",
-          "GOUD_CONFIG_DIR": Repository.path("config"),
+          "GOUD_CONFIG_DIR": Checkout.path("config"),
         ])
       #expect((made.status == 0) == groups.contains(4242), "\(made.errors)")
     }

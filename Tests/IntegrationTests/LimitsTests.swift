@@ -17,7 +17,7 @@ import Testing
         Programs.built("goud"),
       ] + arguments,
       environment: [
-        "GOUD_HOME": fixture.home, "BACKUP_DIR": fixture.backups, "GOUD_CONFIG_DIR": Repository.path("config"),
+        "GOUD_HOME": fixture.home, "BACKUP_DIR": fixture.backups, "GOUD_CONFIG_DIR": Checkout.path("config"),
       ])
   }
 

@@ -26,12 +26,12 @@ import Testing
       let url = network.urls[0]
       let account = try await post("\(url)/account/create", "{}", as: Account.self)
       let session = try await post("\(url)/account/login", "{\"api_key\": \"\(account.key)\"}", as: Session.self)
-      let tools = Repository.path(".build-tools/api")
+      let tools = Checkout.path(".build-tools/api")
       let tried = try await Programs.run(
         "python3",
         [
-          "\(tools)/bin/schemathesis", "--config-file", Repository.path("Tests/IntegrationTests/schemathesis.toml"),
-          "run", Repository.path("docs/openapi.json"), "--url", url, "-H", "Authorization: Bearer \(session.token)",
+          "\(tools)/bin/schemathesis", "--config-file", Checkout.path("Tests/IntegrationTests/schemathesis.toml"),
+          "run", Checkout.path("docs/openapi.json"), "--url", url, "-H", "Authorization: Bearer \(session.token)",
           // It would end the session that everything else is asked with.
           "--exclude-path", "/account/logout", "--seed", "15", "--no-color",
         ],

@@ -20,7 +20,7 @@ import Testing
     let pid = try #require(try await network.status().node("node1").pid)
     let finished = try await Programs.run(
       "timeout",
-      ["180", "python3", Repository.path("Tests/IntegrationTests/crowd.py"), network.urls[0], "\(pid)"] + names)
+      ["180", "python3", Checkout.path("Tests/IntegrationTests/crowd.py"), network.urls[0], "\(pid)"] + names)
     try #require(finished.status == 0, "\(finished.output) \(finished.errors)")
     let phases = try finished.output.split(separator: "\n").map {
       try JSONDecoder().decode(Phase.self, from: Data($0.utf8))
@@ -50,7 +50,7 @@ import Testing
       let pid = try #require(try await network.status().node("node1").pid)
       try await Programs.running(
         "python3",
-        [Repository.path("Tests/IntegrationTests/crowd.py"), network.urls[0], "\(pid)", "unread_health", "hold"]
+        [Checkout.path("Tests/IntegrationTests/crowd.py"), network.urls[0], "\(pid)", "unread_health", "hold"]
       ) { _ in
         try await Task.sleep(for: .seconds(6))
         let begin = ContinuousClock.now

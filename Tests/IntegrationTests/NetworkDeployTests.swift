@@ -12,10 +12,10 @@ import Testing
   private func deploy(_ network: NetworkFixture, _ words: [String]) async throws -> Finished {
     let place = [
       "GOUD_BINARY": Programs.built("goud"), "GOUD_HOME": network.fixture.home, "BACKUP_DIR": network.fixture.backups,
-      "GOUD_CONFIG_DIR": Repository.path("config"),
+      "GOUD_CONFIG_DIR": Checkout.path("config"),
     ]
     return try await Programs.run(
-      Repository.path("scripts/deploy.sh"), words, environment: network.environment.merging(place) { $1 })
+      Checkout.path("scripts/deploy.sh"), words, environment: network.environment.merging(place) { $1 })
   }
 
   @Test func fromNothingToAHealthyNetworkOutOfABucket() async throws {
@@ -60,7 +60,7 @@ import Testing
         #expect(refused.status == 10 && refused.errors.contains("no whole backup of local"), "\(refused.errors)")
         #expect(try await network.status().condition == "stopped")
         for words in [["--cloud"], ["--nonsense"], ["--terraform", "azure"]] {
-          let usage = try await Programs.run(Repository.path("scripts/deploy.sh"), words)
+          let usage = try await Programs.run(Checkout.path("scripts/deploy.sh"), words)
           #expect(usage.status == 64 && usage.errors.contains("hint:"), "\(words)")
         }
       }

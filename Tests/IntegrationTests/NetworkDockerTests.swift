@@ -230,7 +230,7 @@ import Testing
   /// What is committed for the two environments is what the configuration says, and compose takes it.
   @Test(arguments: ["local", "gcp"]) func theComposeFilesAreTheConfigurations(_ name: String) async throws {
     try await Fixture.with { fixture in
-      let file = Repository.path("deploy/docker/docker-compose.\(name).yml")
+      let file = Checkout.path("deploy/docker/docker-compose.\(name).yml")
       let printed = try await fixture.goud("network", "compose", "--env", name)
       #expect(try printed.output == String(contentsOfFile: file, encoding: .utf8), "goud network compose --env \(name)")
       let checked = try await compose(["GOUD_HOME": fixture.home], "-f", file, "config", "-q")

@@ -17,7 +17,7 @@ import Testing
       try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
       for name in ["run", "scripts"] {
         try FileManager.default.createSymbolicLink(
-          atPath: "\(directory)/\(name)", withDestinationPath: Repository.path(name))
+          atPath: "\(directory)/\(name)", withDestinationPath: Checkout.path(name))
       }
       try FileManager.default.createSymbolicLink(
         atPath: "\(directory)/backups", withDestinationPath: network.fixture.backups)
@@ -29,7 +29,7 @@ import Testing
       _ line: String, replacing: [String: String] = [:], status: Int32 = 0,
       _ location: SourceLocation = #_sourceLocation
     ) async throws -> String {
-      let document = try String(contentsOfFile: Repository.path("docs/volume-management.md"), encoding: .utf8)
+      let document = try String(contentsOfFile: Checkout.path("docs/volume-management.md"), encoding: .utf8)
       #expect(
         document.components(separatedBy: "\n").contains { $0.hasPrefix(line) }, "the document has no line '\(line)'",
         sourceLocation: location)
@@ -41,7 +41,7 @@ import Testing
         "bash", ["-o", "pipefail", "-c", words],
         environment: network.environment.merging([
           "GOUD_BINARY": Programs.built("goud"), "GOUD_HOME": network.fixture.home,
-          "BACKUP_DIR": network.fixture.backups, "GOUD_CONFIG_DIR": Repository.path("config"),
+          "BACKUP_DIR": network.fixture.backups, "GOUD_CONFIG_DIR": Checkout.path("config"),
         ]) { $1 }, in: directory)
       #expect(finished.status == status, "\(words): \(finished.output) \(finished.errors)", sourceLocation: location)
       return finished.output

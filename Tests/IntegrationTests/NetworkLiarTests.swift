@@ -48,7 +48,7 @@ private struct Liar {
       try await network.run("node", "credentials", "--data", network.volume(node), "--output", "\(root)/\(node)")
     }
     let made = try await python(
-      "-m", "grpc_tools.protoc", "-I", Repository.path("Proto"), "--python_out", root, "--grpc_python_out", root,
+      "-m", "grpc_tools.protoc", "-I", Checkout.path("Proto"), "--python_out", root, "--grpc_python_out", root,
       "peer.proto")
     try #require(made.status == 0, "\(made.errors)")
     try Self.peer.write(toFile: "\(root)/peer.py", atomically: true, encoding: .utf8)
@@ -67,7 +67,7 @@ private struct Liar {
   private func python(_ words: [String]) async throws -> Finished {
     try await Programs.run(
       "/usr/bin/timeout", ["120", "/usr/bin/python3"] + words,
-      environment: ["PYTHONPATH": Repository.path(".build-tools/grpc"), "GRPC_VERBOSITY": "NONE"])
+      environment: ["PYTHONPATH": Checkout.path(".build-tools/grpc"), "GRPC_VERBOSITY": "NONE"])
   }
 
   /// Introduces itself as docs/replication.md says, refuses an epoch (`refuse N`, `refuse +N` above the one that is

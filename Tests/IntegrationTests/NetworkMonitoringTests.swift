@@ -7,10 +7,10 @@ import Testing
 @Suite(.serialized) struct NetworkMonitoringTests {
   @Test func theRulesFireAndStayQuietAsTheirTestsSay() async throws {
     let tested = try await Programs.run(
-      "promtool", ["test", "rules", Repository.path("deploy/prometheus/goud.rules.test.yml")])
+      "promtool", ["test", "rules", Checkout.path("deploy/prometheus/goud.rules.test.yml")])
     #expect(tested.status == 0, "\(tested.output) \(tested.errors)")
     let checked = try await Programs.run(
-      "promtool", ["check", "config", Repository.path("deploy/prometheus/prometheus.example.yml")])
+      "promtool", ["check", "config", Checkout.path("deploy/prometheus/prometheus.example.yml")])
     #expect(checked.status == 0, "\(checked.output) \(checked.errors)")
   }
 
@@ -19,9 +19,9 @@ import Testing
       #expect(try await network.goud("backup", "create").status == 0)
       let port = network.ports.manager + 50
       let example = try String(
-        contentsOfFile: Repository.path("deploy/prometheus/prometheus.example.yml"), encoding: .utf8)
+        contentsOfFile: Checkout.path("deploy/prometheus/prometheus.example.yml"), encoding: .utf8)
       let config = example.replacingOccurrences(of: "localhost:8080", with: "127.0.0.1:\(network.ports.manager)")
-        .replacingOccurrences(of: "goud.rules.yml", with: Repository.path("deploy/prometheus/goud.rules.yml"))
+        .replacingOccurrences(of: "goud.rules.yml", with: Checkout.path("deploy/prometheus/goud.rules.yml"))
         .replacingOccurrences(of: "15s", with: "1s")
       let root = network.fixture.root
       try AtomicFile.write(Array(config.utf8), to: "\(root)/prometheus.yml")
@@ -52,7 +52,7 @@ import Testing
 /// `deploy/grafana/goud.dashboard.json`
 private enum Dashboard {
   static func queries() throws -> [(title: String, query: String)] {
-    let data = try Data(contentsOf: URL(fileURLWithPath: Repository.path("deploy/grafana/goud.dashboard.json")))
+    let data = try Data(contentsOf: URL(fileURLWithPath: Checkout.path("deploy/grafana/goud.dashboard.json")))
     let json = try JSONSerialization.jsonObject(with: data) as? [String: Any]
     let panels = json?["panels"] as? [[String: Any]] ?? []
     let queries = panels.flatMap { panel in

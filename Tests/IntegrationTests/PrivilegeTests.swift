@@ -20,7 +20,7 @@ import Testing
       ["--reuid=65534", "--regid=65534", "--clear-groups", Programs.built("goud"), "restore", archive, "--yes"]
         + further,
       environment: [
-        "GOUD_HOME": fixture.home, "BACKUP_DIR": fixture.backups, "GOUD_CONFIG_DIR": Repository.path("config"),
+        "GOUD_HOME": fixture.home, "BACKUP_DIR": fixture.backups, "GOUD_CONFIG_DIR": Checkout.path("config"),
       ])
   }
 

@@ -181,7 +181,7 @@ import Testing
       // Bash, since sh starts what runs in the background with SIGINT ignored.
       let result = try await Programs.run(
         "bash", ["-mc", script, "-", Programs.built("goud"), archive, fixture.volumes, "\(signal)"],
-        environment: ["GOUD_HOME": fixture.home, "GOUD_CONFIG_DIR": Repository.path("config")])
+        environment: ["GOUD_HOME": fixture.home, "GOUD_CONFIG_DIR": Checkout.path("config")])
       #expect(result.status == 128 + signal, "\(result.errors)")
       #expect(try FileSystem.status(target) == nil)
       #expect(try FileSystem.names(in: fixture.volumes) == ["node1_data"])

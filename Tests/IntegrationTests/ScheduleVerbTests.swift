@@ -65,7 +65,7 @@ import Testing
       }
       let program = "\(fixture.root)/bin/deep/goud"
       try FileManager.default.copyItem(atPath: Programs.built("goud"), toPath: program)
-      let shipped = Repository.path("config")
+      let shipped = Checkout.path("config")
       try FileManager.default.copyItem(atPath: shipped, toPath: "\(fixture.root)/config")
       let own = try await Programs.run("chmod", ["-R", "go-w", "\(fixture.root)/config", "\(fixture.root)/bin"])
       try #require(own.status == 0, "\(own.errors)")

@@ -49,7 +49,7 @@ import Testing
   @Test(arguments: ["aws", "gcp"]) func itIsWellFormed(_ provider: String) async throws {
     try await withTemporaryDirectory { root in
       let changed = try await terraform(
-        ["fmt", "-check", "-diff", Repository.path("deploy/terraform/\(provider)")], in: root)
+        ["fmt", "-check", "-diff", Checkout.path("deploy/terraform/\(provider)")], in: root)
       #expect(changed == "")
     }
   }
@@ -58,7 +58,7 @@ import Testing
     try await Moto.with { moto in
       try await withTemporaryDirectory { root in
         let directory = "\(root)/aws"
-        try FileManager.default.copyItem(atPath: Repository.path("deploy/terraform/aws"), toPath: directory)
+        try FileManager.default.copyItem(atPath: Checkout.path("deploy/terraform/aws"), toPath: directory)
         // The server has one address for everything, buckets too.
         try AtomicFile.write(
           Array(#"provider "aws" { s3_use_path_style = true }"#.utf8), to: "\(directory)/main_override.tf")
@@ -129,7 +129,7 @@ import Testing
   private func refusal(_ provider: String, _ name: String, _ value: String) async throws -> String? {
     try await withTemporaryDirectory { root in
       let variables = "deploy/terraform/\(provider)/variables.tf"
-      try FileManager.default.copyItem(atPath: Repository.path(variables), toPath: "\(root)/variables.tf")
+      try FileManager.default.copyItem(atPath: Checkout.path(variables), toPath: "\(root)/variables.tf")
       var environment = Dictionary(
         uniqueKeysWithValues: ["project", "network", "subnet", "image", "bucket"].map { ("TF_VAR_\($0)", "x") })
       environment["TF_VAR_\(name)"] = value
@@ -201,7 +201,7 @@ import Testing
       "unshare",
       [
         "-n", "--", "bash", "-c", network, "bash",
-        Repository.path("deploy/terraform/gcp/metadata.sh"),
+        Checkout.path("deploy/terraform/gcp/metadata.sh"),
       ])
     #expect(finished.output == "kept out\n", "\(finished.output)\(finished.errors)")
   }

@@ -10,7 +10,7 @@ import Testing
 @Suite struct APIDocumentTests {
   private let text: String
 
-  init() throws { text = try String(contentsOfFile: Repository.path("docs/api.md"), encoding: .utf8) }
+  init() throws { text = try String(contentsOfFile: Checkout.path("docs/api.md"), encoding: .utf8) }
 
   @Test(arguments: NodeFixture.Way.allCases)
   func everyExampleIsAnsweredAsItSays(_ way: NodeFixture.Way) async throws {

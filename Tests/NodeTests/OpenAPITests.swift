@@ -27,7 +27,7 @@ import Testing
   }
 
   @Test func everyAnswerOfTheDocumentsExamplesFitsIt() async throws {
-    let text = try String(contentsOfFile: Repository.path("docs/api.md"), encoding: .utf8)
+    let text = try String(contentsOfFile: Checkout.path("docs/api.md"), encoding: .utf8)
     try await NodeFixture.with(.routes) { node in
       var known: [String: String] = [:]
       for example in Example.all(in: text) {
@@ -85,7 +85,7 @@ private struct OpenAPI: @unchecked Sendable {
   private let document: [String: Any]
 
   init() throws {
-    let data = try Data(contentsOf: URL(fileURLWithPath: Repository.path("docs/openapi.json")))
+    let data = try Data(contentsOf: URL(fileURLWithPath: Checkout.path("docs/openapi.json")))
     document = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
   }
 

@@ -77,8 +77,12 @@ import Testing
   /// The first parts go through; then the key has expired.
   @Test func aKeyThatExpiresInMidUploadIsToldAndNothingIsLeft() async throws {
     try await run(.refused(400, code: "ExpiredToken"), count: 1_000_000, healthy: 3) { straight, faulty in
-      let content = [[UInt8]](repeating: Self.content, count: 4).flatMap { $0 }
-      let error = #expect(throws: GoudError.self) { try faulty.put(content, as: "name") }
+      let upload = try faulty.upload("name", estimate: 40_000_000)
+      let error = #expect(throws: GoudError.self) {
+        for _ in 0..<4 { try Self.content.withUnsafeBytes(upload.write) }
+        try upload.finish()
+      }
+      try upload.abandon()
       #expect(error?.code == .blobExpired, "\(String(describing: error))")
       let left = try straight.list()
       #expect(left == [])

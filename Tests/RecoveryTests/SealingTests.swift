@@ -76,16 +76,22 @@ import Testing
   /// A store whose second read fails, once.
   private final class Faulty: BlobStore, @unchecked Sendable {
     let location = "test://faulty"
+    let requests = RequestCounter()
     let bytes: [UInt8]
     private let lock = NSLock()
     private var reads = 0
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
-    func list() -> [BlobStatus] { [] }
+    func list(in folder: String, deep: Bool) -> [BlobStatus] { [] }
     func status(of name: String) -> BlobStatus? { nil }
     func upload(_ name: String, estimate: Int64) throws -> any BlobUpload { throw TestFailure("it takes nothing") }
+    func put(_ bytes: [UInt8], as name: String) throws { throw TestFailure("it takes nothing") }
     func delete(_ name: String) {}
+    func delete(_ names: [String]) {}
     func read(_ blob: BlobStatus, at offset: Int64, count: Int) throws -> [UInt8] {
+      try read(blob.name, at: offset, count: count)
+    }
+    func read(_ name: String, at offset: Int64, count: Int) throws -> [UInt8] {
       let number = lock.withLock {
         reads += 1
         return reads

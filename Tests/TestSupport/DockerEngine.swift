@@ -132,9 +132,9 @@ public struct DockerEngine: Sendable {
 
   /// The image out of the goud that is tested, made once.
   private static let image = Task {
-    let path = Repository.path(".build/goud-test-image.tar")
+    let path = Checkout.path(".build/goud-test-image.tar")
     let built = try await Programs.run(
-      Repository.path("scripts/build-image"), ["--output", path], environment: ["GOUD_BINARY": Programs.built("goud")])
+      Checkout.path("scripts/build-image"), ["--output", path], environment: ["GOUD_BINARY": Programs.built("goud")])
     guard built.status == 0 else { throw TestFailure("build-image: \(built.errors)") }
     return path
   }

@@ -4,7 +4,7 @@ import GoudCore
 /// A server that answers as Amazon does, for the time of a closure, and Amazon's own tool to ask it.
 public struct Moto: Sendable {
   public let port: Int
-  private static let tools = Repository.path(".build-tools/aws")
+  private static let tools = Checkout.path(".build-tools/aws")
 
   public static func with<Result: Sendable>(_ body: @Sendable (Moto) async throws -> Result) async throws -> Result {
     let moto = Moto(port: Int.random(in: 31_000...32_700))

@@ -22,7 +22,7 @@ public enum ObjectServer: String, CaseIterable, Sendable {
       try FileManager.default.createDirectory(atPath: files, withIntermediateDirectories: true)
       let port = try FreePort.take()
       let (program, arguments) = command(port, "\(root)/data")
-      return try await Programs.running(Repository.path(".build-tools/stores/\(program)"), arguments) { _ in
+      return try await Programs.running(Checkout.path(".build-tools/stores/\(program)"), arguments) { _ in
         try await waitUntil("port \(port) to answer") { FreePort.answers(port) }
         return try await body("\(scheme)://\(Self.bucket)/backups", environment(port), files)
       }

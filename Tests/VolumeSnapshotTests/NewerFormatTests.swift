@@ -20,7 +20,7 @@ import Testing
       database.close()
       """
     let result = try await Programs.run(
-      "python3", ["-c", script, directory], environment: ["PYTHONPATH": Repository.path(".build-tools/python")])
+      "python3", ["-c", script, directory], environment: ["PYTHONPATH": Checkout.path(".build-tools/python")])
     try #require(result.status == 0, "\(result.errors)")
   }
 
@@ -64,7 +64,7 @@ import Testing
         """
       let count = try await Programs.run(
         "python3", ["-c", script, "\(scratch)/copy"],
-        environment: ["PYTHONPATH": Repository.path(".build-tools/python")])
+        environment: ["PYTHONPATH": Checkout.path(".build-tools/python")])
       #expect(count.output == "1010\n", "\(count.errors)")
     }
   }

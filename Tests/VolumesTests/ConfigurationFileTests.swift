@@ -63,13 +63,13 @@ import Testing
     try GoudConfiguration.load(
       flags: [.environment: environment],
       context: ConfigurationContext(
-        variables: ["GOUD_CONFIG_DIR": Repository.path("config"), "HOME": "/home/u"], workingDirectory: "/"))
+        variables: ["GOUD_CONFIG_DIR": Checkout.path("config"), "HOME": "/home/u"], workingDirectory: "/"))
   }
 
   @Test func localHasThreeNodesAndNoScheduledBackups() throws {
     let local = try shipped("local")
     #expect(local.nodes == ["node1", "node2", "node3"] && !local.backupEnabled)
-    #expect(local.backupDirectory == Repository.path("backups") && local.backupRetentionDays == 30)
+    #expect(local.backupDirectory == Checkout.path("backups") && local.backupRetentionDays == 30)
     #expect(local.volumeWarningPercent == 70 && local.volumeCriticalPercent == 85 && local.unknownKeys == [])
   }
 
@@ -80,7 +80,7 @@ import Testing
   }
 
   @Test func theDocumentAndTheCodeAgree() throws {
-    let text = try String(contentsOfFile: Repository.path("docs/configuration.md"), encoding: .utf8)
+    let text = try String(contentsOfFile: Checkout.path("docs/configuration.md"), encoding: .utf8)
     let rows = (text.components(separatedBy: "<!-- keys -->").last ?? "").split(separator: "\n")
       .filter { $0.hasPrefix("| `") }.map { $0.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) } }
     #expect(rows.map { $0[0] } == ConfigurationKey.allCases.map { "`\($0.rawValue)`" })

@@ -4,6 +4,7 @@ public protocol BlobSaver: Sendable {
   ///
   /// What is new is durable only after the saver has been told that everything came.
   /// - Parameter bytes: at most 64 MiB.
+  @discardableResult
   func save(_ bytes: [UInt8], as kind: BlobKind) throws -> SavedBlob
 }
 

@@ -56,6 +56,9 @@ public struct ObjectID: Hashable, Sendable, Comparable, CustomStringConvertible 
     withUnsafeBytes(of: bigEndian) { Array($0) }
   }
 
+  /// The first eight bytes, which are as random as all of them.
+  var prefix: UInt64 { words.0 }
+
   /// 64 lower-case hexadecimal digits.
   public var hex: String { withUnsafeBytes(of: bigEndian) { Hex.text($0) } }
 

@@ -124,7 +124,7 @@ struct JSONReader {
     repeat {
       switch peek() {
       case nil: throw fault("a value without an end")
-      case UInt8(ascii: "\""): _ = try string()
+      case UInt8(ascii: "\""): try passString()
       case UInt8(ascii: "{"), UInt8(ascii: "["):
         depth += 1
         position += 1
@@ -155,6 +155,16 @@ struct JSONReader {
     let start = position
     while position < bytes.count, !Self.endsWord(bytes[position]) { position += 1 }
     guard position > start else { throw fault("an unknown word") }
+  }
+
+  /// A string, whatever it says.
+  private mutating func passString() throws {
+    position += 1
+    while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
+      position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1
+    }
+    guard position < bytes.count else { throw fault("a string without an end") }
+    position += 1
   }
 
   private static func endsWord(_ byte: UInt8) -> Bool { byte <= 0x20 || ",:{}[]\"".utf8.contains(byte) }

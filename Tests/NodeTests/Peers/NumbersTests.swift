@@ -216,7 +216,7 @@ import Testing
 
   /// The names of all numbers in Proto/peer.proto, as JSON spells them.
   private func declaredNumbers() throws -> Set<String> {
-    let text = try String(contentsOfFile: Repository.path("Proto/peer.proto"), encoding: .utf8)
+    let text = try String(contentsOfFile: Checkout.path("Proto/peer.proto"), encoding: .utf8)
     let names = text.matches(of: /u?int(?:32|64) ([a-z_]+) =/).map { match in
       let words = match.1.split(separator: "_")
       return String(words[0]) + words.dropFirst().map(\.capitalized).joined()

@@ -30,13 +30,3 @@ extension FileEntry {
     FileEntry(path: path, kind: kind, mode: 0o644, owner: 0, group: 0, modified: (1, 0))
   }
 }
-
-/// The code that `body` fails with; nil: it did not.
-func failure(_ body: () throws -> Void) -> ErrorCode? {
-  do {
-    try body()
-    return nil
-  } catch {
-    return (error as? GoudError)?.code
-  }
-}

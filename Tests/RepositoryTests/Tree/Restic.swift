@@ -1,28 +1,18 @@
-import Foundation
 import TestSupport
 
-/// Stock restic with a repository of its own.
-struct Restic {
-  static let password = "password"
-
-  let repository: String
-
-  /// Runs restic to its end.
-  /// - Returns: what it printed.
-  /// - Throws: `TestFailure` when it fails.
-  @discardableResult
-  func run(_ arguments: String..., in directory: String? = nil, timeZone: String = "UTC") async throws -> String {
-    let finished = try await Programs.run(
-      "restic", ["--no-cache", "--repo", repository] + arguments,
-      environment: ["RESTIC_PASSWORD": Self.password, "TZ": timeZone], in: directory)
-    guard finished.status == 0 else { throw TestFailure("restic \(arguments): \(finished.errors) \(finished.output)") }
-    return finished.output
+extension Place {
+  /// Lets restic back up what lies beside the repository.
+  func backup(_ arguments: String..., timeZone: String = "UTC") async throws {
+    let result = try await Programs.run(
+      "restic", ["-r", location, "--no-cache", "-q", "backup"] + arguments,
+      environment: ["RESTIC_PASSWORD": Self.password, "TZ": timeZone], in: path)
+    guard result.status == 0 else { throw TestFailure("restic backup \(arguments): \(result.errors)") }
   }
 
-  /// The one snapshot's file and its identifier.
-  func snapshot() async throws -> (id: String, text: String) {
-    let ids = try await run("list", "snapshots").split(separator: "\n").map(String.init)
+  /// The text of the one snapshot, as restic prints it.
+  func snapshot() async throws -> String {
+    let ids = try await sound("list", "snapshots").split(separator: "\n")
     guard ids.count == 1 else { throw TestFailure("\(ids.count) snapshots") }
-    return (ids[0], try await run("cat", "snapshot", ids[0]))
+    return try await sound("cat", "snapshot", String(ids[0]))
   }
 }

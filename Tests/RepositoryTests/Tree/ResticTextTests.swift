@@ -9,12 +9,12 @@ import Testing
 /// the same name, and does restic take it for whole.
 @Suite struct ResticTextTests {
   /// The trees below a root, as restic prints them, by their identifiers.
-  private func trees(_ restic: Restic, _ root: ObjectID) async throws -> [ObjectID: [UInt8]] {
+  private func trees(_ place: Place, _ root: ObjectID) async throws -> [ObjectID: [UInt8]] {
     var texts: [ObjectID: [UInt8]] = [:]
     var waiting = [root]
     while let id = waiting.popLast() {
       guard texts[id] == nil else { continue }
-      let text = Array(try await restic.run("cat", "blob", id.hex).utf8)
+      let text = Array(try await place.sound("cat", "blob", id.hex).utf8)
       texts[id] = text
       waiting += try Tree(decoding: text).nodes.compactMap(\.subtree)
     }
@@ -23,15 +23,12 @@ import Testing
 
   @Test(arguments: [("UTC", "Z"), ("Asia/Kathmandu", "+05:45"), ("America/St_Johns", "-03:30")])
   func everyTreeOfResticIsWrittenAgainByteForByte(_ zone: String, _ offset: String) async throws {
-    try await withTemporaryDirectory { place in
-      try FileManager.default.createDirectory(atPath: "\(place)/files", withIntermediateDirectories: true)
-      try await OddFiles.make(in: "\(place)/files", foreign: true)
-      let restic = Restic(repository: "\(place)/repository")
-      try await restic.run("init")
-      try await restic.run("backup", "--with-atime", "files", in: place, timeZone: zone)
-      let snapshot = try await restic.snapshot()
-      let root = try Snapshot(decoding: Array(snapshot.text.utf8)).tree
-      let texts = try await trees(restic, root)
+    try await Place.make { place in
+      try await OddFiles.make(in: "\(place.path)/files", foreign: true)
+      try place.create()
+      try await place.backup("--with-atime", "files", timeZone: zone)
+      let root = try Snapshot(decoding: Array(try await place.snapshot().utf8)).tree
+      let texts = try await trees(place, root)
       #expect(texts.count == 5)
       for (id, text) in texts {
         let tree = try Tree(decoding: text)
@@ -46,20 +43,19 @@ import Testing
   }
 
   @Test func aSnapshotOfResticIsReadAndNamesWhatItWasTold() async throws {
-    try await withTemporaryDirectory { place in
-      try AtomicFile.write([1], to: "\(place)/file & <name>")
-      let restic = Restic(repository: "\(place)/repository")
-      try await restic.run("init")
-      try await restic.run(
-        "backup", "--tag", "goud,env=a&b", "--tag", "\u{fc}", "--exclude", "*.tmp", "--host", "h", "--time",
+    try await Place.make { place in
+      try AtomicFile.write([1], to: "\(place.path)/file & <name>")
+      try place.create()
+      try await place.backup(
+        "--tag", "goud,env=a&b", "--tag", "\u{fc}", "--exclude", "*.tmp", "--host", "h", "--time",
         "2026-01-02 03:04:05",
-        "file & <name>", in: place, timeZone: "Asia/Kathmandu")
-      let text = try await restic.snapshot().text
+        "file & <name>", timeZone: "Asia/Kathmandu")
+      let text = try await place.snapshot()
       let snapshot = try Snapshot(decoding: Array(text.utf8))
       #expect(snapshot.time == Timestamp(seconds: 1_767_302_345, offset: 345))
       #expect(snapshot.tags == ["goud", "env=a&b", "\u{fc}"])
       #expect(snapshot.excludes == ["*.tmp"])
-      #expect(snapshot.hostname == "h" && snapshot.paths == ["\(place)/file & <name>"])
+      #expect(snapshot.hostname == "h" && snapshot.paths == ["\(place.path)/file & <name>"])
       // `restic cat` prints it with blanks: without them it is what Goud writes.
       let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? NSDictionary
       #expect(try JSONSerialization.jsonObject(with: Data(try snapshot.encoded())) as? NSDictionary == object)

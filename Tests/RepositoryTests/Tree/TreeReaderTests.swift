@@ -54,20 +54,20 @@ import Testing
   @Test(arguments: ["", ".", "..", "a/b", "/", "a\\\\x00", "\\\\x2e\\\\x2e", "\\\\x2f"])
   func whatIsNoNameIsRefused(_ name: String) throws {
     let root = try tree(file(name))
-    #expect(failure { _ = try paths(root) } == .repositoryUnsafe)
-    #expect(failure { _ = try TreeReader(blobs).tree(root) } == .repositoryUnsafe)
+    #expect(failure { _ = try paths(root) }?.code == .repositoryUnsafe)
+    #expect(failure { _ = try TreeReader(blobs).tree(root) }?.code == .repositoryUnsafe)
   }
 
   @Test func aNameThatComesTwiceIsRefusedSortedOrNot() throws {
     for root in [try tree(file("a"), file("a")), try tree(file("a"), file("b"), directory("a", try tree()))] {
-      #expect(failure { _ = try paths(root) } == .repositoryUnsafe)
+      #expect(failure { _ = try paths(root) }?.code == .repositoryUnsafe)
     }
     #expect(try paths(try tree(file("\u{e9}"), file("e\u{301}"))).count == 2)
   }
 
   @Test func aDirectoryWithoutATreeIsDamaged() throws {
     for root in [try tree(#"{"name":"a","type":"dir"}"#), try tree(directory("a", one)), one] {
-      #expect(failure { _ = try paths(root) } == .repositoryDamaged)
+      #expect(failure { _ = try paths(root) }?.code == .repositoryDamaged)
     }
   }
 
@@ -75,14 +75,14 @@ import Testing
     // Each directory holds the one below twice: 2^40 names.
     var root = try tree()
     for _ in 0..<40 { root = try tree(directory("a", root), directory("b", root)) }
-    #expect(failure { _ = try paths(root, limit: 1000) } == .repositoryUnsafe)
+    #expect(failure { _ = try paths(root, limit: 1000) }?.code == .repositoryUnsafe)
     #expect(try paths(try tree(file("a"), file("b")), limit: 2).count == 2)
   }
 
   @Test func pathsLongerThanLinuxHasAreRefused() throws {
     var root = try tree()
     for _ in 0..<3000 { root = try tree(directory("a", root)) }
-    #expect(failure { _ = try paths(root, limit: 10_000) } == .repositoryUnsafe)
+    #expect(failure { _ = try paths(root, limit: 10_000) }?.code == .repositoryUnsafe)
   }
 
   /// restic restores a file of another length, and says nothing.
@@ -93,10 +93,11 @@ import Testing
     #expect(try paths(try root(",\"size\":\(count * 4)"), blobLength: { _ in 4 }) == ["a"])
     #expect(try paths(try root(size)) == ["a"])
     guard count > 0 else { return }
-    #expect(failure { _ = try paths(try root(size), blobLength: { _ in 4 }) } == .repositoryDamaged)
+    #expect(failure { _ = try paths(try root(size), blobLength: { _ in 4 }) }?.code == .repositoryDamaged)
     #expect(
-      failure { _ = try paths(try root(",\"size\":\(count * 4)"), blobLength: { _ in nil }) } == .repositoryDamaged)
-    #expect(failure { _ = try paths(try root(size), blobLength: { _ in .max }) } == .repositoryDamaged)
+      failure { _ = try paths(try root(",\"size\":\(count * 4)"), blobLength: { _ in nil }) }?.code
+        == .repositoryDamaged)
+    #expect(failure { _ = try paths(try root(size), blobLength: { _ in .max }) }?.code == .repositoryDamaged)
   }
 
   // MARK: As entries of a volume
@@ -118,7 +119,7 @@ import Testing
   ])
   func whatNoVolumeHasIsRefused(_ node: String) throws {
     let root = try tree(node)
-    #expect(failure { _ = try entries(root) } == .repositoryUnsafe)
+    #expect(failure { _ = try entries(root) }?.code == .repositoryUnsafe)
     #expect(try paths(root).count == 1)
   }
 

@@ -1,7 +1,7 @@
 import GoudCore
 
 /// The checkout that the tests were built from.
-public enum Repository {
+public enum Checkout {
   public static let root: String = {
     var path = FileSystem.realPath("/proc/self/exe") ?? ""
     while path != "/" && !path.isEmpty {

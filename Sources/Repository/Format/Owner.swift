@@ -1,0 +1,29 @@
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Who writes to a repository: what keys and locks tell of it.
+public struct Owner: Sendable, Equatable {
+  public var username: String
+  public var hostname: String
+  public var pid: Int32
+  public var uid: UInt32
+  public var gid: UInt32
+
+  public init(username: String, hostname: String, pid: Int32, uid: UInt32, gid: UInt32) {
+    self.username = username
+    self.hostname = hostname
+    self.pid = pid
+    self.uid = uid
+    self.gid = gid
+  }
+
+  /// This process.
+  public static var current: Owner {
+    Owner(
+      username: ProcessInfo.processInfo.userName, hostname: ProcessInfo.processInfo.hostName, pid: getpid(),
+      uid: getuid(), gid: getgid())
+  }
+}
