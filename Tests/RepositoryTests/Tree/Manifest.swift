@@ -2,8 +2,8 @@ import Foundation
 import GoudCore
 import TestSupport
 
-/// A directory as somebody else sees it who shares no code with Goud: every name with its metadata, the SHA-256 of a file's
-/// bytes, and which names are one file.
+/// A directory as somebody else sees it who shares no code with Goud: every name with its metadata, the SHA-256 of a
+/// file's bytes, and which names are one file.
 struct Manifest: Equatable {
   struct Item: Equatable, Decodable {
     let path: String

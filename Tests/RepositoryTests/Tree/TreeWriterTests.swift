@@ -111,6 +111,19 @@ import Testing
     #expect(found.map(\.content) == [[two], []])
   }
 
+  @Test func aVolumeLiesBesideOtherThingsAndComesBackByItself() throws {
+    let volume = [
+      FileEntry.plain("", .directory), .plain("a", .file(size: 0)), .plain("b", .secondName(of: "a")),
+      .plain("l", .link(target: "a")),
+    ]
+    let writer = TreeWriter(blobs)
+    try writer.add(.plain("metadata.json", .file(size: 1)), content: [one], bytes: 1)
+    for entry in volume { try writer.add(entry.moved(below: "v")) }
+    let reader = TreeReader(blobs)
+    let root = try #require(try reader.node(at: "v", below: try writer.finish().root))
+    #expect([try root.fileEntry(at: "")] + (try entries(try #require(root.subtree)).map(\.entry)) == volume)
+  }
+
   @Test func aDirectoryOfManyFilesAndADeepTreeAreNoMatter() throws {
     let writer = TreeWriter(blobs)
     for number in 0..<20_000 {
