@@ -27,3 +27,8 @@ public struct Owner: Sendable, Equatable {
       uid: getuid(), gid: getgid())
   }
 }
+
+extension Owner {
+  /// Whether there is a process of that number on this machine, whoever's it is.
+  static func isRunning(_ pid: Int32) -> Bool { kill(pid, 0) == 0 || errno != ESRCH }
+}

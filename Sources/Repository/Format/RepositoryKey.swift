@@ -51,9 +51,11 @@ public struct RepositoryKey: Sendable {
   public func seal(_ plain: [UInt8]) -> [UInt8] { plain.withUnsafeBytes { seal($0) } }
 
   /// Seals `plain` with a new IV; 32 bytes longer.
-  public func seal(_ plain: UnsafeRawBufferPointer) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: plain.count + Self.overhead) { buffer, used in
-      let box = UnsafeMutableRawBufferPointer(buffer)
+  /// - Parameter spare: how much may be appended to the result without its being copied.
+  public func seal(_ plain: UnsafeRawBufferPointer, spare: Int = 0) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: plain.count + Self.overhead + spare) { buffer, used in
+      let box = UnsafeMutableRawBufferPointer(
+        UnsafeMutableBufferPointer(rebasing: buffer[..<(plain.count + Self.overhead)]))
       let iv = Self.newIV()
       withUnsafeBytes(of: iv.bigEndian) { box.copyBytes(from: $0) }
       var mac = MAC(key: macKey(iv))

@@ -36,10 +36,16 @@ struct OpenPack: Sendable {
       throw GoudError(.internalFault, "a pack's header does not open again after it was sealed")
     }
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(size + header.count + PackHeader.trailer)
-    for index in boxes.indices {
-      bytes += boxes[index]
-      boxes[index] = []
+    if boxes.count == 1 {
+      // The one box of a large blob has room for what comes behind it.
+      bytes = boxes[0]
+      boxes = []
+    } else {
+      bytes.reserveCapacity(size + header.count + PackHeader.trailer)
+      for index in boxes.indices {
+        bytes += boxes[index]
+        boxes[index] = []
+      }
     }
     bytes += header
     PackHeader.append(UInt32(header.count), to: &bytes)

@@ -40,6 +40,7 @@ public final class RepositoryWriter: BlobSaver {
     /// Packs that are put and in no index yet.
     var unindexed: [(id: ObjectID, entries: [PackEntry])] = []
     var unindexedBlobs = 0
+    var hasEnded = false
   }
 
   /// A data blob's bytes at most. Trees may be larger: a directory is one blob.
@@ -158,10 +159,11 @@ public final class RepositoryWriter: BlobSaver {
 
   /// Puts what is left, then the index. When it returns, everything saved is there to stay and is found.
   ///
-  /// Call it or `abandon` exactly once, when no `save` is under way.
+  /// Call it once, when no `save` is under way.
   /// - Throws: also what any `save` or a pack has failed with.
   @discardableResult
   public func finish() throws -> Summary {
+    state.withLock { $0.hasEnded = true }
     do {
       try budget.check()
       let left = state.withLock { state in
@@ -178,8 +180,14 @@ public final class RepositoryWriter: BlobSaver {
     return state.withLock { $0.summary }
   }
 
-  /// Ends without an index: what was put already is nobody's, and goes with the next prune.
+  /// Ends without an index: what was put already is nobody's, and goes with the next prune. Does nothing after `finish`,
+  /// whether that succeeded or not.
   public func abandon() {
+    let isFirst = state.withLock { state in
+      defer { state.hasEnded = true }
+      return !state.hasEnded
+    }
+    guard isFirst else { return }
     budget.fail(GoudError(.interrupted, "the writing was abandoned"))
     try? uploads.finish(abandoning: true)
   }

@@ -17,10 +17,10 @@ struct SealedBlob: Sendable {
     // Trees always: restic writes those again that are not.
     let compressed = kind == .tree && !bytes.isEmpty ? Zstd.compressAlways(bytes) : Zstd.compress(bytes)
     if let compressed {
-      box = key.seal(compressed)
+      box = compressed.withUnsafeBytes { key.seal($0, spare: Self.spare) }
       uncompressedLength = UInt32(bytes.count)
     } else {
-      box = key.seal(bytes)
+      box = key.seal(bytes, spare: Self.spare)
       uncompressedLength = 0
     }
     guard Self.digest(box, uncompressedLength: Int(uncompressedLength), key: key) == id else {
@@ -29,6 +29,9 @@ struct SealedBlob: Sendable {
         hint: "test the machine's memory before anything else is written")
     }
   }
+
+  /// A pack of one blob needs a header of one entry.
+  private static let spare = 128
 
   /// SHA-256 of what is in a box; nil when it does not open.
   private static func digest(_ box: [UInt8], uncompressedLength: Int, key: RepositoryKey) -> ObjectID? {

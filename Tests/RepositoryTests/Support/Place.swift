@@ -21,6 +21,7 @@ struct Place {
   @discardableResult
   func create() throws -> Repository { try Repository.create(store, password: Self.password, cost: Self.cost) }
 
+  @discardableResult
   func open(_ password: String = Self.password) throws -> Repository { try Repository.open(store, password: password) }
 
   // MARK: restic

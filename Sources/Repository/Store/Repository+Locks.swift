@@ -1,0 +1,106 @@
+import BlobStore
+public import Foundation
+import GoudCore
+import Layout
+
+extension Repository {
+  /// A lock that lies in the repository.
+  public struct HeldLock: Sendable, Equatable {
+    public let id: ObjectID
+    /// nil: it cannot be read, and so counts as an exclusive one of somebody unknown.
+    public let file: LockFile?
+    /// Whether nobody holds it any more.
+    public let isStale: Bool
+  }
+
+  /// Takes a lock by restic's protocol: nobody's in the way, written, a moment later still nobody's in the way.
+  ///
+  /// A stale lock is in the way too, as it is with restic: `unlock` removes it.
+  /// - Parameters:
+  ///   - exclusive: nobody else may hold any; else nobody else may hold an exclusive one.
+  ///   - settle: how long others that write theirs at the same time have until it is seen.
+  ///   - refreshEvery: seconds after which it is written anew.
+  /// - Throws: `repository.locked`.
+  public func lock(
+    exclusive: Bool, owner: Owner = .current, settle: TimeInterval = 0.2, refreshEvery interval: TimeInterval = 5 * 60
+  ) throws -> RepositoryLock {
+    try refuseConflict(exclusive: exclusive, own: nil, owner)
+    let file = LockFile(time: Date(), isExclusive: exclusive, owner: owner)
+    let id = try saveUnpacked(try file.json, in: .locks)
+    do {
+      Thread.sleep(forTimeInterval: settle)
+      try refuseConflict(exclusive: exclusive, own: id, owner)
+    } catch {
+      try remove([id], in: .locks)
+      throw error
+    }
+    return RepositoryLock(self, id, file, refreshEvery: interval)
+  }
+
+  /// Does something under a lock.
+  public func locked<Result>(
+    exclusive: Bool, owner: Owner = .current, _ body: (RepositoryLock) throws -> Result
+  ) throws -> Result {
+    let lock = try lock(exclusive: exclusive, owner: owner)
+    let result: Result
+    do {
+      result = try body(lock)
+      try lock.check()
+    } catch {
+      try? lock.release()
+      throw error
+    }
+    try lock.release()
+    return result
+  }
+
+  /// The locks that lie there now.
+  public func locks(seenBy observer: Owner = .current) throws -> [HeldLock] {
+    let now = Date()
+    return try list(.locks).compactMap { object in
+      do {
+        let file = LockFile(json: try loadUnpacked(object.id, in: .locks))
+        return HeldLock(id: object.id, file: file, isStale: file?.isStale(at: now, seenBy: observer) ?? false)
+      } catch let error as GoudError where error.code == .repositoryNotFound {
+        return nil
+      } catch let error as GoudError where error.code == .repositoryDamaged {
+        return HeldLock(id: object.id, file: nil, isStale: false)
+      }
+    }
+  }
+
+  /// Removes the locks that nobody holds any more.
+  /// - Parameter all: every lock, also those of runs that are going on.
+  /// - Returns: those that were removed.
+  @discardableResult
+  public func unlock(all: Bool = false, seenBy observer: Owner = .current) throws -> [HeldLock] {
+    let gone = try locks(seenBy: observer).filter { all || $0.isStale }
+    try remove(gone.map(\.id), in: .locks)
+    return gone
+  }
+
+  private func refuseConflict(exclusive: Bool, own: ObjectID?, _ observer: Owner) throws {
+    let others = try locks(seenBy: observer).filter { $0.id != own }
+    guard let other = others.first(where: { exclusive || $0.file?.isExclusive != false }) else { return }
+    throw Self.refusal(store.location, other)
+  }
+
+  private static func refusal(_ location: String, _ lock: HeldLock) -> GoudError {
+    guard let file = lock.file else {
+      return GoudError(
+        .repositoryLocked, "\(location) has a lock that cannot be read: locks/\(lock.id)",
+        hint: "if nobody is at work there, goud repository unlock --all", context: ["lock": lock.id.hex])
+    }
+    let minutes = max(0, Int(Date().timeIntervalSince(file.time) / 60))
+    let owner = file.owner
+    return GoudError(
+      .repositoryLocked,
+      "\(location) is locked\(file.isExclusive ? " exclusively" : "") by process \(owner.pid) of \(owner.username) on "
+        + "\(owner.hostname), \(minutes) min ago\(lock.isStale ? "; nobody holds it any more" : "")",
+      hint: lock.isStale ? "goud repository unlock" : "wait for it to end",
+      context: [
+        "lock": lock.id.hex, "host": owner.hostname, "pid": "\(owner.pid)", "user": owner.username,
+        "time": RFC3339.text(file.time), "stale": "\(lock.isStale)",
+      ])
+  }
+}
