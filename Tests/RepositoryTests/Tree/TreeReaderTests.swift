@@ -76,7 +76,9 @@ import Testing
     var root = try tree()
     for _ in 0..<40 { root = try tree(directory("a", root), directory("b", root)) }
     #expect(failure { _ = try paths(root, limit: 1000) }?.code == .repositoryUnsafe)
-    #expect(try paths(try tree(file("a"), file("b")), limit: 2).count == 2)
+    let two = try tree(file("a"), file("b"))
+    #expect(try paths(two, limit: 2).count == 2)
+    #expect(failure { _ = try paths(two, limit: 1) }?.code == .repositoryUnsafe)
   }
 
   @Test func pathsLongerThanLinuxHasAreRefused() throws {
@@ -127,14 +129,16 @@ import Testing
   @Test func oneNumberWithOtherBytesIsAnotherFile() throws {
     let shared = #","links":2,"inode":5,"size":1,"content":["\#(one)"]"#
     let other = #","links":2,"inode":5,"size":0,"content":[]"#
+    let changed = #","links":2,"inode":5,"size":1,"content":["\#(ObjectID(sha256Of: [2]))"]"#
     let foreign = #","links":2,"inode":5,"device_id":9,"size":1,"content":["\#(one)"]"#
     let unnumbered = #","links":2,"size":1,"content":["\#(one)"]"#
     let root = try tree(
       file("a", shared), file("b", other), file("c", shared), file("d", foreign), file("e", unnumbered),
-      file("f", unnumbered))
+      file("f", unnumbered), file("g", changed))
     #expect(
       try entries(root).map(\.kind) == [
         .file(size: 1), .file(size: 0), .secondName(of: "a"), .file(size: 1), .file(size: 1), .file(size: 1),
+        .file(size: 1),
       ])
   }
 }
