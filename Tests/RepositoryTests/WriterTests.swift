@@ -139,6 +139,26 @@ import Testing
     }
   }
 
+  /// Packs fill slowly with what shrinks a thousandfold, and a tree may be larger than everything that may be on its way.
+  @Test(arguments: [BlobKind.data, .tree])
+  func whatShrinksAndWhatIsHugeIsNotWaitedForForever(_ kind: BlobKind) async throws {
+    try await Place.make { place in
+      let repository = try place.create()
+      var options = RepositoryWriter.Options()
+      options.packSize = 100_000
+      options.budget = 300_000
+      let writer = RepositoryWriter(repository, index: .init(), options: options)
+      try writer.save(noise(50_000), as: .data)
+      try writer.save(noise(50_000), as: .tree)
+      for number in 0..<20 {
+        try writer.save([UInt8](repeating: UInt8(number), count: 1_000_000), as: kind)
+      }
+      try writer.save(noise(2_000_000, seed: 3), as: kind)
+      #expect(try writer.finish().blobs == 23)
+      #expect(try repository.check(.init(readData: .all)).problems.isEmpty)
+    }
+  }
+
   /// What was put is not indexed before all of it is there, and nothing is said to be there that is not.
   @Test func aStoreThatFailsEndsEverything() async throws {
     try await Place.make { place in

@@ -20,10 +20,17 @@ public struct Owner: Sendable, Equatable {
     self.gid = gid
   }
 
+  /// As restic names it.
+  private static var machine: String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "" }
+    return name.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+  }
+
   /// This process.
   public static var current: Owner {
     Owner(
-      username: ProcessInfo.processInfo.userName, hostname: ProcessInfo.processInfo.hostName, pid: getpid(),
+      username: ProcessInfo.processInfo.userName, hostname: machine, pid: getpid(),
       uid: getuid(), gid: getgid())
   }
 }

@@ -10,11 +10,12 @@ final class ByteBudget: @unchecked Sendable {
 
   init(_ limit: Int) { self.limit = limit }
 
-  /// Waits until there is room; what is larger than everything waits until nothing else is on its way.
+  /// Waits until there is room.
+  /// - Parameter bytes: at most the limit.
   func take(_ bytes: Int) throws {
     condition.lock()
     defer { condition.unlock() }
-    while failure == nil && used > 0 && used + bytes > limit { condition.wait() }
+    while failure == nil && used + bytes > limit { condition.wait() }
     if let failure { throw failure }
     used += bytes
   }

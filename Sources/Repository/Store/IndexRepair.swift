@@ -1,5 +1,5 @@
 import BlobStore
-import GoudCore
+public import GoudCore
 import Layout
 
 /// What came of making the index anew.
@@ -23,7 +23,9 @@ extension Repository {
   /// before the old ones go.
   /// - Parameter readAll: believe no index.
   @discardableResult
-  public func repairIndex(readAll: Bool = false, owner: Owner = .current) throws -> IndexRepairReport {
+  public func repairIndex(
+    readAll: Bool = false, owner: Owner = .current, cancellation: Cancellation = .init()
+  ) throws -> IndexRepairReport {
     try locked(exclusive: true, owner: owner) { lock in
       var report = IndexRepairReport()
       let old = try list(.index).map(\.id)
@@ -32,6 +34,7 @@ extension Repository {
       var packs: [(id: ObjectID, entries: [PackEntry])] = []
       let present = try list(.data)
       for pack in present {
+        try cancellation.check()
         if !readAll, !known.disputed.contains(pack.id), let entries = known.entries(of: pack.id),
           PackHeader.packSize(entries) == pack.bytes
         {

@@ -7,7 +7,7 @@ struct OpenPack: Sendable {
   private var boxes: [[UInt8]] = []
   /// Bytes of the boxes.
   private(set) var size = 0
-  /// What its blobs were counted with when they began.
+  /// What its blobs count in the writer's budget.
   private(set) var budget = 0
 
   /// A header of more entries comes near what restic refuses.

@@ -1,5 +1,5 @@
 import BlobStore
-import GoudCore
+public import GoudCore
 import Layout
 
 /// What a prune did, or would do.
@@ -28,7 +28,7 @@ extension Repository {
   @discardableResult
   public func prune(
     maxUnused: Double = 0.05, isDry: Bool = false, owner: Owner = .current, options: RepositoryWriter.Options = .init(),
-    used mark: BlobMarking
+    cancellation: Cancellation = .init(), used mark: BlobMarking
   ) throws -> RepositoryPruneReport {
     try locked(exclusive: true, owner: owner) { lock in
       let oldIndexes = try list(.index).map(\.id)
@@ -56,7 +56,7 @@ extension Repository {
       // Nobody may be writing now, so what no index knows is nobody's.
       try remove(unknown.map(\.id), in: .data)
       guard !plan.repack.isEmpty || !plan.drop.isEmpty else { return report }
-      let packed = try repack(plan, index, options, lock)
+      let packed = try repack(plan, index, options, lock, cancellation)
       try lock.check()
       let newIndexes = Set(try saveIndexes(plan.keep + packed.packs))
       try lock.check()
@@ -81,7 +81,8 @@ extension Repository {
   /// Stores again what is needed of packs that go.
   /// - Returns: the new packs, and the indexes that name only them.
   private func repack(
-    _ plan: PrunePlan, _ index: RepositoryIndex, _ options: RepositoryWriter.Options, _ lock: RepositoryLock
+    _ plan: PrunePlan, _ index: RepositoryIndex, _ options: RepositoryWriter.Options, _ lock: RepositoryLock,
+    _ cancellation: Cancellation
   ) throws -> (packs: [(id: ObjectID, entries: [PackEntry])], indexes: [ObjectID]) {
     guard !plan.repack.isEmpty else { return ([], []) }
     let before = Set(try list(.index).map(\.id))
@@ -90,6 +91,7 @@ extension Repository {
     do {
       for (_, needed) in plan.repack {
         try lock.check()
+        try cancellation.check()
         for kind in BlobKind.allCases {
           try reader.load(needed.filter { $0.kind == kind }.map(\.id), as: kind) { _, blob in
             try writer.save(blob, as: kind)

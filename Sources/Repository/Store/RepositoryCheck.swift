@@ -1,6 +1,6 @@
 import BlobStore
 import Foundation
-import GoudCore
+public import GoudCore
 import Layout
 import Synchronization
 
@@ -24,6 +24,9 @@ public struct RepositoryCheckOptions: Sendable {
 
     func contains(_ id: ObjectID) -> Bool { Int(id.bytes[0]) % count == number - 1 }
   }
+
+  /// Asked before each pack.
+  public var cancellation = Cancellation()
 
   public init(readData: Part? = nil) { self.readData = readData }
 }
@@ -60,7 +63,8 @@ extension Repository {
     checkPacks(index, present, findings)
     if let used { try checkUse(used, index, findings) }
     if let part = options.readData {
-      try read(index.packIDs.filter { part.contains($0) && present[$0] != nil }, index, findings)
+      let packs = index.packIDs.filter { part.contains($0) && present[$0] != nil }
+      try read(packs, index, findings, options.cancellation)
     }
     return findings.report.withLock { report in
       report.packs = index.packCount
@@ -100,7 +104,9 @@ extension Repository {
     }
   }
 
-  private func read(_ packs: [ObjectID], _ index: RepositoryIndex, _ findings: Findings) throws {
+  private func read(
+    _ packs: [ObjectID], _ index: RepositoryIndex, _ findings: Findings, _ cancellation: Cancellation
+  ) throws {
     let pipeline = OrderedPipeline<ObjectID, Int>(
       name: "check", width: 2, depth: 2,
       transform: { id in
@@ -118,7 +124,10 @@ extension Repository {
         }
       })
     do {
-      for id in packs { try pipeline.submit(id) }
+      for id in packs {
+        try cancellation.check()
+        try pipeline.submit(id)
+      }
     } catch {
       try pipeline.finish(abandoning: true)
       throw error

@@ -14,7 +14,7 @@ public final class RepositoryWriter: BlobSaver {
     public var packSize = 16 << 20
     /// Packs that are put at the same time.
     public var uploads = 3
-    /// Bytes of blobs between `save` and the store. A pack on its way takes its size once more.
+    /// Bytes of blobs between `save` and the store; at least three packs. A pack on its way takes its size once more.
     public var budget = 96 << 20
 
     public init() {}
@@ -51,6 +51,8 @@ public final class RepositoryWriter: BlobSaver {
   private let known: RepositoryIndex
   private let options: Options
   private let budget: ByteBudget
+  /// What a blob counts at most.
+  private let heaviest: Int
   private let state = Mutex(State())
   private let uploads: OrderedPipeline<OpenPack, Void>
 
@@ -59,8 +61,11 @@ public final class RepositoryWriter: BlobSaver {
     self.repository = repository
     known = index
     self.options = options
-    let budget = ByteBudget(options.budget)
+    let limit = max(options.budget, 3 * options.packSize)
+    let budget = ByteBudget(limit)
     self.budget = budget
+    // What waits in packs that are not full never keeps the next blob out.
+    heaviest = limit - 2 * options.packSize
     let link = Link()
     uploads = OrderedPipeline(
       name: "pack", width: options.uploads, depth: options.uploads,
@@ -102,9 +107,13 @@ public final class RepositoryWriter: BlobSaver {
       return SavedBlob(id: id, isNew: false, storedBytes: 0)
     }
     do {
-      try budget.take(bytes.count)
+      let weight = min(bytes.count, heaviest)
+      try budget.take(weight)
       let blob = try SealedBlob(bytes, id: id, kind: kind, key: repository.key)
-      for pack in append(blob, plain: bytes.count) { try uploads.submit(pack) }
+      // From here on only what is stored is held.
+      let stored = min(blob.box.count, weight)
+      budget.give(weight - stored)
+      for pack in append(blob, plain: bytes.count, budget: stored) { try uploads.submit(pack) }
       return SavedBlob(id: id, isNew: true, storedBytes: blob.box.count)
     } catch {
       // Others may have been told that the blob is there.
@@ -114,7 +123,7 @@ public final class RepositoryWriter: BlobSaver {
   }
 
   /// - Returns: packs that are full.
-  private func append(_ blob: SealedBlob, plain: Int) -> [OpenPack] {
+  private func append(_ blob: SealedBlob, plain: Int, budget: Int) -> [OpenPack] {
     state.withLock { state in
       var full: [OpenPack] = []
       var pack = state.open[blob.kind] ?? OpenPack()
@@ -122,7 +131,7 @@ public final class RepositoryWriter: BlobSaver {
         full.append(pack)
         pack = OpenPack()
       }
-      pack.append(blob, budget: plain)
+      pack.append(blob, budget: budget)
       state.summary.blobs += 1
       state.summary.bytes += Int64(plain)
       if pack.isFull(at: options.packSize) {
