@@ -117,6 +117,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case repositoryWrongPassword = "repository.wrong-password"
   case repositoryUnsupported = "repository.unsupported"
   case repositoryDamaged = "repository.damaged"
+  case repositoryUnsafe = "repository.unsafe-entry"
   case repositoryLocked = "repository.locked"
   case repositoryNotFound = "repository.not-found"
   case repositoryKeyNeeded = "repository.key-needed"
@@ -227,7 +228,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .blobUnreachable: .unreachable
     case .repositoryMissing, .repositoryNotFound: .notFound
     case .repositoryExists, .repositoryWrongPassword, .repositoryUnsupported, .repositoryKeyNeeded: .refused
-    case .repositoryDamaged: .corrupt
+    case .repositoryDamaged, .repositoryUnsafe: .corrupt
     case .repositoryLocked: .locked
     case .restoreForeign, .restoreForeignChain, .restoreWrongEnvironment, .restoreNotAVolume,
       .restoreCrossesFileSystems, .restoreUnproven, .restoreConfirmation, .restorePending,

@@ -19,9 +19,10 @@ public struct RecordWriter {
 /// Reads what a `RecordWriter` of this run wrote.
 public struct RecordReader {
   private let bytes: [UInt8]
-  private var position = 0
+  private var position: Int
 
-  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+  /// - Parameter position: where the first to be read begins.
+  public init(_ bytes: [UInt8], at position: Int = 0) { (self.bytes, self.position) = (bytes, position) }
 
   public mutating func number<Number: FixedWidthInteger>(_: Number.Type) -> Number {
     defer { position += 8 }
