@@ -80,6 +80,8 @@ let coreTargets: [Target] = [
     ],
     swiftSettings: strict),
   .target(
+    name: "Tail", dependencies: ["GoudCore", "BlobStore", "Repository"], swiftSettings: strict),
+  .target(
     name: "Chain",
     dependencies: [
       "RocksDB", "Layout", "GoudCore", "CSodium", .product(name: "Crypto", package: "swift-crypto"),
@@ -96,19 +98,23 @@ let coreTargets: [Target] = [
   .target(
     name: "Backup",
     dependencies: [
-      "RocksDB", "Layout", "GoudCore", "Minisign", "VolumeSnapshot", "Archive", "BlobStore", "Chain", "Volumes",
+      "RocksDB", "Layout", "GoudCore", "Minisign", "VolumeSnapshot", "Archive", "BlobStore", "Repository", "Tail",
+      "Chain", "Volumes",
       .product(name: "Subprocess", package: "swift-subprocess"),
     ],
     swiftSettings: strict),
   .target(
     name: "Restore",
     dependencies: [
-      "CGoudLinux", "Layout", "GoudCore", "Minisign", "VolumeSnapshot", "Archive", "Chain", "Volumes", "Backup",
+      "CGoudLinux", "Layout", "GoudCore", "Minisign", "VolumeSnapshot", "Archive", "Repository", "Tail", "Chain",
+      "Volumes", "Backup",
     ],
     swiftSettings: strict),
   .target(
     name: "Retention",
-    dependencies: ["Layout", "GoudCore", "Minisign", "Archive", "BlobStore", "Volumes", "Backup", "Restore"],
+    dependencies: [
+      "Layout", "GoudCore", "Minisign", "Archive", "BlobStore", "Repository", "Volumes", "Backup", "Restore",
+    ],
     swiftSettings: strict),
   // A writer that Goud has never seen: the oracle of the torture tests and of the demo.
   .target(
@@ -151,6 +157,9 @@ let coreTargets: [Target] = [
   .testTarget(
     name: "RepositoryTests", dependencies: ["Repository", "BlobStore", "Layout", "GoudCore", "TestSupport"],
     swiftSettings: strict),
+  .testTarget(
+    name: "TailTests", dependencies: ["Tail", "Repository", "BlobStore", "GoudCore", "TestSupport"],
+    swiftSettings: strict),
   .testTarget(name: "ArchiveTests", dependencies: ["Archive", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "VolumesTests",
@@ -162,9 +171,8 @@ let coreTargets: [Target] = [
   .testTarget(
     name: "RecoveryTests",
     dependencies: [
-      "Backup", "Restore", "Retention", "Archive", "BlobStore", "Chain", "Volumes", "RocksDB", "Layout", "GoudCore",
-      "Minisign", "TestSupport",
-      "goud-writer",
+      "Backup", "Restore", "Retention", "Archive", "BlobStore", "Repository", "Tail", "Chain", "Volumes",
+      "VolumeSnapshot", "RocksDB", "Layout", "GoudCore", "Minisign", "TestSupport", "WriterOracle", "goud-writer",
     ],
     swiftSettings: strict),
   .testTarget(
@@ -250,7 +258,8 @@ let networkTargets: [Target] = [
   .target(
     name: "Commands",
     dependencies: [
-      "Layout", "GoudCore", "Minisign", "CGoudLinux", "VolumeSnapshot", "Archive", "BlobStore", "Volumes", "Drivers",
+      "Layout", "GoudCore", "Minisign", "CGoudLinux", "VolumeSnapshot", "Archive", "BlobStore", "Repository", "Volumes",
+      "Drivers",
       "Backup", "Restore", "Retention",
       "Chain", "Node", "Runtime", "Agent", "Rclone",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),

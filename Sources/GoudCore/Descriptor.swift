@@ -143,3 +143,8 @@ extension GoudError {
   /// The `errno` behind this error, when a system call failed.
   public var systemErrno: Int32? { context["errno"].flatMap { Int32($0) } }
 }
+
+extension Descriptor {
+  /// Whether it is a file that anybody at all may read or write.
+  public func isEverybodys() throws -> Bool { try status().isEverybodys }
+}

@@ -121,6 +121,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
   case repositoryLocked = "repository.locked"
   case repositoryNotFound = "repository.not-found"
   case repositoryKeyNeeded = "repository.key-needed"
+  case repositoryForked = "repository.forked"
 
   // Restore
   case restoreForeign = "restore.foreign-volume"
@@ -229,7 +230,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Codable {
     case .repositoryMissing, .repositoryNotFound: .notFound
     case .repositoryExists, .repositoryWrongPassword, .repositoryUnsupported, .repositoryKeyNeeded: .refused
     case .repositoryDamaged, .repositoryUnsafe: .corrupt
-    case .repositoryLocked: .locked
+    case .repositoryLocked, .repositoryForked: .locked
     case .restoreForeign, .restoreForeignChain, .restoreWrongEnvironment, .restoreNotAVolume,
       .restoreCrossesFileSystems, .restoreUnproven, .restoreConfirmation, .restorePending,
       .scheduleReplaceable:

@@ -164,6 +164,8 @@ extension stat {
   public var isLink: Bool { st_mode & S_IFMT == S_IFLNK }
   /// Which file this is, whatever its name.
   public var identity: FileIdentity { FileIdentity(device: UInt64(st_dev), inode: UInt64(st_ino)) }
+  /// Whether it is a file that anybody at all may read or write.
+  public var isEverybodys: Bool { isRegular && st_mode & 0o006 != 0 }
 }
 
 /// Device and inode: equal for two names of one file.

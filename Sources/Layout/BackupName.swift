@@ -28,6 +28,11 @@ public struct BackupName: Equatable, Sendable {
     self.moment = moment
   }
 
+  /// What such a name begins with, in front of the suffixes.
+  public static func stem(of environment: String, at moment: Date) -> String {
+    "\(prefix)\(environment)-\(BackupStamp.text(moment))"
+  }
+
   /// Whether a file may be an archive, whoever gave it its name.
   public static func isArchive(_ name: String) -> Bool {
     !name.hasPrefix(".") && suffixes.contains { name.withoutSeal.hasSuffix($0) }

@@ -39,7 +39,9 @@ extension DatabaseSnapshot.File {
 
   fileprivate func item(_ path: String) -> VolumeItem {
     let entry = FileEntry(path, kind: .file(size: size), status: status)
-    guard needsProof else { return .init(entry: entry, content: content, prove: nil, settle: nil) }
-    return .init(entry: entry, content: content, prove: { @Sendable in try self.prove() }, settle: nil)
+    let version = isHeld ? FileVersion(status) : nil
+    guard needsProof else { return .init(entry: entry, content: content, version: version, prove: nil, settle: nil) }
+    return .init(
+      entry: entry, content: content, version: version, prove: { @Sendable in try self.prove() }, settle: nil)
   }
 }

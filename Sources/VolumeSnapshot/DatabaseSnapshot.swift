@@ -40,6 +40,7 @@ public struct DatabaseSnapshot: Sendable {
   public let moment: Date
   /// How many looks it took.
   public let attempts: Int
+  let layout: DatabaseLayout
   private let opened: SnapshotView
 }
 
@@ -98,7 +99,7 @@ extension DatabaseSnapshot {
       }
       if options.proveOrders { try proof.opening?.proveOrders(capture, cancellation: options.cancellation) }
       return DatabaseSnapshot(
-        location, capture, live, view, proof.opening, proof.fault.map { [$0.message] } ?? [], file, attempts)
+        location, layout, capture, live, view, proof.opening, proof.fault.map { [$0.message] } ?? [], file, attempts)
     }
   }
 
@@ -119,10 +120,11 @@ extension DatabaseSnapshot {
   }
 
   private init(
-    _ location: DatabaseLocation, _ capture: DatabaseCapture, _ live: [HeldTables.File], _ opened: SnapshotView,
-    _ opening: ViewOpening?, _ unproven: [String], _ options: OptionsFile?, _ attempts: Int
+    _ location: DatabaseLocation, _ layout: DatabaseLayout, _ capture: DatabaseCapture, _ live: [HeldTables.File],
+    _ opened: SnapshotView, _ opening: ViewOpening?, _ unproven: [String], _ options: OptionsFile?, _ attempts: Int
   ) {
     self.location = location
+    self.layout = layout
     self.opened = opened
     let view = opening?.view
     self.view = view

@@ -34,6 +34,7 @@ struct LogScan: Sendable {
     var recyclable: Bool?
     var compressed = false
     var open: OpenRecord?
+    var gapEnd: Int64?
   }
 
   private struct OpenRecord {
@@ -54,6 +55,8 @@ struct LogScan: Sendable {
   var recordsBeforeFault: Int { state.fault?.recordsBefore ?? state.records }
   /// Of the records before the first fault.
   var sequence: LogSequence { state.fault?.sequence ?? state.sequence }
+  /// Where the newest record ends that does not go on where the one before ended; nil when all do.
+  var gapEnd: Int64? { state.gapEnd }
   /// The first; nil when the log ends with its last whole record.
   var fault: Fault? { state.fault }
 
@@ -163,7 +166,11 @@ struct LogScan: Sendable {
     state.open = nil
     if !state.compressed {
       guard record.head.count >= 12 else { return lose(at: record.start, .torn) }
-      if state.fault == nil { state.sequence.note(record.head) }
+      if state.fault == nil {
+        let gaps = state.sequence.gaps
+        state.sequence.note(record.head)
+        if state.sequence.gaps > gaps { state.gapEnd = end }
+      }
     }
     state.records += 1
     state.end = end

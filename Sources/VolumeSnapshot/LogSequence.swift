@@ -7,6 +7,8 @@ struct LogSequence: Sendable, Equatable {
   /// Whether two records that lie beside each other leave numbers out or use them twice: the database also writes
   /// without its log, ingests tables, or prepares transactions, and a gap says nothing.
   private(set) var skips = false
+  /// How many records do not begin with the number that the one before left.
+  private(set) var gaps = 0
 
   /// How much of a record's beginning is looked at.
   static let headSize = 13
@@ -15,7 +17,10 @@ struct LogSequence: Sendable, Equatable {
   mutating func note(_ head: [UInt8]) {
     let sequence = (0..<8).reduce(UInt64(0)) { $0 | UInt64(head[$1]) << (8 * $1) }
     let count = (8..<12).reduce(UInt64(0)) { $0 | UInt64(head[$1]) << (8 * ($1 - 8)) }
-    if let next, next != sequence { skips = true }
+    if let next, next != sequence {
+      skips = true
+      gaps += 1
+    }
     if head.count > 12, Self.transactional.contains(head[12]) { skips = true }
     first = first ?? sequence
     next = sequence &+ count

@@ -23,6 +23,10 @@ struct ManifestEdit {
   private(set) var keepsTimestamps: Bool?
   private(set) var tables: [Table] = []
   private(set) var deleted: [UInt64] = []
+  /// Set by a flush: the logs before this one are no longer needed for the family.
+  private(set) var logNumber: UInt64?
+  /// Of the newest write when the record was made.
+  private(set) var lastSequence: UInt64?
   private var rest: ManifestCursor
 
   init(_ record: [UInt8]) {
@@ -36,7 +40,13 @@ struct ManifestEdit {
   private mutating func field(_ tag: UInt64) -> Bool {
     switch tag {
     case 1: return readOrder()
-    case 2, 3, 4, 9, 10, 203, 300, 8197: return rest.number() != nil
+    case 2:
+      logNumber = rest.number()
+      return logNumber != nil
+    case 4:
+      lastSequence = rest.number()
+      return lastSequence != nil
+    case 3, 9, 10, 203, 300, 8197: return rest.number() != nil
     case 5: return rest.number() != nil && rest.bytes() != nil
     case 6: return readDeleted()
     case 7, 100, 102, 103: return readTable(tag)

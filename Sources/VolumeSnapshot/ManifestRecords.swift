@@ -19,10 +19,28 @@ enum ManifestRecords {
 
   /// Calls `body` with every record, until one piece makes no sense. Memory: a block and the largest record.
   static func read(_ file: Descriptor, _ body: ([UInt8]) throws -> Void) throws {
-    let size = Int64(try file.status().st_size)
+    var place = Place()
+    try read(file, from: &place, body)
+  }
+
+  /// How far a `MANIFEST` that grows was read.
+  struct Place {
+    /// The beginning of the block in which the next record begins.
+    fileprivate var block: Int64 = 0
+    /// Where the last whole record ends.
+    fileprivate(set) var end: Int64 = 0
+  }
+
+  /// The records behind `place`, which is moved behind the last whole one.
+  /// - Parameter limit: where to end; nil: at the file's end.
+  static func read(
+    _ file: Descriptor, from place: inout Place, upTo limit: Int64? = nil, _ body: ([UInt8]) throws -> Void
+  ) throws {
+    let size = min(Int64(try file.status().st_size), limit ?? .max)
     var block = [UInt8](repeating: 0, count: blockSize)
     var record: [UInt8] = []
-    for start in stride(from: Int64(0), to: size, by: blockSize) {
+    let known = place.end
+    for start in stride(from: place.block, to: size, by: blockSize) {
       let want = Int(min(size - start, Int64(blockSize)))
       let got = try block.withUnsafeMutableBytes { try file.read(into: .init(rebasing: $0[..<want]), at: start) }
       var offset = 0
@@ -32,8 +50,10 @@ enum ManifestRecords {
         guard let type = Piece(rawValue: block[offset + 6]), next <= got else { return }
         if type == .whole || type == .first { record = [] }
         record += block[(offset + header)..<next]
-        if type == .whole || type == .last { try body(record) }
         offset = next
+        guard type == .whole || type == .last, start + Int64(next) > known else { continue }
+        try body(record)
+        place = Place(block: start, end: start + Int64(next))
       }
     }
   }

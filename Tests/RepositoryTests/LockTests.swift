@@ -78,7 +78,7 @@ import Testing
       let old = try put(repository, exclusive: true, age: 31 * 60)
       let error = try #require(failure { try repository.lock(exclusive: false, settle: 0) })
       #expect(error.code == .repositoryLocked)
-      #expect(error.hint == "goud repository unlock")
+      #expect(error.hint == "goud repo unlock")
       let fresh = try put(repository, exclusive: false, age: 29 * 60)
       let removed = try repository.unlock()
       #expect(removed.map(\.id) == [old])

@@ -67,6 +67,43 @@ public final class RawDatabase {
     try Self.check(error)
   }
 
+  /// Adds a key by way of a table that was made elsewhere.
+  public func ingest(_ key: String, by table: String) throws {
+    let environment = rocksdb_envoptions_create()
+    defer { rocksdb_envoptions_destroy(environment) }
+    let writer = rocksdb_sstfilewriter_create(environment, options)
+    defer { rocksdb_sstfilewriter_destroy(writer) }
+    let how = rocksdb_ingestexternalfileoptions_create()
+    defer { rocksdb_ingestexternalfileoptions_destroy(how) }
+    var error: UnsafeMutablePointer<CChar>?
+    rocksdb_sstfilewriter_open(writer, table, &error)
+    try Self.check(error)
+    rocksdb_sstfilewriter_put(writer, key, key.utf8.count, "v", 1, &error)
+    try Self.check(error)
+    rocksdb_sstfilewriter_finish(writer, &error)
+    try Self.check(error)
+    let path: UnsafeMutablePointer<CChar> = strdup(table)
+    defer { free(path) }
+    rocksdb_ingest_external_file_cf(handle, families[0], [UnsafePointer(path)], 1, how, &error)
+    try Self.check(error)
+  }
+
+  /// Drops the tables that hold nothing but keys in a range (`DeleteFilesInRange`).
+  public func dropTables(from first: String, to last: String) throws {
+    var error: UnsafeMutablePointer<CChar>?
+    rocksdb_delete_file_in_range_cf(
+      handle, families[0], first, first.utf8.count, last, last.utf8.count, &error)
+    try Self.check(error)
+  }
+
+  /// Adds a column family, which stays as long as the database.
+  public func addFamily(_ name: String) throws {
+    var error: UnsafeMutablePointer<CChar>?
+    let family = rocksdb_create_column_family(handle, options, name, &error)
+    try Self.check(error)
+    rocksdb_column_family_handle_destroy(family)
+  }
+
   /// The keys of one family.
   public func keys(family: Int = 0) throws -> [String] {
     let how = rocksdb_readoptions_create()

@@ -77,7 +77,7 @@ public struct RepositoryKey: Sendable {
     guard let plain = openIfGenuine(box) else {
       throw GoudError(
         .repositoryDamaged, "\(ByteCount(box.count)) of ciphertext are not what this repository's key sealed",
-        hint: "find what is damaged with goud repository check --read-data")
+        hint: "find what is damaged with goud repo check --read-data")
     }
     return plain
   }

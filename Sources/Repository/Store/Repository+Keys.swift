@@ -47,7 +47,7 @@ extension Repository {
       guard all.count > 1 else {
         throw GoudError(
           .repositoryKeyNeeded, "\(id.short) is the only key of \(store.location)",
-          hint: "add another one first: goud repository key add")
+          hint: "add another one first: goud repo key add")
       }
       guard id != keyID else {
         throw GoudError(

@@ -89,7 +89,7 @@ extension Repository {
     guard let file = lock.file else {
       return GoudError(
         .repositoryLocked, "\(location) has a lock that cannot be read: locks/\(lock.id)",
-        hint: "if nobody is at work there, goud repository unlock --all", context: ["lock": lock.id.hex])
+        hint: "if nobody is at work there, goud repo unlock --all", context: ["lock": lock.id.hex])
     }
     let minutes = max(0, Int(Date().timeIntervalSince(file.time) / 60))
     let owner = file.owner
@@ -97,7 +97,7 @@ extension Repository {
       .repositoryLocked,
       "\(location) is locked\(file.isExclusive ? " exclusively" : "") by process \(owner.pid) of \(owner.username) on "
         + "\(owner.hostname), \(minutes) min ago\(lock.isStale ? "; nobody holds it any more" : "")",
-      hint: lock.isStale ? "goud repository unlock" : "wait for it to end",
+      hint: lock.isStale ? "goud repo unlock" : "wait for it to end",
       context: [
         "lock": lock.id.hex, "host": owner.hostname, "pid": "\(owner.pid)", "user": owner.username,
         "time": RFC3339.text(file.time), "stale": "\(lock.isStale)",

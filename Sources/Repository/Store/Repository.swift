@@ -95,7 +95,7 @@ public final class Repository: Sendable {
       guard keys.isEmpty else { throw damaged("config is not there, but keys are", in: store) }
       throw GoudError(
         .repositoryMissing, "there is no repository at \(store.location)",
-        hint: "make one with goud repository init, or name another place with --repo")
+        hint: "make one with goud repo init, or name another place with --repo")
     }
     guard !keys.isEmpty else { throw damaged("it has no key", in: store) }
     var problem: GoudError?
@@ -132,7 +132,7 @@ public final class Repository: Sendable {
   static func damaged(_ what: String, in store: any BlobStore) -> GoudError {
     GoudError(
       .repositoryDamaged, "the repository at \(store.location) is damaged: \(what)",
-      hint: "see what is left with goud repository check")
+      hint: "see what is left with goud repo check")
   }
 
   func damaged(_ what: String) -> GoudError { Self.damaged(what, in: store) }

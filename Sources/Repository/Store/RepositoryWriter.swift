@@ -32,8 +32,14 @@ public final class RepositoryWriter: BlobSaver {
     public internal(set) var indexes = 0
   }
 
+  /// Which blobs lie in one pack.
+  fileprivate struct PackRoom: Hashable {
+    let kind: BlobKind
+    let isApart: Bool
+  }
+
   fileprivate struct State {
-    var open: [BlobKind: OpenPack] = [:]
+    var open: [PackRoom: OpenPack] = [:]
     /// Blobs that came in this run.
     var new: [BlobKind: Set<ObjectID>] = [.data: [], .tree: []]
     var summary = Summary()
@@ -95,8 +101,10 @@ public final class RepositoryWriter: BlobSaver {
   }
 
   /// The same for bytes that lie somewhere else.
+  /// - Parameter isApart: whether they lie in a pack of their own kind: what a volume cannot give again is not to go with
+  ///   what it can.
   @discardableResult
-  public func save(_ bytes: UnsafeRawBufferPointer, as kind: BlobKind) throws -> SavedBlob {
+  public func save(_ bytes: UnsafeRawBufferPointer, as kind: BlobKind, isApart: Bool = false) throws -> SavedBlob {
     let limit = kind == .data ? Self.dataLimit : Self.treeLimit
     guard bytes.count <= limit else {
       throw GoudError(.internalFault, "a \(kind) blob of \(ByteCount(bytes.count)); the limit is \(ByteCount(limit))")
@@ -113,7 +121,7 @@ public final class RepositoryWriter: BlobSaver {
       // From here on only what is stored is held.
       let stored = min(blob.box.count, weight)
       budget.give(weight - stored)
-      for pack in append(blob, plain: bytes.count, budget: stored) { try uploads.submit(pack) }
+      for pack in append(blob, plain: bytes.count, budget: stored, isApart: isApart) { try uploads.submit(pack) }
       return SavedBlob(id: id, isNew: true, storedBytes: blob.box.count)
     } catch {
       // Others may have been told that the blob is there.
@@ -123,10 +131,11 @@ public final class RepositoryWriter: BlobSaver {
   }
 
   /// - Returns: packs that are full.
-  private func append(_ blob: SealedBlob, plain: Int, budget: Int) -> [OpenPack] {
+  private func append(_ blob: SealedBlob, plain: Int, budget: Int, isApart: Bool) -> [OpenPack] {
     state.withLock { state in
       var full: [OpenPack] = []
-      var pack = state.open[blob.kind] ?? OpenPack()
+      let room = PackRoom(kind: blob.kind, isApart: isApart)
+      var pack = state.open[room] ?? OpenPack()
       if !pack.hasRoom(for: blob.box.count) {
         full.append(pack)
         pack = OpenPack()
@@ -136,9 +145,9 @@ public final class RepositoryWriter: BlobSaver {
       state.summary.bytes += Int64(plain)
       if pack.isFull(at: options.packSize) {
         full.append(pack)
-        state.open[blob.kind] = nil
+        state.open[room] = nil
       } else {
-        state.open[blob.kind] = pack
+        state.open[room] = pack
       }
       return full
     }
@@ -177,7 +186,7 @@ public final class RepositoryWriter: BlobSaver {
       try budget.check()
       let left = state.withLock { state in
         defer { state.open = [:] }
-        return BlobKind.allCases.compactMap { state.open[$0] }
+        return Array(state.open.values)
       }
       for pack in left { try uploads.submit(pack) }
     } catch {
