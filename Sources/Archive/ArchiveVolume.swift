@@ -20,17 +20,21 @@ public struct ArchiveVolume: Sendable {
     public var entry: FileEntry
     /// Set exactly for regular files.
     public var content: (any ByteSource)?
+    /// Of a file that is written once, as it was when it was opened; nil for others.
+    public var version: FileVersion?
     /// Called once before the file's first byte is read; throws to give the backup up. Runs ahead on another thread.
     public var prove: (@Sendable () throws -> Void)?
     /// Called after the file's last byte was read, with the SHA-256 of what was: whether that is the file of one moment.
     public var settle: (@Sendable (_ sha256: String) throws -> Bool)?
 
     public init(
-      entry: FileEntry, content: (any ByteSource)? = nil, prove: (@Sendable () throws -> Void)? = nil,
+      entry: FileEntry, content: (any ByteSource)? = nil, version: FileVersion? = nil,
+      prove: (@Sendable () throws -> Void)? = nil,
       settle: (@Sendable (_ sha256: String) throws -> Bool)? = nil
     ) {
       self.entry = entry
       self.content = content
+      self.version = version
       self.prove = prove
       self.settle = settle
     }
@@ -57,6 +61,8 @@ public struct ArchiveVolume: Sendable {
 public struct LateChanges: Error {
   /// Paths, by the volume's name.
   public let paths: [String: Set<String>]
+
+  public init(paths: [String: Set<String>]) { self.paths = paths }
 }
 
 /// How an archive is compressed.

@@ -6,6 +6,7 @@ import CGoudLinux
 import Foundation
 import GoudCore
 import Minisign
+import Repository
 import Retention
 import Volumes
 
@@ -28,6 +29,7 @@ struct BackupCreate: ParsableCommand {
     help: "Where the archive goes. Default: BACKUP_DIR; with -c, only the bucket.")
   var directory: String?
   @OptionGroup var cloud: CloudOptions
+  @OptionGroup var repository: RepositoryOptions
   @OptionGroup var seal: SealOptions
   @OptionGroup var signing: SignOptions
   @Option(help: "gzip, pigz (parallel gzip, the same), zstd or none. Default: BACKUP_COMPRESSION.")
@@ -38,8 +40,18 @@ struct BackupCreate: ParsableCommand {
   var unproven = false
   @Flag(help: "Leave out what other file systems are mounted on inside a volume; by default it is stored, and said.")
   var oneFileSystem = false
+  @Flag(help: "With --repo: read and prove every table, whatever the backup before says of it.")
+  var rescan = false
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
+
+  func validate() throws {
+    try repository.refuse([
+      (cloud.cloud != nil, "-c"), (seal.recipient != nil, "--recipient"), (signing.sign != nil, "--sign"),
+      (compression != nil, "--compression"), (noVerify, "--no-verify"),
+    ])
+    if rescan && repository.repo == nil { throw ValidationError("--rescan is for --repo") }
+  }
 
   func run() throws {
     var flags = scope.flags
@@ -47,11 +59,8 @@ struct BackupCreate: ParsableCommand {
     flags[.backupCompression] = compression
     let configuration = try GoudConfiguration.load(flags: flags)
     try configuration.enterVolumes()
-    // The nodes come first: before the first thread of the pipeline starts, since threads inherit it.
-    if configuration.backupNice > 0 {
-      goud_yield_to_others(Int32(configuration.backupNice))
-      Pace.process.giveWay(nice: configuration.backupNice)
-    }
+    configuration.giveWay()
+    if let repository = try repository.open() { return try commit(configuration, repository) }
     let signer = try signer(configuration)
     let result = try volume.isEmpty ? recorded(configuration, signer) : backUp(configuration, signer)
     switch output.format {
@@ -64,7 +73,7 @@ struct BackupCreate: ParsableCommand {
   }
 
   private func backUp(_ configuration: GoudConfiguration, _ signer: SigningKey?) throws -> BackupResult {
-    let (volumes, absent) = try volumes(configuration)
+    let (volumes, absent) = try ChosenVolumes.find(volume, configuration)
     var request = BackupRequest(
       environment: configuration.environment, volumes: volumes,
       directory: configuration.backupDirectory, compression: configuration.backupCompression,
@@ -89,6 +98,30 @@ struct BackupCreate: ParsableCommand {
     request.cancellation = Signals.cancellation
     request.progress = progress.sink(output)
     return try BackupWorkflow(request).run()
+  }
+
+  private func commit(_ configuration: GoudConfiguration, _ repository: Repository) throws {
+    var request = try CommitRequest(configuration, repository, volumes: volume)
+    request.rescan = rescan
+    request.allowUnproven = unproven
+    request.oneFileSystem = oneFileSystem
+    request.progress = progress.sink(output)
+    let result = try volume.isEmpty ? recorded(request, configuration) : CommitWorkflow(request).run()
+    switch output.format {
+    case .json: Output.write(try Output.json(result))
+    case .table: Output.write(result.summary)
+    }
+    try refuse(result.metadata.leftOut ?? [])
+    try refuse(shortcomings: result.metadata.shortcomings)
+  }
+
+  private func recorded(_ request: CommitRequest, _ configuration: GoudConfiguration) throws -> CommitResult {
+    try BackupRecord.keeping(home: configuration.environmentHome) {
+      let result = try CommitWorkflow(request).run()
+      let leftOut = (result.metadata.leftOut ?? []).map { "\($0.volume): \($0.reason)" }
+      let fault = (leftOut + result.metadata.volumes.flatMap(\.unproven)).first
+      return (result, "\(result.repository) \(result.id)", result.storedBytes, fault)
+    }
   }
 
   private func signer(_ configuration: GoudConfiguration) throws -> SigningKey? {
@@ -154,28 +187,6 @@ struct BackupCreate: ParsableCommand {
     throw GoudError(
       .someFailed, "the backup is made, but pruning older ones failed: \(error.message)", hint: "goud backup prune",
       cause: error)
-  }
-
-  /// - Returns: the volumes, and those of the environment that cannot be seen now.
-  private func volumes(_ configuration: GoudConfiguration) throws -> ([Volume], [BackupMetadata.LeftOut]) {
-    let catalog = try VolumeCatalog.current(configuration)
-    var found = try catalog.resolve(volume)
-    let absent = volume.isEmpty ? catalog.absent.sorted { $0.key < $1.key } : []
-    if volume.isEmpty {
-      // A node that never started has nothing to back up; one that lost its database must not pass unnoticed.
-      for empty in try found.filter({ try FileSystem.names(in: $0.path).isEmpty }) {
-        Output.note(Output.printable("\(empty.name) is empty and was left out"))
-        found.removeAll { $0 == empty }
-      }
-    }
-    guard !found.isEmpty else {
-      if let only = absent.first { throw only.value }
-      throw GoudError(
-        .volumeNotFound,
-        "the environment \(configuration.environment) has no volumes in \(configuration.volumesDirectory)",
-        hint: "name one with --volume PATH, or another environment with --env")
-    }
-    return (found, absent.map { .init(volume: $0.key, reason: $0.value.message) })
   }
 
   private func describe(_ result: BackupResult) -> String {

@@ -1,29 +1,34 @@
 import Archive
 import ArgumentParser
 import Backup
+import BlobStore
 import Foundation
 import GoudCore
+import Repository
 import Volumes
 
 /// `goud backup list`
 struct BackupList: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the backups in a directory or a bucket, newest first.")
+    commandName: "list", abstract: "List the backups in a directory, a bucket or a repository, newest first.")
 
   @Option(name: [.customShort("d"), .long], help: "Default: BACKUP_DIR.") var directory: String?
   @OptionGroup var cloud: CloudOptions
+  @OptionGroup var repository: RepositoryOptions
   @OptionGroup var trusted: TrustedKeyOptions
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
     if directory != nil && cloud.cloud != nil { throw ValidationError("-d and -c exclude each other here") }
+    try repository.refuse([(cloud.cloud != nil, "-c"), (directory != nil, "-d")])
   }
 
   func run() throws {
     var flags = scope.flags
     flags[.backupDirectory] = directory
     let configuration = try GoudConfiguration.load(flags: flags)
+    if let repository = try repository.open() { return try list(CommitHistory(repository)) }
     let keys = try trusted.keys(configuration)
     let backups =
       try cloud.store().map { try StoredBackups($0, trusting: keys).list() }
@@ -42,6 +47,52 @@ struct BackupList: ParsableCommand {
               backup.height.map { "\($0)" } ?? "-", backup.state.rawValue, backup.verified?.rfc3339 ?? "never",
               backup.signature.word,
               FileSystem.name(of: backup.path),
+            ]
+          }))
+    }
+  }
+}
+
+extension BackupList {
+  /// One backup in a repository.
+  private struct Row: Encodable {
+    struct Volume: Encodable {
+      let name: String
+      let snapshot: String
+      let height: Int64?
+      let bytes: Int64
+      let proven: Bool
+    }
+
+    let id: String
+    let environment: String
+    let taken: Date
+    let volumes: [Volume]
+
+    init(_ commit: Commit) {
+      (id, environment, taken) = (commit.id, commit.environment, commit.taken)
+      volumes = commit.members.map {
+        Volume(name: $0.volume, snapshot: $0.id.hex, height: $0.height, bytes: $0.bytes, proven: $0.isProven)
+      }
+    }
+  }
+
+  private func list(_ history: CommitHistory) throws {
+    let rows = try history.list().map(Row.init)
+    switch output.format {
+    case .json: Output.write(try Output.json(rows))
+    case .table where rows.isEmpty: Output.note("no backups in \(history.repository.store.location)")
+    case .table:
+      Output.write(
+        Output.table(
+          ["taken", "environment", "volumes", "size", "height", "state", "id", "snapshots"],
+          rows.map { row in
+            [
+              row.taken.rfc3339, row.environment, row.volumes.map(\.name).joined(separator: " "),
+              row.volumes.map { ByteCount($0.bytes) }.sum.description,
+              row.volumes.compactMap(\.height).max().map { "\($0)" } ?? "-",
+              row.volumes.allSatisfy(\.proven) ? "proven" : "unproven", row.id,
+              row.volumes.map { String($0.snapshot.prefix(8)) }.joined(separator: " "),
             ]
           }))
     }

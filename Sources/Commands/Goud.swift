@@ -15,8 +15,8 @@ public struct Goud: ParsableCommand {
       "Exit codes and JSON: docs/scripting.md. Shell completion: goud --generate-completion-script bash|zsh|fish.",
     version: version,
     subcommands: [
-      VolumeGroup.self, BackupGroup.self, RestoreCommand.self, NetworkGroup.self, ScheduleGroup.self, ConfigGroup.self,
-      SecretsGroup.self, AgentGroup.self, NodeGroup.self,
+      VolumeGroup.self, BackupGroup.self, RestoreCommand.self, RepoGroup.self, NetworkGroup.self, ScheduleGroup.self,
+      ConfigGroup.self, SecretsGroup.self, AgentGroup.self, NodeGroup.self,
     ])
 
   public init() {}

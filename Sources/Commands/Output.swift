@@ -45,9 +45,14 @@ enum Output {
   }
 
   /// JSON with sorted keys, dates in RFC 3339, slashes as they are.
-  static func json(_ value: some Encodable) throws -> String {
+  static func json(_ value: some Encodable) throws -> String { try json(value, [.prettyPrinted]) }
+
+  /// The same on one line, for output that goes on.
+  static func json(line value: some Encodable) throws -> String { try json(value, []) }
+
+  private static func json(_ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting) throws -> String {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
     encoder.dateEncodingStrategy = .iso8601
     return String(decoding: try encoder.encode(value), as: UTF8.self)
   }

@@ -4,6 +4,7 @@ import Backup
 import BlobStore
 import Foundation
 import GoudCore
+import Repository
 import Restore
 import Runtime
 import Volumes
@@ -24,10 +25,13 @@ struct RestoreCommand: ParsableCommand {
   @Argument(
     help: """
       An archive, the name of one in BACKUP_DIR or in the bucket, or latest: the newest whole one of the environment; with \
-      --rollback or --settle a volume: NAME or PATH.
+      --repo the id of a backup or of a snapshot, by default latest; with --rollback or --settle a volume: NAME or PATH.
       """)
   var file: String?
   @OptionGroup var cloud: CloudOptions
+  @OptionGroup var repository: RepositoryOptions
+  @Option(help: "With --repo: nothing that was written later, as in 2026-11-30T12:00:00Z.")
+  var at: String?
   @OptionGroup var open: OpenOptions
   @OptionGroup var trust: TrustOptions
   @OptionGroup var scope: EnvironmentOptions
@@ -55,8 +59,18 @@ struct RestoreCommand: ParsableCommand {
   @OptionGroup var progress: ProgressOptions
 
   func validate() throws {
+    try repository.refuse([
+      (cloud.cloud != nil, "-c"), (open.identity != nil, "--identity"), (!trust.keys.trust.isEmpty, "--trust"),
+      (allowUnverified, "--allow-unverified"), (rollback, "--rollback"), (settle, "--settle"),
+    ])
+    if let at {
+      if repository.repo == nil { throw ValidationError("--at is for --repo") }
+      if (try? Date(at, strategy: .iso8601)) == nil {
+        throw ValidationError("--at is a moment, as in 2026-11-30T12:00:00Z")
+      }
+    }
     guard rollback || settle else {
-      if file == nil { throw ValidationError("name a backup, or pass --rollback") }
+      if file == nil, repository.repo == nil { throw ValidationError("name a backup, or pass --rollback") }
       return
     }
     if cloud.cloud != nil { throw ValidationError("-c is for restoring a backup") }
@@ -103,11 +117,39 @@ struct RestoreCommand: ParsableCommand {
   }
 
   private func restore(_ configuration: GoudConfiguration) throws {
+    if let repository = try repository.open() {
+      return try restore(stored(repository, configuration), in: configuration)
+    }
     let trust = try trust.required(configuration)
     let (path, bytes) = try archive(configuration, trust)
     let source = try RestoreSource.archive(
       path, bytes: bytes, trust: trust, identity: open.identity, allowUnverified: allowUnverified,
       restorePrivileges: restorePrivileges, cancellation: Signals.cancellation, progress: progress.sink(output))
+    try restore(source, in: configuration)
+  }
+
+  /// The newest backup that was made before the moment asked for, and its tail up to there.
+  private func stored(_ repository: Repository, _ configuration: GoudConfiguration) throws -> RestoreSource {
+    let moment = try at.map { try Date($0, strategy: .iso8601) }
+    let history = CommitHistory(repository)
+    let name = file ?? "latest"
+    let commit =
+      if name == "latest", let height {
+        try history.find(height: Int64(clamping: height), of: configuration.environment, upTo: moment)
+      } else if name == "latest" {
+        try history.furthest(of: configuration.environment, upTo: moment)
+      } else {
+        try history.find(name, of: configuration.environment, upTo: moment)
+      }
+    let tail = try CommitTail(commit, in: repository, upTo: moment)
+    let source = try RestoreSource.repository(
+      commit, tail, in: repository, chain: trust.chain, restorePrivileges: restorePrivileges)
+    Output.note(Output.printable("backup \(commit.id), taken \(commit.taken.rfc3339)"))
+    for note in tail.notes { Output.note(Output.printable(note)) }
+    return source
+  }
+
+  private func restore(_ source: RestoreSource, in configuration: GoudConfiguration) throws {
     guard to == nil, let volumes = try DockerVolumes(try own(source, configuration)) else {
       return try restore(source, configuration)
     }

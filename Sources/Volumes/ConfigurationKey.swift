@@ -18,6 +18,7 @@ import Minisign
 /// | `BACKUP_DIR` | path | `$GOUD_HOME/backups` | |
 /// | `BACKUP_RETENTION_DAYS` | integer, days | `30` | 1…36500 |
 /// | `BACKUP_COMPRESSION` | word | `gzip` | `gzip`, `pigz`, `zstd`, `none` |
+/// | `REPOSITORY` | directory, `s3://…`, `gs://…`, `rclone:…` | `` | |
 /// | `BACKUP_NICE` | integer | `12` | 0…19 |
 /// | `TRUSTED_KEYS` | public keys of minisign (`RW…`), or absolute paths of files that hold them, separated by spaces | `` | |
 /// | `SAFETY_COPY_RETENTION_DAYS` | integer, days | `7` | 1…36500 |
@@ -54,6 +55,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case backupDirectory = "BACKUP_DIR"
   case backupRetentionDays = "BACKUP_RETENTION_DAYS"
   case backupCompression = "BACKUP_COMPRESSION"
+  case repository = "REPOSITORY"
   case backupNice = "BACKUP_NICE"
   case trustedKeys = "TRUSTED_KEYS"
   case safetyCopyRetentionDays = "SAFETY_COPY_RETENTION_DAYS"
@@ -98,7 +100,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .environment, .volumeDriver: "local"
     case .dataDirectory: "/data"
     case .volumeIDs, .volumeZone, .managerHosts, .trustedKeys, .tlsCertificate, .tlsKey,
-      .trustedProxies:
+      .trustedProxies, .repository:
       ""
     case .backupEnabled: "false"
     case .backupRetentionDays: "30"
@@ -125,7 +127,7 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
 
   var kind: ConfigurationKind {
     switch self {
-    case .home, .backupDirectory, .tlsCertificate, .tlsKey: .path
+    case .home, .backupDirectory, .repository, .tlsCertificate, .tlsKey: .path
     case .dataDirectory: .absolutePath
     case .environment: .name
     case .nodes: .names

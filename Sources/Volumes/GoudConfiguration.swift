@@ -85,6 +85,8 @@ public struct GoudConfiguration: Sendable {
       switch key {
       case .home: home
       case .tlsCertificate, .tlsKey: try layers.value(key).resolved(context.workingDirectory, directory)
+      case .repository:
+        try layers.value(key).resolvedStore(context.workingDirectory, directory)
       case .backupDirectory:
         try layers.value(key, fallback: "\(home.text)/backups").resolved(context.workingDirectory, directory)
       default: try layers.value(key)
@@ -137,6 +139,8 @@ extension GoudConfiguration {
   public var volumeZone: String? { self[.volumeZone].text.isEmpty ? nil : self[.volumeZone].text }
   public var backupEnabled: Bool { self[.backupEnabled].text == "true" }
   public var backupDirectory: String { self[.backupDirectory].text }
+  /// Where the repository is that backups go to when no other is named; nil: there is none.
+  public var repository: String? { self[.repository].text.isEmpty ? nil : self[.repository].text }
   public var bindAddress: String { self[.bindAddress].text }
   public var peerAddress: String { self[.peerAddress].text }
   public var managerAddress: String { self[.managerAddress].text }
@@ -248,5 +252,12 @@ extension ConfigurationValue {
     if text.isEmpty { return self }
     let base = if case .file = origin { directory?.root ?? workingDirectory } else { workingDirectory }
     return ConfigurationValue(key: key, text: text.absolute(from: base), origin: origin)
+  }
+
+  /// A store that is a directory; any other is as it is.
+  fileprivate func resolvedStore(
+    _ workingDirectory: String, _ directory: ConfigurationDirectory?
+  ) -> ConfigurationValue {
+    text.contains("://") || text.hasPrefix("rclone:") ? self : resolved(workingDirectory, directory)
   }
 }

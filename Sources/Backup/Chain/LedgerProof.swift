@@ -34,11 +34,14 @@ package struct LedgerProof: Sendable {
   }
 
   /// Walks the whole chain and every index.
-  /// - Parameter noted: what the backup says of the chain; nil: nothing to compare with.
+  /// - Parameters:
+  ///   - noted: what the backup says of the chain; nil: nothing to compare with.
+  ///   - growing: whether the chain may have gone on since that was said (by a tail): then its block there must be that one.
   /// - Throws: `chain.invalid`, naming height and rule, also when it is not the chain that the backup names;
   ///   `chain.not-a-ledger`, `chain.newer-schema`, `database.corrupt`.
   package func check(
-    against noted: BackupMetadata.Chain?, _ cancellation: Cancellation, _ progress: any ProgressSink
+    against noted: BackupMetadata.Chain?, growing: Bool = false, _ cancellation: Cancellation,
+    _ progress: any ProgressSink
   ) throws -> VerifiedLedger {
     var verifier = LedgerVerifier(directory: directory)
     verifier.cancellation = cancellation
@@ -52,9 +55,10 @@ package struct LedgerProof: Sendable {
       throw fault.error.within(name)
     }
     guard let noted else { return verified }
+    let found = growing ? try reference(at: UInt64(max(0, noted.height)), below: verified.head) : verified.head
     let claims = [
-      ("chain", noted.id, verified.chain.hex), ("height", "\(noted.height)", "\(verified.head.height)"),
-      ("head", noted.head, verified.head.hash.hex),
+      ("chain", noted.id, verified.chain.hex), ("height", "\(noted.height)", "\(found.height)"),
+      ("head", noted.head, found.hash.hex),
     ]
     if let (what, said, found) = claims.first(where: { $0.1 != $0.2 }) {
       throw GoudError(
@@ -63,6 +67,12 @@ package struct LedgerProof: Sendable {
         context: ["fault": "head", "height": "\(verified.head.height)"])
     }
     return verified
+  }
+
+  /// - Returns: the head where the chain is shorter.
+  private func reference(at height: UInt64, below head: BlockReference) throws -> BlockReference {
+    guard height < head.height, let ledger = try LedgerGlance(directory: directory, as: name) else { return head }
+    return try ledger.reference(at: height)
   }
 
   /// Holds ledgers at rest against each other.

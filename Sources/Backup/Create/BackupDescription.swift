@@ -1,4 +1,5 @@
 import Archive
+import Foundation
 import GoudCore
 import RocksDB
 import VolumeSnapshot
@@ -23,7 +24,20 @@ extension VolumeSnapshot {
 
 extension ArchiveVolume.Item {
   init(_ item: VolumeItem) {
-    self.init(entry: item.entry, content: item.content, prove: item.prove, settle: item.settle)
+    self.init(
+      entry: item.entry, content: item.content, version: item.version, prove: item.prove, settle: item.settle)
+  }
+}
+
+extension BackupMetadata {
+  init(
+    _ parts: [BackupSelection.Part], leftOut: [LeftOut], name: String, environment: String, moment: Date,
+    toolVersion: String
+  ) {
+    self.init(
+      name: name, environment: environment, timestamp: moment, host: ProcessInfo.processInfo.hostName,
+      toolVersion: toolVersion, volumes: parts.map(\.metadata), leftOut: leftOut.isEmpty ? nil : leftOut)
+    formatVersion = neededVersion
   }
 }
 

@@ -2,6 +2,7 @@ public import Archive
 public import BlobStore
 import Foundation
 public import GoudCore
+import Layout
 public import Minisign
 import VolumeSnapshot
 public import Volumes
@@ -129,13 +130,12 @@ public struct BackupWorkflow {
   /// longer it is held the more: its tables are copied first then, which is quicker than to prove and compress them.
   /// - Throws: `snapshot.cut`, having left nothing.
   private func store(copyingTables: Bool) throws -> Draft {
-    let snapshots = try request.volumes.map { ($0, try snapshot($0, copyingTables: copyingTables)) }
-    let taken = ContinuousClock.now
-    let selection = try BackupSelection(snapshots, allowUnproven: request.allowUnproven)
+    let taking = SnapshotTaking(
+      volumes: request.volumes, scratch: request.directory, allowUnproven: request.allowUnproven,
+      oneFileSystem: request.oneFileSystem, cancellation: request.cancellation)
+    let (selection, taken, attempts) = try taking.run(copyingTables: copyingTables)
     let (written, metadata) = try write(selection)
-    return Draft(
-      written: written, metadata: metadata, taken: taken,
-      attempts: snapshots.flatMap(\.1.databases).map(\.attempts).reduce(0, +))
+    return Draft(written: written, metadata: metadata, taken: taken, attempts: attempts)
   }
 
   /// A backup in the volume that it is of would hold all earlier ones. Before anything is made.
@@ -160,36 +160,13 @@ public struct BackupWorkflow {
     try Leftovers(in: request.directory).remove()
   }
 
-  private func snapshot(_ volume: Volume, copyingTables: Bool) throws -> VolumeSnapshot {
-    var options = SnapshotOptions(scratch: request.directory)
-    options.copiesTables = copyingTables
-    options.allowUnproven = request.allowUnproven
-    options.oneFileSystem = request.oneFileSystem
-    options.cancellation = request.cancellation
-    do {
-      return try Pace.process.work { try VolumeSnapshot.take(volume.path, options: options) }
-    } catch let error as GoudError {
-      throw error.within(volume.name)
-    }
-  }
-
-  private func describe(
-    _ parts: [BackupSelection.Part], _ leftOut: [BackupMetadata.LeftOut], name: String, moment: Date
-  ) -> BackupMetadata {
-    var metadata = BackupMetadata(
-      name: name, environment: request.environment, timestamp: moment, host: ProcessInfo.processInfo.hostName,
-      toolVersion: request.toolVersion, volumes: parts.map(\.metadata), leftOut: leftOut.isEmpty ? nil : leftOut)
-    metadata.formatVersion = metadata.neededVersion
-    return metadata
-  }
-
   /// The first name from `moment` on that no archive has and no other run, of whatever host, is writing.
   /// - Returns: with the name, what keeps it free in the directory until the run ends.
   private func reserveName(at moment: Date) throws -> (String, Temporary) {
     let directory = try Descriptor.open(request.directory, O_RDONLY | O_DIRECTORY)
     var moment = moment
     while true {
-      let name = ArchiveName.make(environment: request.environment, at: moment)
+      let name = BackupName.stem(of: request.environment, at: moment)
       // Reserved before it is looked for: whoever had it may just have published.
       if let reservation = try Temporary.reserve(name, in: directory),
         !(try names().contains { $0.hasPrefix("\(name).") })
@@ -212,7 +189,9 @@ public struct BackupWorkflow {
     options.cancellation = request.cancellation
     options.progress = request.progress
     for _ in 0..<Self.beginnings {
-      let metadata = describe(parts, request.leftOut + selection.leftOut, name: name, moment: moment)
+      let metadata = BackupMetadata(
+        parts, leftOut: request.leftOut + selection.leftOut, name: name, environment: request.environment,
+        moment: moment, toolVersion: request.toolVersion)
       do {
         let written = try ArchiveWriter.write(
           volumes: parts.map { $0.snapshot.archiveVolume(named: $0.volume.name) }, metadata: metadata,
@@ -322,16 +301,5 @@ public struct BackupWorkflow {
       throw GoudError(.archiveChecksumMismatch, "\(path) is not what was stored")
     }
     return .sealed(read, metadata)
-  }
-}
-
-/// `goud-chain-backup-<environment>-<yyyyMMdd-HHmmss>`, the time in UTC.
-enum ArchiveName {
-  static func make(environment: String, at moment: Date) -> String {
-    let format = DateFormatter()
-    format.locale = Locale(identifier: "en_US_POSIX")
-    format.timeZone = TimeZone(identifier: "UTC")
-    format.dateFormat = "yyyyMMdd-HHmmss"
-    return "goud-chain-backup-\(environment)-\(format.string(from: moment))"
   }
 }

@@ -141,64 +141,14 @@ public struct BackupVerification: Sendable {
       }
     }
     let report = try ArchiveExtractor.extract(path: archive, options: options) { try unpacking.directory(for: $0) }
-    var databases: [ProvenDatabase] = []
-    var ledgers: [(ledger: LedgerProof, noted: BackupMetadata.Chain?, isNodes: Bool)] = []
+    var proof = UnpackedProof(scratch: parent, cancellation: cancellation, progress: progress)
     for name in report.volumes.keys.sorted() {
-      let proof = try VolumeProof.check(
-        try unpacking.directory(for: name), scratch: parent, cancellation: cancellation, progress: progress)
-      databases += proof.databases.map {
-        let path = $0.location.path == "." ? name : "\(name)/\($0.location.path)"
-        return ProvenDatabase(path: path, sequence: $0.view.sequence, tables: $0.tables)
-      }
-      guard level == .chain else { continue }
       let noted = report.metadata?.volumes.first { $0.name == name }?.chain
-      let found = try proof.databases.compactMap { try LedgerProof($0.location, of: name) }
-      if noted != nil, found.isEmpty { throw missing(name) }
-      ledgers += found.enumerated().map { ($1, $0 == 0 ? noted : nil, $0 == 0) }
+      try proof.take(name, at: unpacking.directory(for: name), noted: noted, chains: level == .chain)
     }
-    var result = Result(level: level, report: report, signature: signature, databases: databases)
+    var result = Result(level: level, report: report, signature: signature, databases: proof.databases)
     guard level == .chain else { return result }
-    guard !ledgers.isEmpty else {
-      throw GoudError(
-        .chainNotALedger,
-        "none of the databases in \(archive) is a ledger: \(databases.map(\.path).joined(separator: ", "))",
-        hint: "verify at level database")
-    }
-    result.ledgers = try ledgers.map { try prove($0.ledger, noted: $0.noted) }
-    result.notLedgers = databases.map(\.path).filter { path in !ledgers.contains { $0.ledger.name == path } }
-    // A node has one ledger; what else lies in its volume is no part of the network.
-    try LedgerProof.refuseDisagreement(ledgers.filter(\.isNodes).map(\.ledger))
+    (result.ledgers, result.notLedgers) = try proof.chains(of: archive)
     return result
-  }
-
-  private func prove(_ ledger: LedgerProof, noted: BackupMetadata.Chain?) throws -> ProvenLedger {
-    let verified = try ledger.check(against: noted, cancellation, progress)
-    let seconds = verified.duration.seconds
-    return ProvenLedger(
-      path: ledger.name, blocks: verified.blocks, entries: verified.entries, seconds: seconds,
-      blocksPerSecond: Double(verified.blocks) / max(seconds, 0.000_001), chain: BackupMetadata.Chain(verified))
-  }
-
-  private func missing(_ volume: String) -> GoudError {
-    GoudError(
-      .chainInvalid, "\(volume) holds no ledger, and the backup says it does", hint: "do not trust this backup",
-      context: ["fault": "missing"])
-  }
-}
-
-/// A directory beside an archive for looking into it; gone when this is, or at the next run.
-private struct Unpacking {
-  private let place: Temporary
-
-  init(in parent: String) throws {
-    let parent = try Descriptor.open(parent, O_RDONLY | O_DIRECTORY)
-    try Leftovers(in: parent).remove()
-    place = try Temporary.create(.unpacked, in: parent)
-  }
-
-  func directory(for volume: String) throws -> String {
-    let directory = "\(place.path)/\(volume)"
-    guard mkdir(directory, 0o700) == 0 || errno == EEXIST else { throw GoudError.system("create", directory) }
-    return directory
   }
 }

@@ -19,15 +19,19 @@ struct StagedChains {
   private let request: RestoreRequest
   /// What every volume must hold; nil: any chain, or none.
   private let chain: String?
+  /// Whether the chains may have gone on since the backup's metadata was written.
+  private let growing: Bool
   private let cancellation: Cancellation
   private let progress: any ProgressSink
   private(set) var items: [Item] = []
 
   init(
-    _ request: RestoreRequest, expecting chain: String?, _ cancellation: Cancellation, _ progress: any ProgressSink
+    _ request: RestoreRequest, expecting chain: String?, growing: Bool, _ cancellation: Cancellation,
+    _ progress: any ProgressSink
   ) {
     self.request = request
     self.chain = chain
+    self.growing = growing
     self.cancellation = cancellation
     self.progress = progress
   }
@@ -47,7 +51,7 @@ struct StagedChains {
       try step.refuse(expecting: chain, found: nil)
       return try step.refuseForeign(identities, chain: nil, request)
     }
-    let verified = try first.check(against: step.chain, cancellation, progress)
+    let verified = try first.check(against: step.chain, growing: growing, cancellation, progress)
     try step.refuse(expecting: chain, found: verified.chain.hex)
     for other in found.dropFirst() { _ = try other.check(against: nil, cancellation, progress) }
     try step.refuseForeign(identities, chain: verified.chain.hex, request)

@@ -17,6 +17,8 @@ public struct RestoreSource: Sendable {
   public var signature: ArchiveSignature?
   /// The chain that every volume of it must hold, and prove, to be put in place; nil: any, or none.
   public var chain: String?
+  /// Whether what is built may have gone on since `volumes` was said: by the tail of a repository.
+  public var isGrowing = false
   /// Builds volumes, each into an empty directory that exists: volume name → absolute path. Verifies every byte against
   /// the backup's checksums, and throws unless everything asked for is there, agrees, and is on the device. Returns
   /// what could not be put on the files: the owner and some attributes, unless run by root.

@@ -194,7 +194,8 @@ public struct Restore: Sendable {
   ) throws -> (RestoredChains, [(place: VolumePlace, text: String)]) {
     for step in plan.steps { try StandingMark.remove(from: stage.path(of: step)) }
     var notes: [(place: VolumePlace, text: String)] = []
-    var chains = StagedChains(request, expecting: source.chain, cancellation, progress)
+    var chains = StagedChains(
+      request, expecting: source.chain, growing: source.isGrowing, cancellation, progress)
     for step in plan.steps {
       do {
         let path = stage.path(of: step)

@@ -1,0 +1,37 @@
+public import GoudCore
+
+/// Makes the files of volumes from what a backup holds, whatever it lies in: an archive, a repository. Entries have been
+/// admitted by whoever calls (`EntryGate` of an archive, `RepositoryExtraction`).
+///
+/// For one thread at a time.
+public final class VolumeBuilder {
+  private let writer: VolumeWriter
+
+  /// - Parameters:
+  ///   - restorePrivileges: also set-id bits, and attributes other than `user.*` and POSIX ACLs.
+  ///   - contentOnly: nothing but content: for a copy that is looked at and thrown away.
+  ///   - destination: for a volume's name the directory, which exists and is empty; nil to pass over it. Called once for
+  ///     each volume.
+  public init(
+    restorePrivileges: Bool, contentOnly: Bool = false, into destination: @escaping (String) throws -> String?
+  ) {
+    let allowance = Allowance(privileges: restorePrivileges, isBare: contentOnly)
+    writer = VolumeWriter(allowance: allowance, destination: destination)
+  }
+
+  /// The root first, a directory before what it holds, a file before its second names. A file is followed by its bytes.
+  public func entry(_ entry: FileEntry, of volume: String) throws { try writer.entry(entry, of: volume) }
+
+  /// - Parameter offset: where in the file the bytes are; what is passed over is a hole.
+  public func data(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws { try writer.data(bytes, at: offset) }
+
+  public func endFile() throws { try writer.endFile() }
+
+  /// When it returns, every file and directory is on the device, with owner, mode, times and attributes. A database that
+  /// is not finished does not open: `CURRENT`, which names its state, gets its name last.
+  /// - Returns: what could not be put on the files.
+  public func finish(_ cancellation: Cancellation) throws -> [String] {
+    try writer.finish(cancellation)
+    return writer.losses.report
+  }
+}

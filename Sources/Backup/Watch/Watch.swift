@@ -1,0 +1,266 @@
+import BlobStore
+import Foundation
+import GoudCore
+import Repository
+import Tail
+import VolumeSnapshot
+import Volumes
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// How to follow volumes.
+public struct WatchRequest: Sendable {
+  /// What is committed, and where.
+  public var commit: CommitRequest
+  /// Between two looks, in seconds.
+  public var every = 1.0
+  /// Between two commits, in seconds.
+  public var commitEvery = 60.0
+  /// Bytes that are kept while the store cannot be reached.
+  public var bound = 64 << 20
+  /// Where `watch.json` goes; nil: nowhere.
+  public var home: String?
+  /// Called after each commit, with what it was, on a thread of its own: the ticks go on meanwhile.
+  public var committed: @Sendable (CommitResult) -> Void = { _ in }
+  /// Called with each fault, once as long as it stays the same.
+  public var faulted: @Sendable (String) -> Void = { _ in }
+  /// Called at the end of each tick.
+  public var ticked: @Sendable (WatchStatus) -> Void = { _ in }
+  /// How many commits to make; nil: until the run is asked to stop.
+  public var commits: Int?
+
+  public init(_ commit: CommitRequest) { self.commit = commit }
+}
+
+/// Follows the volumes of an environment: a commit now and then, and between two of them what is added to the logs, a tick
+/// at a time. What could be lost with the site is what was written since the last tick.
+public final class Watch {
+  private let request: WatchRequest
+  private var plan: WatchPlan
+  private var volumes: [FollowedVolume] = []
+  private var committing: Loading<FollowedCommit>?
+  private var following: Loading<Void>?
+  /// The logs of all databases, while a commit is made.
+  private var holding: [DatabaseLocation: HeldLogs] = [:]
+  /// Whether no tail is there but that of the newest commit.
+  private var isFolded = true
+  /// On which commits tails may stand: our own, and those of a watch that was there before this one; the newest of them.
+  private var known: [String]?
+  private var status: WatchStatus
+  private let start = ContinuousClock.now
+
+  public init(_ request: WatchRequest) {
+    self.request = request
+    plan = WatchPlan(interval: request.commitEvery, bound: request.bound)
+    let commit = request.commit
+    status = WatchStatus(
+      repository: commit.repository.store.location, process: getpid(), volumes: commit.volumes.map(\.name),
+      started: Date(), noted: Date())
+  }
+
+  /// Returns when the run is asked to stop, with what was seen stored.
+  /// - Throws: `repository.forked`; what no later try can mend.
+  public func run() throws {
+    let lock = try lock()
+    defer { withExtendedLifetime(lock) {} }
+    defer {
+      _ = try? committing?.value()
+      try? following?.value()
+    }
+    var next = ContinuousClock.now
+    while !request.commit.cancellation.isCancelled, request.commits.map({ status.commits < $0 }) ?? true {
+      do { try tick() } catch let error as GoudError where error.code == .interrupted || error.code == .terminated {
+        break
+      }
+      note()
+      next = max(next + .seconds(request.every), .now)
+      wait(until: next)
+    }
+  }
+
+  /// - Throws: `repository.forked` when another one on this machine does the same.
+  private func lock() throws -> Descriptor? {
+    guard let home = request.home else { return nil }
+    try FileSystem.makePrivateDirectory(home)
+    let file = try Descriptor.open("\(home)/watch.lock", O_RDWR | O_CREAT)
+    guard try file.lock() != .held else {
+      throw GoudError(
+        .repositoryForked, "another goud follows the volumes of \(request.commit.environment) already",
+        hint: "one is enough; watch.json beside watch.lock says how it does")
+    }
+    return file
+  }
+
+  private func wait(until moment: ContinuousClock.Instant) {
+    while ContinuousClock.now < moment, !request.commit.cancellation.isCancelled {
+      Thread.sleep(forTimeInterval: min(0.05, max(0.001, (moment - .now) / .seconds(1))))
+    }
+  }
+
+  private var now: Double { (ContinuousClock.now - start) / .seconds(1) }
+
+  private func tick() throws {
+    status.ticks += 1
+    if let committing {
+      hold()
+      if committing.isDone { try settle(committing) }
+    }
+    try follow(plan.take(.tick, at: now))
+  }
+
+  private func follow(_ actions: [WatchPlan.Action]) throws {
+    for action in actions {
+      switch action {
+      case .look: try follow(look())
+      case .store: try follow([], after: store())
+      case .forget:
+        for index in volumes.indices { volumes[index].forget() }
+      case .commit(let why): begin(why)
+      }
+    }
+  }
+
+  private func follow(_ actions: [WatchPlan.Action], after event: WatchPlan.Event) throws {
+    try follow(actions + plan.take(event, at: now))
+  }
+
+  // MARK: The tail
+
+  private func look() throws -> [WatchPlan.Action] {
+    var bytes = 0
+    for index in volumes.indices {
+      do {
+        let seen = try Pace.process.work { try volumes[index].look(request.commit.cancellation) }
+        if let loss = seen.loss { return plan.take(.lost(why: loss), at: now) }
+        bytes += seen.bytes
+      } catch let error as GoudError where error.code != .interrupted && error.code != .terminated {
+        return plan.take(.lost(why: "\(volumes[index].volume.name): \(error.message)"), at: now)
+      }
+    }
+    let actions = plan.take(.grown(bytes: bytes), at: now)
+    if plan.kept == 0 { reached() }
+    return actions
+  }
+
+  private func store() throws -> WatchPlan.Event {
+    do {
+      for index in volumes.indices { status.storedBytes += Int64(try volumes[index].store()) }
+      status.pieces = Int(volumes.map(\.tail.number).max() ?? 0)
+      mend()
+      reached()
+      return .stored
+    } catch let error as GoudError where error.code == .repositoryForked {
+      throw error
+    } catch let error as GoudError {
+      fault(error.message)
+      return .notStored
+    }
+  }
+
+  /// All that was seen is stored. Only now does the tail of the commit before have nothing that the newest with its own
+  /// has not: it reached as far as the ticks that went on while the commit was made.
+  private func reached() {
+    status.safe = volumes.map(\.moment).min() ?? status.safe
+    guard !isFolded else { return }
+    do {
+      for volume in volumes { try TailReader(request.commit.repository).drop(allBut: volume.tail.chain) }
+      isFolded = true
+      KillPoint.reached("watch.folded")
+    } catch {
+      // Not folded, it costs room; the next tick tries again.
+      fault((error as? GoudError)?.message ?? "\(error)")
+    }
+  }
+
+  // MARK: Commits
+
+  private func begin(_ why: String) {
+    status.why = why
+    // Logs that are deleted while the commit is made are read after it all the same.
+    holding = [:]
+    for volume in request.commit.volumes {
+      for location in (try? DatabaseLocation.find(in: volume.path)) ?? [] {
+        holding[location] = try? HeldLogs(location, volume: volume.path)
+      }
+    }
+    hold()
+    committing = Loading("commit") { [request = request.commit] in try CommitWorkflow(request).runFollowed() }
+  }
+
+  /// What cannot be held now is missed later, where that is found by its sequence numbers.
+  private func hold() { for location in holding.keys { try? holding[location]?.refresh() } }
+
+  private func settle(_ loading: Loading<FollowedCommit>) throws {
+    committing = nil
+    do {
+      let outcome = try loading.value()
+      try rebase(outcome)
+      _ = plan.take(.committed, at: now)
+      status.commits += 1
+      (status.commit, status.committed, status.pieces) = (outcome.result.id, Date(), 0)
+      status.safe = max(status.safe ?? .distantPast, outcome.taken)
+      status.storedBytes += outcome.result.storedBytes
+      mend()
+      following = Loading("committed") { [request] in request.committed(outcome.result) }
+    } catch let error as GoudError where error.code != .repositoryForked {
+      fault(error.message)
+      _ = plan.take(.notCommitted, at: now)
+    }
+  }
+
+  /// The volumes are followed from the new commit on.
+  private func rebase(_ outcome: FollowedCommit) throws {
+    let repository = request.commit.repository
+    hold()
+    try refuseOthers(outcome.result.id)
+    volumes = try request.commit.volumes.compactMap { volume in
+      guard let bases = outcome.bases[volume.name] else { return nil }
+      let chain = TailChain(
+        environment: request.commit.environment, volume: volume.name, commit: outcome.result.id)
+      return FollowedVolume(
+        volume, try bases.map { try DatabaseFollower($0, adopting: holding[$0.location]) },
+        TailWriter(repository, chain), since: outcome.taken)
+    }
+    holding = [:]
+    isFolded = false
+  }
+
+  /// Of two that follow one volume, perhaps on two machines, the later one goes on. It takes the tail that it finds for
+  /// what the dead left; the earlier one finds a tail upon a commit that it never made.
+  private func refuseOthers(_ commit: String) throws {
+    let (repository, environment) = (request.commit.repository, request.commit.environment)
+    var found: Set<String> = []
+    for volume in request.commit.volumes {
+      let chain = TailChain(environment: environment, volume: volume.name, commit: commit)
+      found.formUnion(try TailReader(repository).commits(of: chain))
+    }
+    if let known, let other = found.subtracting(known).min() {
+      throw GoudError(
+        .repositoryForked, "another goud follows the volumes of \(environment): a tail stands on its backup \(other)",
+        hint: "let one of the two follow them; GOUD_ENVIRONMENT tells the environments of two machines apart")
+    }
+    known = ((known ?? found.sorted()) + [commit]).suffix(Self.knownCommits)
+  }
+
+  private static let knownCommits = 1000
+
+  // MARK: Status
+
+  private func mend() { status.fault = nil }
+
+  private func fault(_ message: String) {
+    if status.fault != message { request.faulted(message) }
+    status.fault = message
+  }
+
+  private func note() {
+    status.noted = Date()
+    status.bytesAtRisk = Int64(plan.kept)
+    status.writesAtRisk = volumes.reduce(0) { $0 + $1.writesAtRisk }
+    status.requests = request.commit.repository.store.requests.counts.byKind
+    if let home = request.home { try? status.write(home: home) }
+    request.ticked(status)
+  }
+}

@@ -1,0 +1,106 @@
+import Archive
+import ArgumentParser
+import Backup
+import Foundation
+import GoudCore
+import Repository
+import Retention
+import Volumes
+
+/// `goud backup watch`
+struct BackupWatch: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "watch", abstract: "Back up volumes into a repository all the time.",
+    discussion: """
+      Makes a backup now and then, and in between stores what is added to the databases' logs, a tick at a time: what could \
+      be lost with the whole site is what was written since the last tick. A restore takes the newest backup and all ticks \
+      since. Where the logs do not tell all (column families that come or go, tables that are ingested, writes without a \
+      log), a backup is made at once. Runs until it is stopped.
+      """)
+
+  @Option(
+    name: .long, parsing: .singleValue,
+    help: "A volume: node1, /a/path or NAME=/a/path; repeat. Default: all of the environment.")
+  var volume: [String] = []
+  @Option(help: "What the snapshots need meanwhile goes here. Default: BACKUP_DIR.") var directory: String?
+  @OptionGroup var place: RepositoryPlace
+  @Option(help: "Between two ticks, as in 500ms, 1s, 1m.") var every = Span(seconds: 1)
+  @Option(help: "Between two backups.") var commit = Span(seconds: 60)
+  @Option(help: ArgumentHelp("End after so many backups.", visibility: .hidden)) var commits: Int?
+  @OptionGroup var scope: EnvironmentOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard (0.1...3600).contains(every.seconds) else { throw ValidationError("--every is from 100ms to 1h") }
+    guard (1...86400).contains(commit.seconds), commit.seconds >= every.seconds else {
+      throw ValidationError("--commit is from 1s to 24h, and not shorter than --every")
+    }
+  }
+
+  func run() throws {
+    var flags = scope.flags
+    flags[.backupDirectory] = directory
+    let configuration = try GoudConfiguration.load(flags: flags)
+    try configuration.enterVolumes()
+    configuration.giveWay()
+    let commit = try CommitRequest(configuration, place.open(configuration), volumes: volume)
+    var request = WatchRequest(commit)
+    (request.every, request.commitEvery) = (every.seconds, self.commit.seconds)
+    request.home = configuration.environmentHome
+    request.commits = commits
+    let format = output.format
+    let thinning = Thinning(commit.repository, configuration.environment)
+    request.faulted = { Output.note(Output.printable("data at risk: \($0)")) }
+    request.committed = { result in
+      switch format {
+      case .json: (try? Output.json(line: result)).map(Output.write)
+      case .table: Output.write(result.line)
+      }
+      thinning.run()
+    }
+    try Watch(request).run()
+  }
+}
+
+/// A length of time as a user writes it: `500ms`, `1s`, `5m`, `1h`.
+struct Span: ExpressibleByArgument {
+  let seconds: Double
+
+  init(seconds: Double) { self.seconds = seconds }
+
+  init?(argument: String) {
+    guard let match = argument.wholeMatch(of: /([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h)/), let number = Double(match.1)
+    else { return nil }
+    seconds = number * (["ms": 0.001, "s": 1, "m": 60, "h": 3600][String(match.2)] ?? 1)
+  }
+
+  var defaultValueDescription: String { "\(Int(seconds))s" }
+}
+
+extension CommitResult {
+  /// For a log.
+  var line: String {
+    Output.printable(
+      "\(metadata.timestamp.rfc3339) backup \(id): \(ByteCount(newBytes)) new, stored in \(ByteCount(storedBytes)), "
+        + "\(knownTables) tables known, \((snapshotSeconds + writeSeconds).inSeconds)")
+  }
+}
+
+/// Keeps the number of backups bounded while a watch runs: `KeepPolicy.usual`.
+private struct Thinning: Sendable {
+  private let request: ForgetRequest
+
+  init(_ repository: Repository, _ environment: String) {
+    request = ForgetRequest(repository, environment: environment, policy: .usual)
+  }
+
+  /// What stands against it is no fault of the backup: the next one tries again.
+  func run() {
+    do {
+      let report = try Forget(request).run()
+      if let doubt = report.doubt { Output.note(Output.printable("nothing is forgotten: \(doubt)")) }
+    } catch {
+      Output.note(Output.printable("nothing is forgotten: \((error as? GoudError)?.message ?? "\(error)")"))
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import ArgumentParser
+import BlobStore
+import Foundation
+import GoudCore
+import Rclone
+import Repository
+import Subprocess
+import SystemPackage
+import Volumes
+
+/// `--password-file` and `--password-command`, of what opens a repository.
+struct PasswordOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The password of the repository is in this file.", valueName: "file"))
+  var passwordFile: String?
+  @Option(help: ArgumentHelp("The password of the repository is what this command prints.", valueName: "command"))
+  var passwordCommand: String?
+
+  func validate() throws {
+    if passwordFile != nil && passwordCommand != nil {
+      throw ValidationError("--password-file and --password-command exclude each other")
+    }
+  }
+
+  func password() throws -> String {
+    try PasswordSource.choose(
+      file: passwordFile, command: passwordCommand, ProcessInfo.processInfo.environment
+    ).password()
+  }
+}
+
+/// `--repo`, where a repository is one of several places.
+struct RepositoryOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A repository: a directory, s3://…, gs://…, rclone:….", valueName: "repository"))
+  var repo: String?
+  @OptionGroup var passwords: PasswordOptions
+
+  func validate() throws {
+    if repo == nil, passwords.passwordFile != nil || passwords.passwordCommand != nil {
+      throw ValidationError("--password-file and --password-command are for --repo")
+    }
+  }
+
+  /// - Returns: nil without `--repo`.
+  func open() throws -> Repository? {
+    guard let repo else { return nil }
+    return try Repository.open(RepositoryPlace.store(repo), password: passwords.password())
+  }
+
+  /// What cannot be said of a backup in a repository.
+  func refuse(_ words: [(isGiven: Bool, name: String)]) throws {
+    guard repo != nil, let first = words.first(where: \.isGiven) else { return }
+    throw ValidationError("\(first.name) is for archives, and --repo for a repository")
+  }
+}
+
+/// `--repo` of `goud repo`, where it may come from the configuration.
+struct RepositoryPlace: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A directory, s3://…, gs://…, rclone:…. Default: REPOSITORY.", valueName: "repository"))
+  var repo: String?
+  @OptionGroup var passwords: PasswordOptions
+
+  func open(_ configuration: GoudConfiguration) throws -> Repository {
+    try Repository.open(store(configuration), password: passwords.password())
+  }
+
+  func store(_ configuration: GoudConfiguration) throws -> any BlobStore {
+    guard let place = repo ?? configuration.repository else {
+      throw GoudError(.usage, "no repository is named", hint: "pass --repo, or set REPOSITORY")
+    }
+    return try Self.store(place)
+  }
+
+  static func store(_ place: String) throws -> any BlobStore {
+    var options = StoreOptions()
+    options.cancellation = Signals.cancellation
+    return try StoreLocation.open(place, options: options)
+  }
+}
+
+/// Where the password of a repository comes from. Never a command line, which everybody on the machine can read.
+enum PasswordSource: Equatable {
+  case file(String)
+  case command(String)
+  case text(String)
+
+  /// The first of: flags, `GOUD_PASSWORD_FILE`, `RESTIC_PASSWORD_FILE`, `RESTIC_PASSWORD`, `RESTIC_PASSWORD_COMMAND`.
+  static func choose(file: String?, command: String?, _ variables: [String: String]) throws -> PasswordSource {
+    if let file { return .file(file) }
+    if let command { return .command(command) }
+    if let path = (variables["GOUD_PASSWORD_FILE"] ?? variables["RESTIC_PASSWORD_FILE"]), !path.isEmpty {
+      return .file(path)
+    }
+    if let text = variables["RESTIC_PASSWORD"] { return .text(text) }
+    if let command = variables["RESTIC_PASSWORD_COMMAND"], !command.isEmpty { return .command(command) }
+    throw GoudError(
+      .usage, "the repository needs a password", hint: "pass --password-file, or set GOUD_PASSWORD_FILE")
+  }
+
+  /// - Throws: `secret.invalid` for one that is empty, or no text; what keeps the file from being read.
+  func password() throws -> String {
+    let (text, origin) =
+      switch self {
+      case .file(let path): (try Self.read(path), path)
+      case .command(let command): (try Self.output(of: command), "the command")
+      case .text(let text): (text, "RESTIC_PASSWORD")
+      }
+    guard !text.isEmpty else {
+      throw GoudError(.secretInvalid, "\(origin) holds no password", hint: "a password has one character at least")
+    }
+    return text
+  }
+
+  /// White space at both ends is none of it, as stock restic reads it.
+  private static func read(_ path: String) throws -> String {
+    let file = try Descriptor.open(path, O_RDONLY)
+    if try file.isEverybodys() {
+      Output.note(Output.printable("everybody on this machine can read \(path): chmod 600 it"))
+    }
+    guard let text = String(validating: try file.readAll(limit: 1 << 16), as: UTF8.self) else {
+      throw GoudError(.secretInvalid, "\(path) holds no text", hint: "a password is UTF-8")
+    }
+    return text.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  private static func output(of command: String) throws -> String {
+    let result = try Awaiting.result(
+      of: {
+        try await Subprocess.run(
+          .name("sh"), arguments: ["-c", command], output: .string(limit: 1 << 16),
+          error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false))
+      }, Signals.cancellation)
+    guard result.terminationStatus.isSuccess else {
+      throw GoudError(
+        .secretInvalid, "the command for the password failed: \(result.terminationStatus)",
+        hint: "run it by hand: \(command)")
+    }
+    return result.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+}

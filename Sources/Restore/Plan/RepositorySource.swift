@@ -1,0 +1,36 @@
+import Archive
+public import Backup
+import GoudCore
+public import Repository
+
+extension RestoreSource {
+  /// A backup in a repository as the source of a restore: a commit, and what its tail added to the logs. Reads its notes and
+  /// the tail; the files come when they are made.
+  ///
+  /// - Parameters:
+  ///   - tail: what is put on top of it.
+  /// - Throws: `repository.damaged`, and those of the store.
+  public static func repository(
+    _ commit: Commit, _ tail: CommitTail, in repository: Repository, chain: String? = nil,
+    restorePrivileges: Bool = false
+  ) throws -> RestoreSource {
+    let index = try repository.loadIndex()
+    let contents = try commit.members.map { try CommitContents($0, in: repository, index) }
+    let metadata = contents[0].metadata
+    var volumes = contents.flatMap(\.metadata.volumes)
+    for place in volumes.indices { volumes[place].bytes += tail.bytes(of: volumes[place].name) }
+    var source = RestoreSource(
+      name: metadata.name, environment: metadata.environment, volumes: volumes,
+      build: { directories, cancellation, progress in
+        var extraction = CommitExtraction(repository, index)
+        extraction.restorePrivileges = restorePrivileges
+        extraction.tails = tail.pieces
+        extraction.cancellation = cancellation
+        extraction.progress = progress
+        return try extraction.run(commit, into: directories)
+      })
+    source.chain = chain
+    source.isGrowing = !tail.isEmpty
+    return source
+  }
+}

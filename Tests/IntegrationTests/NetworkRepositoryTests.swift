@@ -1,0 +1,62 @@
+import Foundation
+import GoudCore
+import TestSupport
+import Testing
+
+/// A network whose volumes are followed into a repository, and the end of its site.
+@Suite(.serialized) struct NetworkRepositoryTests {
+  private struct Status: Decodable {
+    let safe: Double?
+    let pieces: Int
+    let commits: Int
+  }
+
+  private func status(_ network: NetworkFixture) throws -> Status? {
+    let path = "\(network.fixture.home)/local/watch.json"
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    return try? JSONDecoder().decode(Status.self, from: Data(contentsOf: URL(filePath: path)))
+  }
+
+  /// Everything but the repository is gone a moment after the last acknowledged write, and that write is there.
+  @Test func whatWasAcknowledgedBeforeTheLastTickOutlivesTheSite() async throws {
+    try await NetworkFixture.with { network in
+      let root = network.fixture.root
+      let place = ["--repo", "\(root)/repository", "--password-file", "\(root)/password"]
+      try AtomicFile.write(Array("of this test".utf8), to: "\(root)/password")
+      #expect(try await network.fixture.goud(["repo", "init"] + place, environment: network.environment).status == 0)
+      try await network.underLoad(seconds: 2)
+      let log = "\(root)/watch.log"
+      let words = ["backup", "watch", "--every", "200ms", "--commit", "5s"] + place
+      try await Programs.running(
+        "/bin/sh",
+        ["-c", "exec env \"$@\" >'\(log)' 2>&1", "sh"]
+          + network.environment.merging(network.fixture.surroundings) { one, _ in one }.map { "\($0.key)=\($0.value)" }
+          + [Programs.built("goud")] + words
+      ) { watch in
+        try await TestSupport.waitUntil("the first commit") { try status(network)?.commits ?? 0 > 0 }
+        try await network.underLoad(seconds: 8)
+        let over = Date().timeIntervalSince1970 * 1000
+        try await TestSupport.waitUntil("a tick behind the load") { try status(network)?.safe ?? 0 > over }
+        for process in try await network.processes() where process != watch.pid { kill(process, SIGKILL) }
+        watch.send(SIGKILL)
+      }
+      let said = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+      let last = try #require(try status(network))
+      #expect(last.commits > 1, "\(said)")
+      _ = try await network.goud("network", "stop")
+      try FileManager.default.removeItem(atPath: network.fixture.home)
+      let restored = try await network.fixture.goud(
+        ["restore", "latest", "--yes"] + place, environment: network.environment)
+      #expect(restored.status == 0, "\(restored.errors) \(said)")
+      #expect(restored.errors.contains("of its tail"), "\(restored.errors) \(said)")
+      try await network.start()
+      try await network.nothingIsLost()
+      // The watch may have been killed while it made a backup: its lock is nobody's.
+      #expect(try await network.fixture.goud(["repo", "unlock"] + place, environment: network.environment).status == 0)
+      let checked = try await Programs.run(
+        "restic", ["-r", "\(root)/repository", "check", "--read-data"],
+        environment: ["RESTIC_PASSWORD": "of this test", "RESTIC_CACHE_DIR": "\(root)/cache"])
+      #expect(checked.status == 0, "\(checked.output) \(checked.errors)")
+    }
+  }
+}
