@@ -55,7 +55,8 @@ struct LogScan: Sendable {
   var recordsBeforeFault: Int { state.fault?.recordsBefore ?? state.records }
   /// Of the records before the first fault.
   var sequence: LogSequence { state.fault?.sequence ?? state.sequence }
-  /// Where the newest record ends that does not go on where the one before ended; nil when all do.
+  /// Where the newest record ends that does not go on where the one before ended, or is a step of a two-phase
+  /// transaction; nil when none is.
   var gapEnd: Int64? { state.gapEnd }
   /// The first; nil when the log ends with its last whole record.
   var fault: Fault? { state.fault }
@@ -167,9 +168,9 @@ struct LogScan: Sendable {
     if !state.compressed {
       guard record.head.count >= 12 else { return lose(at: record.start, .torn) }
       if state.fault == nil {
-        let gaps = state.sequence.gaps
+        let before = state.sequence
         state.sequence.note(record.head)
-        if state.sequence.gaps > gaps { state.gapEnd = end }
+        if state.sequence.gaps > before.gaps || state.sequence.steps > before.steps { state.gapEnd = end }
       }
     }
     state.records += 1

@@ -10,6 +10,9 @@ struct LogSequence: Sendable, Equatable {
   /// How many records do not begin with the number that the one before left.
   private(set) var gaps = 0
 
+  /// How many records are steps of two-phase transactions: what follows them has other numbers than their counts say.
+  private(set) var steps = 0
+
   /// How much of a record's beginning is looked at.
   static let headSize = 13
 
@@ -21,10 +24,16 @@ struct LogSequence: Sendable, Equatable {
       skips = true
       gaps += 1
     }
-    if head.count > 12, Self.transactional.contains(head[12]) { skips = true }
+    if head.count > 12, Self.transactional.contains(head[12]) {
+      skips = true
+      if head[12] != Self.nothing { steps += 1 }
+    }
     first = first ?? sequence
     next = sequence &+ count
   }
+
+  /// The mark that any transaction's record begins with, also of one phase (`kTypeNoop`).
+  private static let nothing: UInt8 = 0xd
 
   /// Marks of prepared, committed and rolled-back transactions (`db/dbformat.h`): they count otherwise.
   private static let transactional: Set<UInt8> = [0x9, 0xa, 0xb, 0xc, 0xd, 0x12, 0x13, 0x15]

@@ -236,6 +236,25 @@ import Testing
     }
   }
 
+  @Test func transactionsAreFollowedAndPreparedOnesAreNotGuessedAt() throws {
+    try inTemporaryDirectory { scratch in
+      try FileManager.default.createDirectory(atPath: "\(scratch)/volume", withIntermediateDirectories: true)
+      let database = try RawTransactions("\(scratch)/volume/db")
+      try database.put("a", prepared: false)
+      var copy = try Place.follow("\(scratch)/volume", scratch)
+      try database.put("b", prepared: false)
+      #expect(try copy.look() == nil)
+      try copy.build("\(scratch)/copy")
+      let made = try RawDatabase("\(scratch)/copy/db")
+      #expect(try made.keys() == ["a", "b"])
+      // RocksDB itself opens no log with half of one, unless the application does.
+      try database.put("c", prepared: true) {
+        let loss = try copy.look()
+        #expect(loss != nil)
+      }
+    }
+  }
+
   @Test func aDatabaseThatIsOpenedAgainIsNotTheSame() throws {
     try inTemporaryDirectory { scratch in
       var copy: FollowedCopy

@@ -33,7 +33,7 @@ struct FollowRules: Equatable {
     /// The number of the first of these records, and the one that follows the last; nil when they cannot be seen.
     var first: UInt64?
     var next: UInt64?
-    /// Whether one of them does not begin where the one before it ended.
+    /// Whether one of them does not begin where the one before it ended, or is a step of a two-phase transaction.
     var hasGap: Bool
   }
 
