@@ -22,6 +22,7 @@ public struct Manager: Sendable {
   let renewed = Flag()
   let client = NodeClient()
   let backups: LastKnown<BackupRecord?>
+  let watch: LastKnown<WatchStatus?>
   let log: Logger
   private let lock: DirectoryLock
 
@@ -41,6 +42,7 @@ public struct Manager: Sendable {
     self.home = home
     self.plan = plan
     backups = LastKnown("backup record", within: .seconds(1), nil) { BackupRecord.read(home: home.path) }
+    watch = LastKnown("watch", within: .seconds(1), nil) { (try? WatchStatus.read(home: home.path)) ?? nil }
     self.log = log
     for note in network.notes { log.warning("\(note)") }
     supervisor = Supervisor(

@@ -78,10 +78,12 @@ extension Manager {
     async let pages = ask("/api/metrics/prometheus")
     async let status = status()
     async let record = backups()
+    async let followed = watch()
     var merge = MetricsMerge()
     for (name, body) in await pages { merge.add(String(decoding: body, as: UTF8.self), node: name) }
     merge.addOwn(await status)
     if let record = await record { merge.add(record) }
+    if let followed = await followed { merge.add(followed, now: Date()) }
     return merge.text
   }
 
@@ -175,5 +177,24 @@ extension MetricsMerge {
     guard let good = record.lastGood, !good.began.isAhead(of: Date()) else { return }
     add("goud_backup_last_good_timestamp_seconds", "When the last good backup began.", good.began.timeIntervalSince1970)
     add("goud_backup_last_good_size_bytes", "Size of its archive.", good.bytes.map(Double.init))
+  }
+}
+
+extension MetricsMerge {
+  /// What a watch of the environment's volumes says of itself. After an orderly end it has nothing to say.
+  mutating func add(_ watch: WatchStatus, now: Date) {
+    guard watch.ended == nil else { return }
+    add("goud_watch_noted_timestamp_seconds", "When the watch last said something.", watch.noted.timeIntervalSince1970)
+    add(
+      "goud_watch_data_at_risk_seconds", "How old the newest state is that is in the repository.",
+      watch.secondsAtRisk(now: now))
+    add("goud_watch_data_at_risk_bytes", "Bytes that were seen and are not in it.", Double(watch.bytesAtRisk))
+    add("goud_watch_data_at_risk_writes", "Writes that were seen and are not in it.", Double(watch.writesAtRisk))
+    add("goud_watch_commits", "Backups that this watch has made.", Double(watch.commits))
+    add("goud_watch_stored_bytes", "Bytes that it has stored.", Double(watch.storedBytes))
+    add("goud_watch_fault", "1: something went wrong, and was not mended since.", watch.fault == nil ? 0 : 1)
+    for (kind, count) in watch.requests.sorted(by: { $0.key < $1.key }) {
+      add("goud_watch_requests_\(kind)", "Requests of this kind that it has made.", Double(count))
+    }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Backup
+import Foundation
 import GoudCore
 import Volumes
 
@@ -34,6 +35,9 @@ struct VolumeCheckVerb: ParsableCommand {
     }
     if volumes.isEmpty, let record = BackupRecord.read(home: configuration.environmentHome) {
       findings.append(record.finding)
+    }
+    if volumes.isEmpty {
+      findings += [try WatchStatus.read(home: configuration.environmentHome)?.finding(now: Date())].compactMap { $0 }
     }
     let report = Report(level: findings.map(\.level).max() ?? .ok, findings: findings)
     switch output.format {

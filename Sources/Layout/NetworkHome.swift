@@ -24,6 +24,9 @@ public struct NetworkHome: Sendable, Hashable {
 
   public var backupRuns: String { "\(path)/backup-runs.json" }
   public var backupRunsLock: String { "\(path)/.backup-runs.lock" }
+  /// What a watch of the volumes says of itself, and what keeps a second one out.
+  public var watchStatus: String { "\(path)/watch.json" }
+  public var watchLock: String { "\(path)/.watch.lock" }
 
   public var registrationToken: String { "\(path)/registration_token" }
 

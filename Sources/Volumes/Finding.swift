@@ -37,6 +37,8 @@ public struct Finding: Sendable, Codable, Equatable {
     case lastBackup = "last-backup"
     /// What the last backup of the environment came to.
     case backupRuns = "backup-runs"
+    /// What would be lost with the site, where a watch follows the environment's volumes.
+    case dataAtRisk = "data-at-risk"
     /// Whether the volume could be looked at at all.
     case access
   }

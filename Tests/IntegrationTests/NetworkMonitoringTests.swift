@@ -36,7 +36,7 @@ import Testing
         #expect(try await prometheus.values("goud_backup_last_run_success") == ["": "1"])
         #expect(try await prometheus.values("time() - goud_backup_last_good_timestamp_seconds < 3600").count == 1)
         let rules = try await network.get("http://127.0.0.1:\(port)/api/v1/rules").body
-        #expect(rules.components(separatedBy: #""health":"ok""#).count == 9, "\(rules)")
+        #expect(rules.components(separatedBy: #""health":"ok""#).count == 11, "\(rules)")
         for (title, query) in try Dashboard.queries() {
           try await prometheus.waitForAny(query, "the panel '\(title)'")
         }

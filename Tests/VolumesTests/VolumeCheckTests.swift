@@ -63,7 +63,7 @@ import Testing
   @Test func aHealthyVolumePassesEveryCheck() {
     let findings = VolumeCheck(CheckThresholds()).findings(facts())
     #expect(findings.allSatisfy { $0.level == .ok && $0.hint == nil && $0.volume == "node1_data" })
-    #expect(Set(findings.map(\.check)) == Set(Finding.Check.allCases).subtracting([.access, .backupRuns]))
+    #expect(Set(findings.map(\.check)) == Set(Finding.Check.allCases).subtracting([.access, .backupRuns, .dataAtRisk]))
   }
 
   @Test(

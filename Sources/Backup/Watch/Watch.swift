@@ -1,6 +1,7 @@
 import BlobStore
 import Foundation
 import GoudCore
+import Layout
 import Repository
 import Tail
 import VolumeSnapshot
@@ -78,17 +79,19 @@ public final class Watch {
       next = max(next + .seconds(request.every), .now)
       wait(until: next)
     }
+    status.ended = Date()
+    note()
   }
 
   /// - Throws: `repository.forked` when another one on this machine does the same.
   private func lock() throws -> Descriptor? {
     guard let home = request.home else { return nil }
     try FileSystem.makePrivateDirectory(home)
-    let file = try Descriptor.open("\(home)/watch.lock", O_RDWR | O_CREAT)
+    let file = try Descriptor.open(NetworkHome(home).watchLock, O_RDWR | O_CREAT | O_NOFOLLOW)
     guard try file.lock() != .held else {
       throw GoudError(
         .repositoryForked, "another goud follows the volumes of \(request.commit.environment) already",
-        hint: "one is enough; watch.json beside watch.lock says how it does")
+        hint: "one is enough: goud volume check shows how it does")
     }
     return file
   }

@@ -1,12 +1,12 @@
 import BlobStore
 public import Foundation
 import GoudCore
+import Layout
+public import Volumes
 
 /// What a watch says of itself, at each tick, in `watch.json` of the environment's home; for `goud volume check`, status and
 /// metrics.
 public struct WatchStatus: Codable, Sendable, Equatable {
-  public static let fileName = "watch.json"
-
   public var repository: String
   public var process: Int32
   public var volumes: [String]
@@ -32,14 +32,41 @@ public struct WatchStatus: Codable, Sendable, Equatable {
   public var fault: String?
   /// Why the newest commit was made.
   public var why: String?
+  /// When it was asked to stop; nil: it goes on, or was killed.
+  public var ended: Date?
 
   /// Seconds of writes that would be lost if everything but the repository were lost now.
   public func secondsAtRisk(now: Date) -> Double? { safe.map { max(0, now.timeIntervalSince($0)) } }
 
+  /// Seconds at risk from which on it is to be looked at, and from which on it is bad. A commit in place of a tail, where
+  /// the logs did not tell all, is through sooner.
+  static let warningSeconds = 30.0
+  static let criticalSeconds = 600.0
+
+  /// For `volume check`.
+  /// - Returns: nil where nothing is to be followed any more.
+  public func finding(now: Date) -> Finding? {
+    guard ended == nil else { return nil }
+    let hint = "see that goud backup watch runs and reaches the repository"
+    guard let seconds = secondsAtRisk(now: now) else {
+      let waits = now.timeIntervalSince(started) > Self.criticalSeconds
+      return Finding(
+        "", .dataAtRisk, waits ? .warning : .ok, "nothing is in \(repository) yet" + (fault.map { ": \($0)" } ?? ""),
+        hint: waits ? hint : nil)
+    }
+    let level: Finding.Level =
+      seconds > Self.criticalSeconds ? .critical : seconds > Self.warningSeconds ? .warning : .ok
+    let still = now.timeIntervalSince(noted) > Self.warningSeconds ? "; the watch stands still" : ""
+    let risk = String(format: "%.1f s", seconds) + ", \(ByteCount(bytesAtRisk)), \(writesAtRisk) writes"
+    return Finding(
+      "", .dataAtRisk, level, "at risk: \(risk)\(still)" + (fault.map { ": \($0)" } ?? ""),
+      hint: level == .ok ? nil : hint)
+  }
+
   /// - Returns: nil where no watch was ever run.
   /// - Throws: `io.…`; what cannot be read as one of these is as if it were not there.
   public static func read(home: String) throws -> WatchStatus? {
-    let path = "\(home)/\(fileName)"
+    let path = NetworkHome(home).watchStatus
     guard try FileSystem.status(path) != nil else { return nil }
     let decoder = JSONDecoder()
     decoder.dateDecodingStrategy = .millisecondsSince1970
@@ -50,7 +77,7 @@ public struct WatchStatus: Codable, Sendable, Equatable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.dateEncodingStrategy = .millisecondsSince1970
-    try AtomicFile.write(Array(encoder.encode(self)), to: "\(home)/\(Self.fileName)", replacing: true)
+    try AtomicFile.write(Array(encoder.encode(self)), to: NetworkHome(home).watchStatus)
   }
 }
 
