@@ -48,6 +48,27 @@ struct RepositoryOptions: ParsableArguments {
     return try Repository.open(RepositoryPlace.store(repo), password: passwords.password())
   }
 
+  /// The same options, for another run of goud, in another directory and with nobody to ask; and the directory that it
+  /// writes to.
+  /// - Throws: as `open`: what could not be opened now could not be then. `usage.invalid` for a password that is in no file.
+  func scheduled() throws -> (arguments: [String], writes: [String]) {
+    guard let repo else { return ([], []) }
+    let variables = ProcessInfo.processInfo.environment
+    guard
+      case .file(let path) = try PasswordSource.choose(
+        file: passwords.passwordFile, command: passwords.passwordCommand, variables)
+    else {
+      throw GoudError(
+        .usage, "a schedule takes the password from a file alone", hint: "pass --password-file, a file of root's alone")
+    }
+    let repository = try Repository.open(RepositoryPlace.store(repo), password: PasswordSource.file(path).password())
+    let here = FileManager.default.currentDirectoryPath
+    let directory = repository.store is DirectoryStore ? repository.store.location.absolute(from: here) : nil
+    return (
+      ["--repo", directory ?? repo, "--password-file", path.absolute(from: here)], directory.map { [$0] } ?? []
+    )
+  }
+
   /// What cannot be said of a backup in a repository.
   func refuse(_ words: [(isGiven: Bool, name: String)]) throws {
     guard repo != nil, let first = words.first(where: \.isGiven) else { return }

@@ -80,6 +80,7 @@ struct ScheduleInstall: ParsableCommand {
   @Flag(help: "A line in /etc/cron.d.") var cron = false
   @Option(help: "When: minute, hour, day, month, weekday, as cron writes them.") var at = "0 2 * * *"
   @OptionGroup var cloud: CloudOptions
+  @OptionGroup var repository: RepositoryOptions
   @OptionGroup var seal: SealOptions
   @OptionGroup var signing: SignOptions
   @Flag(help: "Show the files, and write none.") var print = false
@@ -88,6 +89,9 @@ struct ScheduleInstall: ParsableCommand {
 
   func validate() throws {
     if systemd == cron { throw ValidationError("pass --systemd or --cron") }
+    try repository.refuse([
+      (cloud.cloud != nil, "-c"), (seal.recipient != nil, "--recipient"), (signing.sign != nil, "--sign"),
+    ])
   }
 
   func run() throws {
@@ -95,10 +99,12 @@ struct ScheduleInstall: ParsableCommand {
     let scheduler: Scheduler = systemd ? .systemd : .cron
     var variables = ["GOUD_HOME": configuration.home]
     variables["GOUD_CONFIG_DIR"] = configuration.directory?.path
+    let stored = try repository.scheduled()
     let schedule = BackupSchedule(
       environment: configuration.environment, time: try CronTime(at), program: try Detached.program(),
-      variables: variables, writes: [configuration.environmentHome, configuration.backupDirectory],
-      arguments: try cloud.arguments() + seal.arguments + signing.arguments(configuration))
+      variables: variables,
+      writes: [configuration.environmentHome, configuration.backupDirectory] + stored.writes,
+      arguments: try cloud.arguments() + seal.arguments + signing.arguments(configuration) + stored.arguments)
     let files = schedule.files(scheduler)
     try ScheduledProgram(schedule.program, configuration.directory).refuseReplaceable(warning: print)
     if print { return Output.write(files.shown) }

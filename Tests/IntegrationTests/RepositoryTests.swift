@@ -199,6 +199,25 @@ import WriterOracle
     }
   }
 
+  @Test(arguments: ["--systemd", "--cron"]) func aScheduleBacksUpIntoARepository(_ scheduler: String) async throws {
+    try await RepositoryFixture.with { repository in
+      let words = ["schedule", "install", scheduler, "--print", "--repo", "repository"]
+      let printed = try await repository.fixture.goud(words, environment: repository.environment)
+      let root = repository.fixture.root
+      #expect(printed.status == 0, "\(printed.errors)")
+      #expect(
+        printed.output.contains("--repo \(repository.place) --password-file \(root)/password"), "\(printed.output)")
+      if scheduler == "--systemd" {
+        let line = printed.output.split(separator: "\n").first { $0.hasPrefix("ReadWritePaths=") }
+        #expect(line?.contains(repository.place) == true, "\(printed.output)")
+      }
+      #expect(!printed.output.contains(RepositoryFixture.password))
+      let unnamed = try await repository.fixture.goud(
+        words, environment: ["RESTIC_PASSWORD": RepositoryFixture.password])
+      #expect(unnamed.status == 64 && unnamed.errors.contains("file alone"), "\(unnamed.errors)")
+    }
+  }
+
   @Test func passwordsComeAndGo() async throws {
     try await RepositoryFixture.with { repository in
       let second = "\(repository.fixture.root)/second"
