@@ -247,6 +247,7 @@ let networkTargets: [Target] = [
     name: "Agent",
     dependencies: [
       "Layout", "GoudCore", "Volumes", "Backup", "Runtime",
+      .product(name: "Subprocess", package: "swift-subprocess"),
       .product(name: "AsyncHTTPClient", package: "async-http-client"),
       .product(name: "HTTPTypes", package: "swift-http-types"),
       .product(name: "Hummingbird", package: "hummingbird"),

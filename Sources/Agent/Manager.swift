@@ -23,14 +23,19 @@ public struct Manager: Sendable {
   let client = NodeClient()
   let backups: LastKnown<BackupRecord?>
   let watch: LastKnown<WatchStatus?>
+  private let follower: VolumeWatch?
   let log: Logger
   private let lock: DirectoryLock
 
   /// - Parameters:
   ///   - program: the `goud` that nodes are started with.
   ///   - user: whom nodes run as that are processes.
+  ///   - watch: what follows the volumes; nil: nothing does.
   /// - Throws: `network.running` when this home has a manager already; what `Founding.prepare` throws.
-  public init(home: NetworkHome, plan: NetworkPlan, program: String, user: NodeUser.Choice, log: Logger) throws {
+  public init(
+    home: NetworkHome, plan: NetworkPlan, program: String, user: NodeUser.Choice, watch follower: VolumeWatch? = nil,
+    log: Logger
+  ) throws {
     network = try Founding(home: home, plan: plan).prepare()
     do {
       lock = try DirectoryLock(home.run)
@@ -41,6 +46,7 @@ public struct Manager: Sendable {
     }
     self.home = home
     self.plan = plan
+    self.follower = follower
     backups = LastKnown("backup record", within: .seconds(1), nil) { BackupRecord.read(home: home.path) }
     watch = LastKnown("watch", within: .seconds(1), nil) { (try? WatchStatus.read(home: home.path)) ?? nil }
     self.log = log
@@ -66,6 +72,7 @@ public struct Manager: Sendable {
       configuration: ServiceGroupConfiguration(
         services: [
           .init(service: Loop { try await supervisor.run() }), .init(service: Loop { try await watchLogs() }),
+          .init(service: Loop { try await follow() }),
           .init(service: page), .init(service: control),
           .init(service: Loop { await end.wait() }, successTerminationBehavior: .gracefullyShutdownGroup),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
@@ -91,6 +98,13 @@ public struct Manager: Sendable {
       for await (index, health) in group { nodes[index].health = health }
     }
     return NetworkStatus(plan: plan, chain: network.chain, managerPid: getpid(), instance: instance, nodes: nodes)
+  }
+
+  private func follow() async throws {
+    guard let follower else {
+      while true { try await Task.sleep(for: .seconds(86400)) }
+    }
+    try await follower.run(log)
   }
 
   private func watchLogs() async throws {

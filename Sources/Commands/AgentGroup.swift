@@ -34,11 +34,20 @@ struct AgentRun: ParsableCommand {
     let log = ProcessLog.start("manager", level: level)
     let manager = try Manager(
       home: NetworkHome(configuration), plan: NetworkPlan(configuration), program: Detached.program(),
-      user: NodeUser.Choice(configuration.nodeUser, allowRoot: allowRoot), log: log)
-    let environment = ProcessEnvironment.manager([:])
+      user: NodeUser.Choice(configuration.nodeUser, allowRoot: allowRoot), watch: watch(configuration), log: log)
+    let environment = ProcessEnvironment.manager([:], usesStore: configuration.backupContinuous)
     SecretVariables.wipe()
     // Unowned here: its lock has to be free for what this process becomes.
     let renewed = try Awaiting.result { [manager] in try await manager.run() }
     if renewed { try Detached.become(try Detached.program(), CommandLine.arguments, environment) }
+  }
+
+  /// What follows the volumes, where `BACKUP_CONTINUOUS` says so. Its settings are in the environment that it shares.
+  private func watch(_ configuration: GoudConfiguration) throws -> VolumeWatch? {
+    guard configuration.backupContinuous else { return nil }
+    return VolumeWatch(
+      program: try Detached.program(),
+      arguments: ["backup", "watch", "--env", configuration.environment],
+      output: NetworkHome(configuration).log("watch"))
   }
 }

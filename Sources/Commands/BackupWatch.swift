@@ -24,28 +24,24 @@ struct BackupWatch: ParsableCommand {
   var volume: [String] = []
   @Option(help: "What the snapshots need meanwhile goes here. Default: BACKUP_DIR.") var directory: String?
   @OptionGroup var place: RepositoryPlace
-  @Option(help: "Between two ticks, as in 500ms, 1s, 1m.") var every = Span(seconds: 1)
-  @Option(help: "Between two backups.") var commit = Span(seconds: 60)
+  @Option(help: "Between two ticks, as in 500ms, 1s, 1m. Default: BACKUP_EVERY.", transform: Span.option)
+  var every: Span?
+  @Option(help: "Between two backups. Default: BACKUP_COMMIT.", transform: Span.option) var commit: Span?
   @Option(help: ArgumentHelp("End after so many backups.", visibility: .hidden)) var commits: Int?
   @OptionGroup var scope: EnvironmentOptions
   @OptionGroup var output: OutputOptions
 
-  func validate() throws {
-    guard (0.1...3600).contains(every.seconds) else { throw ValidationError("--every is from 100ms to 1h") }
-    guard (1...86400).contains(commit.seconds), commit.seconds >= every.seconds else {
-      throw ValidationError("--commit is from 1s to 24h, and not shorter than --every")
-    }
-  }
-
   func run() throws {
     var flags = scope.flags
     flags[.backupDirectory] = directory
+    flags[.backupEvery] = every?.description
+    flags[.backupCommit] = commit?.description
     let configuration = try GoudConfiguration.load(flags: flags)
     try configuration.enterVolumes()
     configuration.giveWay()
     let commit = try CommitRequest(configuration, place.open(configuration), volumes: volume)
     var request = WatchRequest(commit)
-    (request.every, request.commitEvery) = (every.seconds, self.commit.seconds)
+    (request.every, request.commitEvery) = (configuration.backupEvery, configuration.backupCommit)
     request.home = configuration.environmentHome
     request.commits = commits
     let format = output.format
@@ -62,19 +58,11 @@ struct BackupWatch: ParsableCommand {
   }
 }
 
-/// A length of time as a user writes it: `500ms`, `1s`, `5m`, `1h`.
-struct Span: ExpressibleByArgument {
-  let seconds: Double
-
-  init(seconds: Double) { self.seconds = seconds }
-
-  init?(argument: String) {
-    guard let match = argument.wholeMatch(of: /([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h)/), let number = Double(match.1)
-    else { return nil }
-    seconds = number * (["ms": 0.001, "s": 1, "m": 60, "h": 3600][String(match.2)] ?? 1)
+extension Span {
+  static func option(_ text: String) throws -> Span {
+    guard let span = Span(text) else { throw ValidationError("'\(text)' is no time: 500ms, 1s, 5m, 1h are") }
+    return span
   }
-
-  var defaultValueDescription: String { "\(Int(seconds))s" }
 }
 
 extension CommitResult {

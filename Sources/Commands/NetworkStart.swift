@@ -74,7 +74,7 @@ struct NetworkStarter {
       + (context.allowRoot ? ["--allow-root"] : [])
     let process = try Detached.start(
       try Detached.program(), arguments, log: log,
-      environment: .manager(place))
+      environment: .manager(place, usesStore: context.configuration.backupContinuous))
     while context.client.manager == nil || !answers {
       guard process.isRunning else {
         _ = Detached.reap(process)
@@ -103,6 +103,13 @@ struct NetworkStarter {
   private var place: [String: String] {
     var place = ["GOUD_HOME": context.configuration.home, "RUNTIME": context.configuration.runtime.rawValue]
     place["GOUD_CONFIG_DIR"] = context.configuration.directory?.path
+    guard context.configuration.backupContinuous else { return place }
+    place["REPOSITORY"] = context.configuration.repository
+    place["BACKUP_DIR"] = context.configuration.backupDirectory
+    let here = FileManager.default.currentDirectoryPath
+    for name in ["GOUD_PASSWORD_FILE", "RESTIC_PASSWORD_FILE"] {
+      place[name] = ProcessInfo.processInfo.environment[name]?.absolute(from: here)
+    }
     return place
   }
 

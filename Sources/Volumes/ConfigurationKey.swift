@@ -19,6 +19,9 @@ import Minisign
 /// | `BACKUP_RETENTION_DAYS` | integer, days | `30` | 1…36500 |
 /// | `BACKUP_COMPRESSION` | word | `gzip` | `gzip`, `pigz`, `zstd`, `none` |
 /// | `REPOSITORY` | directory, `s3://…`, `gs://…`, `rclone:…` | `` | |
+/// | `BACKUP_CONTINUOUS` | boolean; needs `REPOSITORY` | `false` | `true`, `false`, `yes`, `no`, `1`, `0` |
+/// | `BACKUP_EVERY` | time between two ticks | `1s` | 100ms…1h |
+/// | `BACKUP_COMMIT` | time between two backups, not below the former | `1m` | 1s…24h |
 /// | `BACKUP_NICE` | integer | `12` | 0…19 |
 /// | `TRUSTED_KEYS` | public keys of minisign (`RW…`), or absolute paths of files that hold them, separated by spaces | `` | |
 /// | `SAFETY_COPY_RETENTION_DAYS` | integer, days | `7` | 1…36500 |
@@ -56,6 +59,9 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
   case backupRetentionDays = "BACKUP_RETENTION_DAYS"
   case backupCompression = "BACKUP_COMPRESSION"
   case repository = "REPOSITORY"
+  case backupContinuous = "BACKUP_CONTINUOUS"
+  case backupEvery = "BACKUP_EVERY"
+  case backupCommit = "BACKUP_COMMIT"
   case backupNice = "BACKUP_NICE"
   case trustedKeys = "TRUSTED_KEYS"
   case safetyCopyRetentionDays = "SAFETY_COPY_RETENTION_DAYS"
@@ -88,6 +94,8 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .environment: "--env"
     case .backupDirectory: "-d"
     case .backupCompression: "--compression"
+    case .backupEvery: "--every"
+    case .backupCommit: "--commit"
     case .runtime: "--runtime"
     default: nil
     }
@@ -102,7 +110,9 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .volumeIDs, .volumeZone, .managerHosts, .trustedKeys, .tlsCertificate, .tlsKey,
       .trustedProxies, .repository:
       ""
-    case .backupEnabled: "false"
+    case .backupEnabled, .backupContinuous: "false"
+    case .backupEvery: "1s"
+    case .backupCommit: "1m"
     case .backupRetentionDays: "30"
     case .backupCompression: "gzip"
     case .backupNice: "12"
@@ -134,7 +144,9 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
     case .volumeDriver: .word(["local", "gcePersistentDisk", "awsElasticBlockStore"])
     case .volumeIDs: .assignments
     case .volumeZone: .address
-    case .backupEnabled: .boolean
+    case .backupEnabled, .backupContinuous: .boolean
+    case .backupEvery: .time(0.1...3600)
+    case .backupCommit: .time(1...86400)
     case .backupCompression: .word(["gzip", "pigz", "zstd", "none"])
     case .backupRetentionDays, .safetyCopyRetentionDays: .integer(1...36500)
     case .backupNice: .integer(0...19)
@@ -161,6 +173,8 @@ public enum ConfigurationKey: String, Sendable, CaseIterable, Codable {
 enum ConfigurationKind {
   case path, absolutePath, name, names, hosts, assignments, address, networks, boolean, image, keys, user
   case integer(ClosedRange<Int>)
+  /// In seconds.
+  case time(ClosedRange<Double>)
   case word([String])
 
   /// The value as Goud spells it (`yes` → `true`); nil when `text` is none.
@@ -179,6 +193,7 @@ enum ConfigurationKind {
     case .user: Self.user(text)
     case .image: text.isName(further: "-._/:@ABCDEFGHIJKLMNOPQRSTUVWXYZ") ? text : nil
     case .integer(let range): Int(text).flatMap { range.contains($0) ? "\($0)" : nil }
+    case .time(let range): Span(text).flatMap { range.contains($0.seconds) ? text : nil }
     case .word(let words): words.contains(text) ? text : nil
     }
   }
@@ -198,6 +213,8 @@ enum ConfigurationKind {
     case .image: "the name of a container image"
     case .keys: "a list of public keys of minisign (RW…) or absolute paths of files with one, separated by spaces"
     case .user: "the name or the number of a user"
+    case .time(let range):
+      "a time from \(Span(seconds: range.lowerBound)) to \(Span(seconds: range.upperBound)), as in 500ms, 1s or 5m"
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .word(let words): "one of \(words.joined(separator: ", "))"
     }

@@ -103,6 +103,21 @@ public struct GoudConfiguration: Sendable {
         hint: "lower the first or raise the second", context: ["key": "VOLUME_WARNING_PERCENT"])
     }
     try checkTLS()
+    try checkWatch()
+  }
+
+  private func checkWatch() throws {
+    guard backupEvery <= backupCommit else {
+      throw GoudError(
+        .configInvalid,
+        "BACKUP_COMMIT (\(self[.backupCommit].origin)) is \(self[.backupCommit].text), shorter than BACKUP_EVERY "
+          + "(\(self[.backupEvery].origin)), which is \(self[.backupEvery].text)",
+        hint: "raise the first or lower the second", context: ["key": "BACKUP_COMMIT"])
+    }
+    guard backupContinuous, repository == nil else { return }
+    throw GoudError(
+      .configInvalid, "BACKUP_CONTINUOUS (\(self[.backupContinuous].origin)) is set, and REPOSITORY is not",
+      hint: "set REPOSITORY to where the volumes are followed into", context: ["key": "REPOSITORY"])
   }
 
   private func checkTLS() throws {
@@ -141,6 +156,11 @@ extension GoudConfiguration {
   public var backupDirectory: String { self[.backupDirectory].text }
   /// Where the repository is that backups go to when no other is named; nil: there is none.
   public var repository: String? { self[.repository].text.isEmpty ? nil : self[.repository].text }
+  /// Whether the manager follows the volumes into the repository.
+  public var backupContinuous: Bool { self[.backupContinuous].text == "true" }
+  /// Between two ticks, and between two backups, of a watch; in seconds.
+  public var backupEvery: Double { Span(self[.backupEvery].text)!.seconds }
+  public var backupCommit: Double { Span(self[.backupCommit].text)!.seconds }
   public var bindAddress: String { self[.bindAddress].text }
   public var peerAddress: String { self[.peerAddress].text }
   public var managerAddress: String { self[.managerAddress].text }

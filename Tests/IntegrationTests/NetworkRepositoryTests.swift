@@ -59,4 +59,45 @@ import Testing
       #expect(checked.status == 0, "\(checked.output) \(checked.errors)")
     }
   }
+
+  /// The manager starts it, starts it again when it is killed, says how it does, and ends it with the network.
+  @Test func theManagerFollowsTheVolumesWhereItIsToldTo() async throws {
+    try await withTemporaryDirectory { root in
+      let settings = [
+        "BACKUP_CONTINUOUS": "true", "BACKUP_EVERY": "200ms", "BACKUP_COMMIT": "5s", "REPOSITORY": "\(root)/repository",
+        "GOUD_PASSWORD_FILE": "\(root)/password",
+      ]
+      try AtomicFile.write(Array("of this test".utf8), to: "\(root)/password")
+      try await NetworkFixture.with(started: false, settings: settings) { network in
+        #expect(try await network.goud("repo", "init").status == 0)
+        try await network.start()
+        try await TestSupport.waitUntil("the first commit") { try status(network)?.commits ?? 0 > 0 }
+        let first = try #require(try watcher(network))
+        kill(first, SIGKILL)
+        try await TestSupport.waitUntil("another watch") {
+          let now = try watcher(network)
+          return now != nil && now != first
+        }
+        let metrics = try await network.get("\(network.manager)/api/metrics/prometheus").body
+        #expect(metrics.contains("goud_watch_data_at_risk_seconds "), "\(metrics)")
+        let checked = try await network.goud("volume", "check", "--format", "json")
+        #expect(checked.output.contains("data-at-risk"), "\(checked.output)")
+        let second = try #require(try watcher(network))
+        #expect(try await network.goud("network", "stop").status == 0)
+        try await TestSupport.waitUntil("its end") { kill(second, 0) != 0 }
+      }
+      let without = try await Fixture.with { fixture in
+        try await fixture.goud("network", "start", environment: ["BACKUP_CONTINUOUS": "true"])
+      }
+      #expect(without.status == 1 && without.errors.contains("REPOSITORY"), "\(without.errors)")
+    }
+  }
+
+  /// nil: it does not run.
+  private func watcher(_ network: NetworkFixture) throws -> pid_t? {
+    let data = try Data(contentsOf: URL(filePath: "\(network.fixture.home)/local/watch.json"))
+    struct Process: Decodable { let process: pid_t }
+    let pid = try JSONDecoder().decode(Process.self, from: data).process
+    return kill(pid, 0) == 0 ? pid : nil
+  }
 }

@@ -66,6 +66,7 @@ public final class Watch {
   public func run() throws {
     let lock = try lock()
     defer { withExtendedLifetime(lock) {} }
+    recall()
     defer {
       _ = try? committing?.value()
       try? following?.value()
@@ -81,6 +82,14 @@ public final class Watch {
     }
     status.ended = Date()
     note()
+  }
+
+  /// What the one before has stored is safe all the same.
+  private func recall() {
+    guard let home = request.home, let before = (try? WatchStatus.read(home: home)) ?? nil,
+      before.repository == status.repository, Set(before.volumes) == Set(status.volumes)
+    else { return }
+    (status.safe, status.commit, status.committed) = (before.safe, before.commit, before.committed)
   }
 
   /// - Throws: `repository.forked` when another one on this machine does the same.

@@ -29,9 +29,12 @@ public struct ProcessEnvironment: Sendable, Hashable {
   static var node: ProcessEnvironment { ProcessEnvironment(common.union(SecretVariables.names)) }
 
   /// Of a manager: Goud's settings, and what its nodes need.
-  /// - Parameter settings: what it is told otherwise than this process was.
-  public static func manager(_ settings: [String: String]) -> ProcessEnvironment {
+  /// - Parameters:
+  ///   - settings: what it is told otherwise than this process was.
+  ///   - usesStore: whether it follows the volumes into a repository: then also what bucket tools are set up with.
+  public static func manager(_ settings: [String: String], usesStore: Bool) -> ProcessEnvironment {
     var names = configuration.union(common).union(SecretVariables.names)
+    if usesStore { names.formUnion(store.union(passwords)) }
     #if DEBUG
       names.formUnion(["GOUD_KILL_AT", "GOUD_KILL_LOG"])
     #endif
@@ -41,13 +44,20 @@ public struct ProcessEnvironment: Sendable, Hashable {
   /// Of a run in a helper container.
   /// - Parameter usesStore: whether it reads or writes a bucket: then also what bucket tools are set up with.
   static func helper(usesStore: Bool, _ settings: [String: String]) -> ProcessEnvironment {
-    let variables = ProcessInfo.processInfo.environment.keys
-    let store = variables.filter { name in usesStore && storePrefixes.contains { name.hasPrefix($0) } }
-    return ProcessEnvironment(configuration.union(common).union(["GOUD_NO_EXCHANGE", "TERM"]).union(store), settings)
+    ProcessEnvironment(
+      configuration.union(common).union(["GOUD_NO_EXCHANGE", "TERM"]).union(usesStore ? store : []), settings)
   }
 
   private static let configuration = Set(ConfigurationKey.allCases.map(\.rawValue))
     .union(["GOUD_CONFIG_DIR", "XDG_DATA_HOME", "DOCKER_HOST"])
+
+  /// What is set of what bucket tools are set up with.
+  private static var store: Set<String> {
+    Set(ProcessInfo.processInfo.environment.keys.filter { name in storePrefixes.contains { name.hasPrefix($0) } })
+  }
+
+  /// Where the password of a repository is; never the password itself.
+  private static let passwords: Set = ["GOUD_PASSWORD_FILE", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"]
 
   /// Amazon's, Google's and rclone's own, certificates to believe, and the way out.
   private static let storePrefixes = [
