@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -14,6 +15,15 @@ public final class DirectoryStore: BlobStore {
   public let location: String
   public let requests = RequestCounter()
   private let folders: DirectoryFolders
+  private let witness = Mutex<Witness?>(nil)
+
+  /// By what the directory is known to be the one that it was.
+  private struct Witness {
+    let name: String
+    let bytes: [UInt8]
+    /// Of the directory in which it was seen last.
+    var directory: FileIdentity?
+  }
 
   /// - Parameter path: created, with mode 0700, when something is put there and it is missing.
   public init(_ path: String) {
@@ -23,11 +33,34 @@ public final class DirectoryStore: BlobStore {
 
   private func path(of name: String) -> String { "\(location)/\(name)" }
 
+  /// From now on every call throws `blob.unreachable` while the object is not there as it is now: a disk that went away
+  /// leaves an empty directory, or none, and neither is an empty store, or one to write to.
+  public func require(_ name: String, holding bytes: [UInt8]) {
+    witness.withLock { $0 = Witness(name: name, bytes: bytes) }
+  }
+
+  private func checkPlace() throws {
+    try witness.withLock { witness in
+      guard let expected = witness else { return }
+      let now = try open(location, unless: [ENOENT, ENOTDIR])?.status().identity
+      if let now, now == expected.directory { return }
+      guard let now, let file = try? Descriptor.open(path(of: expected.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+        try file.readAll(limit: expected.bytes.count + 1) == expected.bytes
+      else {
+        throw GoudError(
+          .blobUnreachable, "\(location) is not what it was: its \(expected.name) is gone",
+          hint: "mount its disk again, or bring it back to where it was", context: ["location": location])
+      }
+      witness?.directory = now
+    }
+  }
+
   // MARK: BlobStore
 
   public func list(in folder: String, deep: Bool) throws -> [BlobStatus] {
     try BlobName.check(folder: folder)
     requests.count(.list)
+    try checkPlace()
     guard let base = try open(location, unless: [ENOENT]) else { return [] }
     var result: [BlobStatus] = []
     var left = [folder]
@@ -47,6 +80,7 @@ public final class DirectoryStore: BlobStore {
   public func status(of name: String) throws -> BlobStatus? {
     try BlobName.check(name)
     requests.count(.stat)
+    try checkPlace()
     guard let file = try FileSystem.status(path(of: name)), file.isRegular else { return nil }
     return Self.status(name, file)
   }
@@ -79,6 +113,7 @@ public final class DirectoryStore: BlobStore {
   public func delete(_ names: [String]) throws {
     for name in names { try BlobName.check(name) }
     requests.count(.delete, names.count)
+    try checkPlace()
     var failure: (any Error)?
     for (folder, names) in Dictionary(grouping: names, by: BlobName.folder) {
       do {
@@ -114,6 +149,7 @@ public final class DirectoryStore: BlobStore {
 
   private func begin(_ name: String) throws -> AtomicFile {
     try BlobName.check(name)
+    try checkPlace()
     guard try FileSystem.status(path(of: name)) == nil else {
       throw GoudError(.blobExists, "\(path(of: name)) is already there")
     }
@@ -135,6 +171,7 @@ public final class DirectoryStore: BlobStore {
   private func file(_ name: String) throws -> (Descriptor, BlobStatus) {
     try BlobName.check(name)
     requests.count(.get)
+    try checkPlace()
     let path = path(of: name)
     do {
       let file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)

@@ -21,8 +21,9 @@ public final class Repository: Sendable {
     set { usedKey.withLock { $0 = newValue } }
   }
 
-  private init(_ store: any BlobStore, key: RepositoryKey, keyID: ObjectID, config: RepositoryConfig) {
+  private init(_ store: any BlobStore, key: RepositoryKey, keyID: ObjectID, config: RepositoryConfig, box: [UInt8]) {
     self.store = store
+    (store as? DirectoryStore)?.require(RepositoryName.config, holding: box)
     self.key = key
     self.config = config
     usedKey = Mutex(keyID)
@@ -59,7 +60,7 @@ public final class Repository: Sendable {
       try store.delete(RepositoryName.object(keyID.hex, in: .keys))
       throw exists(store)
     }
-    return Repository(store, key: key, keyID: keyID, config: config)
+    return Repository(store, key: key, keyID: keyID, config: config, box: box)
   }
 
   private static func exists(_ store: any BlobStore) -> GoudError {
@@ -103,7 +104,7 @@ public final class Repository: Sendable {
       do {
         guard let key = try keyFile(id, in: store).open(password) else { continue }
         let config = try RepositoryConfig(json: key.open(box))
-        return Repository(store, key: key, keyID: id, config: config)
+        return Repository(store, key: key, keyID: id, config: config, box: box)
       } catch let error as GoudError where error.code == .repositoryUnsupported && error.context["version"] != nil {
         throw error
       } catch let error as GoudError
