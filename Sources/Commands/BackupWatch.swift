@@ -5,6 +5,7 @@ import Foundation
 import GoudCore
 import Repository
 import Retention
+import Synchronization
 import Volumes
 
 /// `goud backup watch`
@@ -54,6 +55,10 @@ struct BackupWatch: ParsableCommand {
       }
       thinning.run()
     }
+    // What a watch that was killed has left would keep this one from forgetting, for ever.
+    for lock in try commit.repository.unlock() {
+      Output.note(Output.printable("removed lock \(lock.id.short), which nobody holds any more"))
+    }
     try Watch(request).run()
   }
 }
@@ -74,19 +79,33 @@ extension CommitResult {
   }
 }
 
-/// Keeps the number of backups bounded while a watch runs: `KeepPolicy.usual`.
-private struct Thinning: Sendable {
+/// Keeps a repository bounded while a watch runs: the number of backups by `KeepPolicy.usual`, after each; what they do not
+/// need any more, once an hour.
+private final class Thinning: Sendable {
+  private static let interval = Duration.seconds(3600)
+  /// As much as is needed may lie there unneeded: less would have the store read again and again.
+  private static let maxUnused = 0.5
+
   private let request: ForgetRequest
+  private let pruned = Mutex(ContinuousClock.now)
 
   init(_ repository: Repository, _ environment: String) {
-    request = ForgetRequest(repository, environment: environment, policy: .usual)
+    var request = ForgetRequest(repository, environment: environment, policy: .usual)
+    request.maxUnused = Self.maxUnused
+    request.cancellation = Signals.cancellation
+    self.request = request
   }
 
   /// What stands against it is no fault of the backup: the next one tries again.
   func run() {
+    var request = request
+    request.prunes = pruned.withLock { ContinuousClock.now - $0 >= Self.interval }
     do {
       let report = try Forget(request).run()
       if let doubt = report.doubt { Output.note(Output.printable("nothing is forgotten: \(doubt)")) }
+      guard let count = report.pruned else { return }
+      pruned.withLock { $0 = .now }
+      if count.bytesFreed > 0 { Output.note(count.summary) }
     } catch {
       Output.note(Output.printable("nothing is forgotten: \((error as? GoudError)?.message ?? "\(error)")"))
     }

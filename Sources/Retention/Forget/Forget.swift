@@ -11,6 +11,8 @@ public struct ForgetRequest: Sendable {
   /// Also give back the room of what no backup needs any more.
   public var prunes = false
   public var dryRun = false
+  /// How much may stay there unneeded all the same, as a part of what is kept.
+  public var maxUnused = 0.05
   /// What fell is right: goes on, and says so for later runs.
   public var confirmed = false
   public var now = Date()
@@ -78,7 +80,9 @@ public struct Forget {
     var report = try request.repository.locked(exclusive: true) { try underLock($0) }
     guard request.prunes, report.doubt == nil else { return report }
     // What the backups name is asked under the lock: one that ended before it was taken counts.
-    let pruned = try request.repository.prune(cancellation: request.cancellation) { [repository = request.repository] in
+    let pruned = try request.repository.prune(
+      maxUnused: request.maxUnused, cancellation: request.cancellation
+    ) { [repository = request.repository] in
       try repository.reach()($0, $1)
     }
     report.pruned = PruneCount(pruned)
