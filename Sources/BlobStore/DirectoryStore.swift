@@ -95,6 +95,7 @@ public final class DirectoryStore: BlobStore {
     let upload = FileUpload(try begin(name))
     try bytes.withUnsafeBytes(upload.write)
     try upload.finish()
+    KillPoint.reached("store.put \(BlobName.folder(of: name))")
   }
 
   public func read(_ blob: BlobStatus, at offset: Int64, count: Int) throws -> [UInt8] {
@@ -123,6 +124,7 @@ public final class DirectoryStore: BlobStore {
           failure = failure ?? GoudError.system("delete", path(of: name))
         }
         try directory.synchronize()
+        KillPoint.reached("store.deleted \(folder)")
         folders.removeEmpty(folder)
       } catch { failure = failure ?? error }
     }
