@@ -94,7 +94,7 @@ struct BackupVerify: ParsableCommand {
   }
 
   private func describe(
-    _ databases: [BackupVerification.ProvenDatabase], _ ledgers: [BackupVerification.ProvenLedger]?,
+    _ databases: [ProvenDatabase], _ ledgers: [ProvenLedger]?,
     _ others: [String]?
   ) -> [String] {
     databases.map { "  \($0.path): opens, \($0.tables) tables checked, sequence number \($0.sequence)" }

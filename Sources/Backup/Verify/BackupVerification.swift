@@ -35,24 +35,6 @@ public struct BackupVerification: Sendable {
     public var notLedgers: [String]?
   }
 
-  public struct ProvenLedger: Sendable, Encodable {
-    /// `node1_data/rocksdb`
-    public let path: String
-    /// Genesis included.
-    public let blocks: UInt64
-    public let entries: UInt64
-    public let seconds: Double
-    public let blocksPerSecond: Double
-    public let chain: BackupMetadata.Chain
-  }
-
-  public struct ProvenDatabase: Sendable, Encodable {
-    /// `node1_data/rocksdb`
-    public let path: String
-    public let sequence: UInt64
-    public let tables: Int
-  }
-
   public var archive: String
   /// The store that the archive, by its name, is in; nil: it is a file.
   public var store: (any BlobStore)?

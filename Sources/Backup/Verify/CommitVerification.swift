@@ -15,9 +15,9 @@ public struct CommitVerification: Sendable {
     /// How far the tail reaches, and why no further.
     public let tail: [String]
     /// Empty for `checksums`.
-    public internal(set) var databases: [BackupVerification.ProvenDatabase] = []
+    public internal(set) var databases: [ProvenDatabase] = []
     /// Only for `chain`: what the ledgers hold, and the databases that are none.
-    public internal(set) var ledgers: [BackupVerification.ProvenLedger]?
+    public internal(set) var ledgers: [ProvenLedger]?
     public internal(set) var notLedgers: [String]?
   }
 

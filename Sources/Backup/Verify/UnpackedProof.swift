@@ -11,7 +11,7 @@ struct UnpackedProof {
   let scratch: String
   let cancellation: Cancellation
   let progress: any ProgressSink
-  private(set) var databases: [BackupVerification.ProvenDatabase] = []
+  private(set) var databases: [ProvenDatabase] = []
   private var ledgers: [(ledger: LedgerProof, noted: BackupMetadata.Chain?, isNodes: Bool, growing: Bool)] = []
 
   init(scratch: String, cancellation: Cancellation, progress: any ProgressSink) {
@@ -29,7 +29,7 @@ struct UnpackedProof {
     let proof = try VolumeProof.check(directory, scratch: scratch, cancellation: cancellation, progress: progress)
     databases += proof.databases.map {
       let path = $0.location.path == "." ? name : "\(name)/\($0.location.path)"
-      return .init(path: path, sequence: $0.view.sequence, tables: $0.tables)
+      return ProvenDatabase(path: path, sequence: $0.view.sequence, tables: $0.tables)
     }
     guard chains else { return }
     let found = try proof.databases.compactMap { try LedgerProof($0.location, of: name) }
@@ -43,7 +43,7 @@ struct UnpackedProof {
 
   /// Walks every chain.
   /// - Parameter backup: for messages.
-  func chains(of backup: String) throws -> (ledgers: [BackupVerification.ProvenLedger], notLedgers: [String]) {
+  func chains(of backup: String) throws -> (ledgers: [ProvenLedger], notLedgers: [String]) {
     guard !ledgers.isEmpty else {
       throw GoudError(
         .chainNotALedger,
@@ -58,10 +58,10 @@ struct UnpackedProof {
 
   private func prove(
     _ ledger: LedgerProof, noted: BackupMetadata.Chain?, growing: Bool
-  ) throws -> BackupVerification.ProvenLedger {
+  ) throws -> ProvenLedger {
     let verified = try ledger.check(against: noted, growing: growing, cancellation, progress)
     let seconds = verified.duration.seconds
-    return .init(
+    return ProvenLedger(
       path: ledger.name, blocks: verified.blocks, entries: verified.entries, seconds: seconds,
       blocksPerSecond: Double(verified.blocks) / max(seconds, 0.000_001), chain: BackupMetadata.Chain(verified))
   }

@@ -10,6 +10,12 @@ struct TreePage {
 
   var count: Int { starts.count }
 
+  /// - Parameter path: for messages.
+  init(_ id: ObjectID, from loader: any BlobLoader, at path: [UInt8]) throws {
+    try self.init(
+      try loader.load(id, as: .tree), of: path.isEmpty ? "the root" : String(decoding: path, as: UTF8.self))
+  }
+
   /// - Parameter place: the directory, for messages.
   /// - Throws: `repository.damaged`; `repository.unsafe-entry` for a name that is none or comes twice.
   init(_ bytes: [UInt8], of place: String) throws {

@@ -10,7 +10,7 @@ public struct TreeReader: Sendable {
   /// - Throws: `repository.damaged` when the blob is not there or no tree; `repository.unsafe-entry` for a name that is
   ///   none or comes twice.
   public func tree(_ id: ObjectID) throws -> Tree {
-    let page = try page(id, at: [])
+    let page = try TreePage(id, from: loader, at: [])
     return Tree(nodes: try (0..<page.count).map(page.node))
   }
 
@@ -22,7 +22,7 @@ public struct TreeReader: Sendable {
     var directory: ObjectID? = root
     for name in path.pathComponents() {
       guard let id = directory else { return nil }
-      let page = try page(id, at: [])
+      let page = try TreePage(id, from: loader, at: [])
       guard let node = try page.node(named: name.nameBytes) else { return nil }
       (found, directory) = (node, node.kind == .directory ? node.subtree : nil)
     }
@@ -37,7 +37,7 @@ public struct TreeReader: Sendable {
   public func walk(
     _ root: ObjectID, limit: Int = 1 << 24, blobLength: ((ObjectID) throws -> Int64?)? = nil
   ) -> TreeWalk {
-    TreeWalk(self, root, limit: limit, blobLength: blobLength)
+    TreeWalk(loader, root, limit: limit, blobLength: blobLength)
   }
 
   /// The same as entries of a volume whose root the tree is.
@@ -45,10 +45,5 @@ public struct TreeReader: Sendable {
     _ root: ObjectID, limit: Int = 1 << 24, blobLength: ((ObjectID) throws -> Int64?)? = nil
   ) -> EntryWalk {
     EntryWalk(walk(root, limit: limit, blobLength: blobLength))
-  }
-
-  /// - Parameter path: for messages.
-  func page(_ id: ObjectID, at path: [UInt8]) throws -> TreePage {
-    try TreePage(try loader.load(id, as: .tree), of: path.isEmpty ? "the root" : String(decoding: path, as: UTF8.self))
   }
 }

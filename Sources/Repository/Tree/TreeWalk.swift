@@ -24,15 +24,15 @@ public struct TreeWalk {
     var next = 0
   }
 
-  private let reader: TreeReader
+  private let loader: any BlobLoader
   private let blobLength: ((ObjectID) throws -> Int64?)?
   private var left: Int
   private var levels: [Level] = []
   /// The directory that `next` gave last, not entered yet.
   private var pending: (tree: ObjectID, path: [UInt8])?
 
-  init(_ reader: TreeReader, _ root: ObjectID, limit: Int, blobLength: ((ObjectID) throws -> Int64?)?) {
-    (self.reader, self.blobLength, left) = (reader, blobLength, limit)
+  init(_ loader: any BlobLoader, _ root: ObjectID, limit: Int, blobLength: ((ObjectID) throws -> Int64?)?) {
+    (self.loader, self.blobLength, left) = (loader, blobLength, limit)
     pending = (root, [])
   }
 
@@ -41,7 +41,7 @@ public struct TreeWalk {
     if let (tree, path) = pending {
       pending = nil
       levels.append(
-        Level(page: try reader.page(tree, at: path), prefix: path.isEmpty ? [] : path + [UInt8(ascii: "/")]))
+        Level(page: try TreePage(tree, from: loader, at: path), prefix: path.isEmpty ? [] : path + [UInt8(ascii: "/")]))
     }
     while let level = levels.last {
       if level.next == level.page.count {
