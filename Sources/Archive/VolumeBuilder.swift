@@ -22,6 +22,13 @@ public final class VolumeBuilder {
   /// The root first, a directory before what it holds, a file before its second names. A file is followed by its bytes.
   public func entry(_ entry: FileEntry, of volume: String) throws { try writer.entry(entry, of: volume) }
 
+  /// Gives a file that is on this machine already, with the bytes of `entry`, its name in the volume as well. Only for what
+  /// is written once: the two are one file from then on.
+  /// - Returns: false when it has other attributes, or cannot have a second name there: then it comes as any other.
+  public func adopt(_ file: Descriptor, as entry: FileEntry, of volume: String) throws -> Bool {
+    try writer.adopt(file, as: entry, of: volume)
+  }
+
   /// - Parameter offset: where in the file the bytes are; what is passed over is a hole.
   public func data(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws { try writer.data(bytes, at: offset) }
 

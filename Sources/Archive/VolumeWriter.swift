@@ -63,6 +63,25 @@ final class VolumeWriter: ArchiveVisitor {
     }
   }
 
+  /// - Returns: false when nothing was done.
+  func adopt(_ file: Descriptor, as entry: FileEntry, of volume: String) throws -> Bool {
+    guard let root = try root(of: volume), later != nil, !allowance.isBare else { return false }
+    let status = try file.status()
+    guard UInt32(status.st_mode) & 0o7777 == entry.mode, status.st_uid == entry.owner, status.st_gid == entry.group,
+      Int64(status.st_mtim.tv_sec) == entry.modified.seconds,
+      Int32(status.st_mtim.tv_nsec) == entry.modified.nanoseconds,
+      entry.attributes.isEmpty, flistxattr(file.fd, nil, 0) == 0, allowance.allowed(entry, &losses) == entry
+    else { return false }
+    return try root.inParent(of: entry.path) { parent, name in
+      if linkat(AT_FDCWD, "/proc/self/fd/\(file.fd)", parent.fd, name, AT_SYMLINK_FOLLOW) == 0 { return true }
+      // Another file system, one without second names, too many of them, or the file was deleted.
+      guard [EXDEV, EPERM, EOPNOTSUPP, ENOSYS, EMLINK, ENOENT].contains(errno) else {
+        throw GoudError.system("link", "\(parent.path)/\(name)")
+      }
+      return false
+    }
+  }
+
   func data(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws {
     guard let open else { return }
     if offset != position, lseek(open.file.fd, off_t(offset), SEEK_SET) < 0 {

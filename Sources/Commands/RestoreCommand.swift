@@ -32,6 +32,9 @@ struct RestoreCommand: ParsableCommand {
   @OptionGroup var repository: RepositoryOptions
   @Option(help: "With --repo: nothing that was written later, as in 2026-11-30T12:00:00Z.")
   var at: String?
+  @Flag(
+    help: "With --repo: tables that are in place and have the same bytes are neither fetched nor written.")
+  var delta = false
   @OptionGroup var open: OpenOptions
   @OptionGroup var trust: TrustOptions
   @OptionGroup var scope: EnvironmentOptions
@@ -63,6 +66,7 @@ struct RestoreCommand: ParsableCommand {
       (cloud.cloud != nil, "-c"), (open.identity != nil, "--identity"), (!trust.keys.trust.isEmpty, "--trust"),
       (allowUnverified, "--allow-unverified"), (rollback, "--rollback"), (settle, "--settle"),
     ])
+    if delta && repository.repo == nil { throw ValidationError("--delta is for --repo") }
     if let at {
       if repository.repo == nil { throw ValidationError("--at is for --repo") }
       if (try? Date(at, strategy: .iso8601)) == nil {
@@ -143,10 +147,17 @@ struct RestoreCommand: ParsableCommand {
       }
     let tail = try CommitTail(commit, in: repository, upTo: moment)
     let source = try RestoreSource.repository(
-      commit, tail, in: repository, chain: trust.chain, restorePrivileges: restorePrivileges)
+      commit, tail, in: repository, chain: trust.chain, restorePrivileges: restorePrivileges,
+      present: delta ? present(commit, configuration) : [:])
     Output.note(Output.printable("backup \(commit.id), taken \(commit.taken.rfc3339)"))
     for note in tail.notes { Output.note(Output.printable(note)) }
     return source
+  }
+
+  /// Where the volumes of a backup lie now.
+  private func present(_ commit: Commit, _ configuration: GoudConfiguration) -> [String: String] {
+    let places = commit.members.map { ($0.volume, to ?? "\(configuration.volumesDirectory)/\($0.volume)") }
+    return Dictionary(uniqueKeysWithValues: places)
   }
 
   private func restore(_ source: RestoreSource, in configuration: GoudConfiguration) throws {

@@ -180,6 +180,28 @@ import WriterOracle
     }
   }
 
+  /// The same file, under a name more, is what a table is that was not fetched.
+  @Test func whatIsInPlaceIsNotFetched() async throws {
+    try await RepositoryFixture.with { repository in
+      let fixture = repository.fixture
+      let volume = try await fixture.makeVolume(operations: 20000)
+      _ = try await repository.commit()
+      let tables = try FileSystem.names(in: "\(volume)/rocksdb").filter { $0.hasSuffix(".sst") }.sorted()
+      try #require(tables.count > 1)
+      let before = try tables.map { try #require(try FileSystem.status("\(volume)/rocksdb/\($0)")).identity }
+      // One of them is damaged, so it is not the same.
+      let damaged = "\(volume)/rocksdb/\(tables[0])"
+      let file = try Descriptor.open(damaged, O_RDWR)
+      #expect(pwrite(file.fd, [UInt8(0xaa), 0xbb], 2, 50) == 2)
+      try await repository.run("restore", "--delta", "--yes")
+      let after = try tables.map { try #require(try FileSystem.status("\(volume)/rocksdb/\($0)")).identity }
+      #expect(after[0] != before[0] && Array(after[1...]) == Array(before[1...]))
+      let proven = try await repository.fixture.goud("volume", "inspect", "node1_data")
+      #expect(proven.status == 0, "\(proven.errors)")
+      #expect(try fixture.lastOperation(volume) == 20000)
+    }
+  }
+
   @Test func anArchiveGoesInAndComesOut() async throws {
     try await RepositoryFixture.with { repository in
       let fixture = repository.fixture

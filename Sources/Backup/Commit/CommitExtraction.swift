@@ -12,6 +12,9 @@ public struct CommitExtraction {
   public var contentOnly = false
   /// What was added to the logs of a volume since the commit, by volume.
   public var tails: [String: [TailPiece]] = [:]
+  /// Where a volume lies that is to be replaced, by its name: tables that are there with the same bytes are neither fetched
+  /// nor written, where they can have a second name.
+  public var present: [String: String] = [:]
   public var cancellation = Cancellation()
   public var progress: any ProgressSink = NoProgress()
   private let repository: Repository
@@ -36,6 +39,8 @@ public struct CommitExtraction {
   private enum Step: Sendable {
     case entry(FileEntry)
     case load(ObjectID)
+    /// Is there already.
+    case present(FileEntry, Descriptor)
     case loaded([UInt8])
     case end
   }
@@ -56,6 +61,7 @@ public struct CommitExtraction {
       consume: { step in
         switch step {
         case .entry(let entry): try files.begin(entry)
+        case .present(let entry, let file): try files.take(entry, file)
         case .loaded(let bytes): try files.write(bytes)
         case .end: try files.end()
         case .load: break
@@ -63,11 +69,15 @@ public struct CommitExtraction {
       })
     do {
       var gate = CommitGate(declared, contents.facts)
+      let present = try self.present[member.volume].flatMap { try PresentFiles($0, index) }
       var tail = try AddedLogs(tails[member.volume] ?? [])
       try contents.walk { found, content in
         try cancellation.check()
         var entry = try gate.admit(found)
         let added = try tail.take(&entry)
+        if added.isEmpty, let file = try present?.same(entry, content, cancellation) {
+          return try pipeline.submit(.present(entry, file))
+        }
         try pipeline.submit(.entry(entry))
         guard case .file = entry.kind else { return }
         for id in content { try pipeline.submit(.load(id)) }
@@ -106,6 +116,24 @@ public struct CommitExtraction {
       guard case .file(let size) = entry.kind else { return }
       open = (entry, size)
       offset = 0
+    }
+
+    func take(_ entry: FileEntry, _ file: Descriptor) throws {
+      guard case .file(let size) = entry.kind else { return }
+      if try builder.adopt(file, as: entry, of: volume) {
+        progress.advance(Int(size))
+        return
+      }
+      try begin(entry)
+      while offset < size {
+        let count = Int(min(size - offset, 4 << 20))
+        let bytes = try [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
+          used = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+        }
+        guard bytes.count == count else { throw Self.wrongSize(entry) }
+        try write(bytes)
+      }
+      try end()
     }
 
     func write(_ bytes: [UInt8]) throws {

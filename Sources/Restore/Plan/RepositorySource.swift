@@ -9,10 +9,11 @@ extension RestoreSource {
   ///
   /// - Parameters:
   ///   - tail: what is put on top of it.
+  ///   - present: by name, where volumes lie whose tables need not be fetched when they are the same.
   /// - Throws: `repository.damaged`, and those of the store.
   public static func repository(
     _ commit: Commit, _ tail: CommitTail, in repository: Repository, chain: String? = nil,
-    restorePrivileges: Bool = false
+    restorePrivileges: Bool = false, present: [String: String] = [:]
   ) throws -> RestoreSource {
     let index = try repository.loadIndex()
     let contents = try commit.members.map { try CommitContents($0, in: repository, index) }
@@ -25,6 +26,7 @@ extension RestoreSource {
         var extraction = CommitExtraction(repository, index)
         extraction.restorePrivileges = restorePrivileges
         extraction.tails = tail.pieces
+        extraction.present = present
         extraction.cancellation = cancellation
         extraction.progress = progress
         return try extraction.run(commit, into: directories)
