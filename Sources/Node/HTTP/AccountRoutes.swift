@@ -115,13 +115,22 @@ extension NodeHTTP {
   }
 
   /// Who a request comes from.
-  /// - Throws: 401 without a good token; 403 when its account is not on this chain.
+  /// - Throws: 401 without a good token; 403 when its account is not on this chain; 503 when that may be for the moment.
   func session(of request: Request) async throws -> Session {
     let token = try reader.token(of: request)
     // Before the look-ups: what comes meanwhile makes it another one.
     let revision = try service.ledger.revision
-    return try await sessions.session(token, revision: revision) { session in
-      try await read { try $0.admit(session) }
+    do {
+      return try await sessions.session(token, revision: revision) { session in
+        try await read { try $0.admit(session) }
+      }
+    } catch let error as GoudError where error.code == .accountUnknown {
+      // A chain that is behind does not know yet who came since.
+      let status = service.status
+      guard !status.ready else { throw error }
+      throw GoudError(
+        .nodeNotReady, "the token's account is not on this chain yet" + (status.reason.map { ": \($0)" } ?? ""),
+        hint: "try again in a moment, or ask another node", cause: error)
     }
   }
 
