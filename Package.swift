@@ -113,7 +113,7 @@ let coreTargets: [Target] = [
   .target(
     name: "Retention",
     dependencies: [
-      "Layout", "GoudCore", "Minisign", "Archive", "BlobStore", "Repository", "Volumes", "Backup", "Restore",
+      "Layout", "GoudCore", "Minisign", "Archive", "BlobStore", "Repository", "Tail", "Volumes", "Backup", "Restore",
     ],
     swiftSettings: strict),
   // A writer that Goud has never seen: the oracle of the torture tests and of the demo.

@@ -240,6 +240,24 @@ import WriterOracle
     }
   }
 
+  /// What the ticks since have stored would be worth nothing without it.
+  @Test func aBackupOnWhichATailStandsIsKept() async throws {
+    try await RepositoryFixture.with { repository in
+      try await repository.fixture.makeVolume()
+      let followed = try await repository.commit()
+      let digest = try await Programs.run("/bin/sh", ["-c", "printf local/node1_data | sha256sum | cut -c1-16"])
+      let tail = "\(repository.place)/tail/\(digest.output.prefix(16))/\(followed.id)"
+      try FileManager.default.createDirectory(atPath: tail, withIntermediateDirectories: true)
+      try AtomicFile.write([1], to: "\(tail)/00000000000000000000")
+      let beside = try await repository.commit()
+      _ = try await repository.commit()
+      let thinned = try await repository.run("backup", "forget", "--keep-last", "1", "--format", "json")
+      let listed = try await repository.run("backup", "list")
+      #expect(listed.output.contains(followed.id) && !listed.output.contains(beside.id), "\(thinned.output)")
+      #expect(thinned.output.contains("\"tail\""), "\(thinned.output)")
+    }
+  }
+
   @Test func passwordsComeAndGo() async throws {
     try await RepositoryFixture.with { repository in
       let second = "\(repository.fixture.root)/second"

@@ -2,6 +2,7 @@ import Backup
 public import Foundation
 public import GoudCore
 public import Repository
+import Tail
 
 /// What of a repository goes, and whether it does.
 public struct ForgetRequest: Sendable {
@@ -67,7 +68,8 @@ public struct PruneCount: Sendable, Encodable {
 
 /// Thins the backups of an environment in a repository.
 ///
-/// Never goes the newest proven one of what a volume holds. And none while a backup is there whose height or size fell
+/// Never goes the newest proven one of what a volume holds, nor one on which a tail stands: without it, what the ticks since
+/// have stored is worth nothing. And none while a backup is there whose height or size fell
 /// against the one before it: something may have been lost, and the older ones are what could bring it back.
 public struct Forget {
   private let request: ForgetRequest
@@ -107,10 +109,13 @@ public struct Forget {
     var fallen: [(ObjectID, String)] = []
     var judged: [(member: Commit.Member, commit: Commit, reasons: [String])] = []
     let members = commits.flatMap { commit in commit.members.map { (member: $0, commit: commit) } }
-    for (_, own) in Dictionary(grouping: members, by: \.member.volume).sorted(by: { $0.key < $1.key }) {
-      let reasons = request.policy.reasons(
+    for (volume, own) in Dictionary(grouping: members, by: \.member.volume).sorted(by: { $0.key < $1.key }) {
+      let chain = TailChain(environment: request.environment, volume: volume, commit: "")
+      let followed = try TailReader(request.repository).commits(of: chain)
+      var reasons = request.policy.reasons(
         own.map { .init(taken: $0.commit.taken, identity: $0.member.identity, isProven: $0.member.isProven) },
         now: request.now)
+      for index in own.indices where followed.contains(own[index].commit.id) { reasons[index].append("tail") }
       judged += zip(own, reasons).map { ($0.member, $0.commit, $1) }
       fallen += zip(own, own.dropFirst()).compactMap { newer, older in
         Self.fall(newer.member, older.member).map { (newer.member.id, $0) }
