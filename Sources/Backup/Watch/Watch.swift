@@ -1,3 +1,4 @@
+import Archive
 import BlobStore
 import Foundation
 import GoudCore
@@ -50,6 +51,9 @@ public final class Watch {
   /// On which commits tails may stand: our own, and those of a watch that was there before this one; the newest of them.
   private var known: [String]?
   private var status: WatchStatus
+  /// What keeps ticks, and what keeps commits, from being what they should; nil: nothing.
+  private var tickFault: String?
+  private var commitFault: String?
   private let start = ContinuousClock.now
 
   public init(_ request: WatchRequest) {
@@ -87,7 +91,8 @@ public final class Watch {
   /// What the one before has stored is safe all the same.
   private func recall() {
     guard let home = request.home, let before = (try? WatchStatus.read(home: home)) ?? nil,
-      before.repository == status.repository, Set(before.volumes) == Set(status.volumes)
+      before.repository == status.repository, Set(before.volumes) == Set(status.volumes),
+      before.safe?.isAhead(of: Date()) != true
     else { return }
     (status.safe, status.commit, status.committed) = (before.safe, before.commit, before.committed)
   }
@@ -160,13 +165,13 @@ public final class Watch {
     do {
       for index in volumes.indices { status.storedBytes += Int64(try volumes[index].store()) }
       status.pieces = Int(volumes.map(\.tail.number).max() ?? 0)
-      mend()
+      tickFault = nil
       reached()
       return .stored
     } catch let error as GoudError where error.code == .repositoryForked {
       throw error
     } catch let error as GoudError {
-      fault(error.message)
+      tickFault = error.message
       return .notStored
     }
   }
@@ -174,7 +179,7 @@ public final class Watch {
   /// All that was seen is stored. Only now does the tail of the commit before have nothing that the newest with its own
   /// has not: it reached as far as the ticks that went on while the commit was made.
   private func reached() {
-    status.safe = volumes.map(\.moment).min() ?? status.safe
+    if let known = volumes.map(\.moment).min(), known > .distantPast { status.safe = known }
     guard !isFolded else { return }
     do {
       for volume in volumes { try TailReader(request.commit.repository).drop(allBut: volume.tail.chain) }
@@ -182,7 +187,7 @@ public final class Watch {
       KillPoint.reached("watch.folded")
     } catch {
       // Not folded, it costs room; the next tick tries again.
-      fault((error as? GoudError)?.message ?? "\(error)")
+      tickFault = (error as? GoudError)?.message ?? "\(error)"
     }
   }
 
@@ -212,12 +217,13 @@ public final class Watch {
       _ = plan.take(.committed, at: now)
       status.commits += 1
       (status.commit, status.committed, status.pieces) = (outcome.result.id, Date(), 0)
-      status.safe = max(status.safe ?? .distantPast, outcome.taken)
+      let known = volumes.map(\.moment).min() ?? outcome.taken
+      if known > .distantPast { status.safe = max(status.safe ?? known, known) }
       status.storedBytes += outcome.result.storedBytes
-      mend()
+      commitFault = outcome.result.metadata.leftOut?.first.map { "\($0.volume) is left out: \($0.reason)" }
       following = Loading("committed") { [request] in request.committed(outcome.result) }
     } catch let error as GoudError where error.code != .repositoryForked {
-      fault(error.message)
+      commitFault = error.message
       _ = plan.take(.notCommitted, at: now)
     }
   }
@@ -227,13 +233,14 @@ public final class Watch {
     let repository = request.commit.repository
     hold()
     try refuseOthers(outcome.result.id)
-    volumes = try request.commit.volumes.compactMap { volume in
-      guard let bases = outcome.bases[volume.name] else { return nil }
+    volumes = try request.commit.volumes.map { volume in
+      // Of one that was left out nothing is known since what was known before: it keeps that from being called later.
+      let bases = outcome.bases[volume.name]
       let chain = TailChain(
         environment: request.commit.environment, volume: volume.name, commit: outcome.result.id)
       return FollowedVolume(
-        volume, try bases.map { try DatabaseFollower($0, adopting: holding[$0.location]) },
-        TailWriter(repository, chain), since: outcome.taken)
+        volume, try (bases ?? []).map { try DatabaseFollower($0, adopting: holding[$0.location]) },
+        TailWriter(repository, chain), since: bases == nil ? status.safe ?? .distantPast : outcome.taken)
     }
     holding = [:]
     isFolded = false
@@ -260,14 +267,10 @@ public final class Watch {
 
   // MARK: Status
 
-  private func mend() { status.fault = nil }
-
-  private func fault(_ message: String) {
-    if status.fault != message { request.faulted(message) }
-    status.fault = message
-  }
-
   private func note() {
+    let fault = tickFault ?? commitFault
+    if let fault, fault != status.fault { request.faulted(fault) }
+    status.fault = fault
     status.noted = Date()
     status.bytesAtRisk = Int64(plan.kept)
     status.writesAtRisk = volumes.reduce(0) { $0 + $1.writesAtRisk }
