@@ -79,6 +79,16 @@ public struct BackupMetadata: Codable, Sendable {
   /// What the volumes hold; the largest number there is when they claim more.
   public var bytes: ByteCount { volumes.map { ByteCount($0.bytes) }.sum }
 
+  /// Whether the volumes could be as large as is declared: whoever reads on may add their sizes up.
+  public var isPossible: Bool {
+    var bytes = ByteCount.zero
+    return volumes.allSatisfy { volume in
+      bytes += ByteCount(volume.bytes)
+      return (0...EntryNames.limit).contains(volume.files) && (0...EntryNames.limit).contains(volume.secondNames ?? 0)
+        && volume.bytes >= 0 && bytes.bytes < EntryGate.mostBytes
+    }
+  }
+
   /// Which version of the format an archive of these volumes needs.
   public var neededVersion: Int {
     volumes.contains { $0.secondNames != nil || $0.apparentBytes != nil }

@@ -79,12 +79,8 @@ struct EntryGate {
           + "\(BackupMetadata.currentFormatVersion)", hint: "use a newer goud")
     }
     guard metadata.name == root else { throw unsafe("metadata.json", "names another archive") }
-    var bytes = ByteCount.zero
+    guard metadata.isPossible else { throw unsafe("metadata.json", "declares sizes that no volume has") }
     for volume in metadata.volumes {
-      bytes += ByteCount(volume.bytes)
-      guard (0...EntryNames.limit).contains(volume.files), (0...EntryNames.limit).contains(volume.secondNames ?? 0),
-        volume.bytes >= 0, bytes.bytes < Self.mostBytes
-      else { throw unsafe("metadata.json", "declares sizes that no volume has") }
       guard EntryNames.isPlain(volume.name), volumes.updateValue(volume, forKey: volume.name) == nil else {
         throw unsafe("metadata.json", "names a volume badly")
       }

@@ -44,6 +44,7 @@ public struct CommitContents {
         .archiveUnsupported, "the backup \(member.id.short) was written by a newer goud",
         hint: "use a newer goud")
     }
+    guard self.metadata.isPossible else { throw Self.damaged(member, "its notes declare sizes that no volume has") }
     guard self.metadata.volumes.map(\.name) == [member.volume] else {
       throw Self.damaged(member, "its notes are of another volume")
     }

@@ -25,7 +25,7 @@ struct CommitGate {
     case .file(let size):
       entry.extents = try extents(of: entry.path, size)
       files += 1
-      bytes += entry.storedBytes
+      bytes = bytes.addingReportingOverflow(entry.storedBytes).overflow ? .max : bytes + entry.storedBytes
     }
     guard files <= declared.files, bytes <= declared.bytes, secondNames <= declared.secondNames ?? 0 else {
       throw unsafe(entry.path, "is more than metadata.json declares")

@@ -65,7 +65,7 @@ public struct CommitVerification: Sendable {
   }
 
   private func refuseTooLittleRoom(_ tail: CommitTail) throws {
-    let needed = commit.members.map { ByteCount($0.bytes + tail.bytes(of: $0.volume)) }.sum
+    let needed = commit.members.map { ByteCount($0.bytes) + ByteCount(tail.bytes(of: $0.volume)) }.sum
     let room = try FileSystem.room(at: scratch).available
     guard needed > room else { return }
     throw GoudError(
