@@ -22,17 +22,7 @@ public struct CommitHistory: Sendable {
   /// - Throws: `archive.not-found`, `usage.invalid` for what several begin with.
   public func find(_ name: String, of environment: String? = nil, upTo moment: Date? = nil) throws -> Commit {
     let all = try list()
-    if name == "latest" {
-      let own = all.filter { environment == nil || $0.environment == environment }
-      guard
-        let newest = own.first(where: { commit in
-          moment.map { commit.isTaken(by: $0) } ?? !commit.taken.isAhead(of: Date())
-        })
-      else {
-        throw missing(name, environment)
-      }
-      return newest
-    }
+    if name == "latest" { return try newest(of: all, environment, moment) }
     guard name.utf8.count >= 4 else {
       throw GoudError(.usage, "'\(name)' is too short for a backup's id", hint: "four digits at least, or latest")
     }
@@ -56,8 +46,19 @@ public struct CommitHistory: Sendable {
   /// - Parameter moment: what was written later does not count.
   /// - Throws: as `find`.
   public func furthest(of environment: String?, upTo moment: Date? = nil) throws -> Commit {
-    let newest = try find("latest", of: environment, upTo: moment)
-    let all = try list().filter { $0.environment == newest.environment && $0.taken <= newest.taken }
+    try furthest(try list(), environment, moment)
+  }
+
+  private func newest(of all: [Commit], _ environment: String?, _ moment: Date?) throws -> Commit {
+    let own = all.filter { environment == nil || $0.environment == environment }
+    let newest = own.first { commit in moment.map { commit.isTaken(by: $0) } ?? !commit.taken.isAhead(of: Date()) }
+    guard let newest else { throw missing("latest", environment) }
+    return newest
+  }
+
+  private func furthest(_ list: [Commit], _ environment: String?, _ moment: Date?) throws -> Commit {
+    let newest = try newest(of: list, environment, moment)
+    let all = list.filter { $0.environment == newest.environment && $0.taken <= newest.taken }
     return newest.with(
       try newest.members.map { member in
         let chains = try TailReader(repository).commits(
@@ -82,10 +83,11 @@ public struct CommitHistory: Sendable {
 
   /// The oldest backup whose chain reaches a block; the newest of all when none does, whose tail may.
   public func find(height: Int64, of environment: String, upTo moment: Date? = nil) throws -> Commit {
-    let newest = try find("latest", of: environment, upTo: moment)
-    let all = try list().filter { $0.environment == environment && $0.taken <= newest.taken }
+    let list = try list()
+    let newest = try newest(of: list, environment, moment)
+    let all = list.filter { $0.environment == environment && $0.taken <= newest.taken }
     return try all.last { commit in commit.members.contains { $0.height ?? -1 >= height } }
-      ?? furthest(of: environment, upTo: moment)
+      ?? furthest(list, environment, moment)
   }
 
   /// The newest commit of each volume, by its name.
