@@ -61,7 +61,7 @@ import Testing
   @Test func resticSeesGoudsLocksAndGoudResticsOwn() async throws {
     try await Place.make { place in
       let repository = try place.create()
-      let lock = try repository.lock(exclusive: true, settle: 0)
+      let lock = try repository.lock(exclusive: true, settle: 0, refreshEvery: 3600)
       let said = try await place.restic("list", "snapshots")
       #expect(said.status != 0)
       #expect(said.errors.contains("PID \(getpid())"), "\(said.errors)")
