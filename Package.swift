@@ -194,7 +194,7 @@ let networkTargets: [Target] = [
       .product(name: "Subprocess", package: "swift-subprocess"),
     ],
     swiftSettings: strict),
-  .target(name: "Replication", swiftSettings: strict),
+  .target(name: "Replication", dependencies: ["GoudCore"], swiftSettings: strict),
   .target(
     name: "PeerProtocol",
     dependencies: [
@@ -290,7 +290,7 @@ let networkTargets: [Target] = [
     name: "RcloneTests", dependencies: ["Rclone", "BlobStore", "GoudCore", "TestSupport"], swiftSettings: strict),
   .testTarget(
     name: "DriversTests", dependencies: ["Drivers", "Volumes", "GoudCore", "TestSupport"], swiftSettings: strict),
-  .testTarget(name: "ReplicationTests", dependencies: ["Replication"], swiftSettings: strict),
+  .testTarget(name: "ReplicationTests", dependencies: ["Replication", "GoudCore"], swiftSettings: strict),
   .testTarget(
     name: "NodeTests",
     dependencies: [

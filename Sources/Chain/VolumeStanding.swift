@@ -1,5 +1,5 @@
 import Foundation
-import GoudCore
+public import GoudCore
 import Layout
 
 #if canImport(Glibc)
@@ -11,13 +11,6 @@ import Layout
 /// A volume without the file has lost its memory (it is new, or was unpacked by hand): it rejoins. So no backup may carry
 /// the file, and everything that replaces a volume's database writes it anew. Mode 0600.
 public struct VolumeStanding: Sendable, Hashable {
-  public enum Standing: String, Sendable, Codable {
-    /// The disk holds everything it ever acknowledged: it counts.
-    case member
-    /// It may have forgotten something: until it has rejoined it neither promises nor acknowledges.
-    case rejoining
-  }
-
   /// Bytes of a beginning, and of the nonce of a reign.
   public static let identifierCount = 16
 

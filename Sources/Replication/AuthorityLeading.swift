@@ -1,3 +1,5 @@
+import GoudCore
+
 // What the authority does once its chain holds every acknowledged block.
 
 extension AuthorityMachine {

@@ -1,3 +1,5 @@
+import GoudCore
+
 /// The decisions of the authority: docs/replication.md. A value without I/O, clock or randomness: `handle` takes what
 /// happened and returns what to do, under the rules of `Action`.
 ///

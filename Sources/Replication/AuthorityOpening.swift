@@ -1,3 +1,5 @@
+import GoudCore
+
 // From the start of an epoch to the moment the authority leads.
 
 extension AuthorityMachine {

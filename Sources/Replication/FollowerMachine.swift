@@ -1,3 +1,5 @@
+import GoudCore
+
 /// The decisions of a follower: docs/replication.md. A value without I/O, clock or randomness: `handle` takes what
 /// happened and returns what to do, under the rules of `Action`.
 public struct FollowerMachine: Sendable {
@@ -90,7 +92,7 @@ public struct FollowerMachine: Sendable {
   public var status: FollowerStatus {
     FollowerStatus(
       standing: record, promised: promise.number, acknowledged: acknowledged, following: link?.matched != nil,
-      fault: fault, refusal: link?.refusal)
+      announced: link?.matched == nil ? nil : link?.announced, fault: fault, refusal: link?.refusal)
   }
 
   private mutating func receive(_ message: AuthorityMessage, _ chain: some ChainReader) {
@@ -247,6 +249,8 @@ public struct FollowerStatus: Hashable, Sendable {
   public var acknowledged: UInt64
   /// Whether it has promised on the present connection and been sent something: what it shows is then current.
   public var following: Bool
+  /// The highest acknowledged height that the authority told on the present connection; nil while not following.
+  public var announced: UInt64?
   public var fault: Fault?
   /// The authority's last refusal on this connection.
   public var refusal: Refusal?

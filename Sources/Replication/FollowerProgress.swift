@@ -1,3 +1,5 @@
+import GoudCore
+
 /// What the authority knows of one follower.
 struct FollowerProgress: Sendable {
   /// Blocks in one `Append`, and blocks sent that are not known to be stored.

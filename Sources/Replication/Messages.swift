@@ -1,3 +1,5 @@
+public import GoudCore
+
 /// What a follower says to the authority. `goud.peer.v1.FollowerMessage`.
 public enum FollowerMessage: Hashable, Sendable {
   /// First on every connection, once.

@@ -1,3 +1,5 @@
+import GoudCore
+
 /// How far a node has come, as it is known outside of its volume: what the volume is held against before it counts.
 ///
 /// A disk that goes back in time (a snapshot rolled back, an old copy put in place) does not know it: its own account

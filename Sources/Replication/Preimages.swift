@@ -1,3 +1,5 @@
+import GoudCore
+
 // What Ed25519 signatures of the peer protocol are taken over. Specified in docs/replication.md; any change is a new
 // version in the first line.
 

@@ -1,3 +1,5 @@
+public import GoudCore
+
 /// Where a block stands in every chain that holds it. Ordered by epoch, then height: of two heads, the greater one
 /// holds every block that the lesser one's majority may have acknowledged.
 public struct BlockID: Hashable, Sendable, Comparable {
@@ -14,10 +16,6 @@ public struct BlockID: Hashable, Sendable, Comparable {
 
   public static func < (a: BlockID, b: BlockID) -> Bool { (a.epoch, a.height) < (b.epoch, b.height) }
 }
-
-/// Whether a node's disk counts. A volume that is new, lost or restored may have forgotten what it acknowledged: until
-/// it has rejoined, it neither promises nor acknowledges.
-public enum Standing: String, Sendable, Codable { case member, rejoining }
 
 /// What a node says about itself.
 public struct Position: Hashable, Sendable {

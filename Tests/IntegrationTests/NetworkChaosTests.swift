@@ -24,9 +24,7 @@ import Testing
         let victim = network.nodes.randomElement(using: &random)!
         let delay = Int.random(in: 300...2500, using: &random)
         print("chaos: round \(round): \(disaster) \(victim) after \(delay) ms")
-        // Until a node whose disk went back has heard of it, it does not know who came since, and says so (issue 15).
-        let isOld = disaster == .putBackVolume || disaster == .putBackVolumeUnderNode
-        try await network.underLoad(seconds: 6, allowing: isOld ? "auth.account-unknown" : nil) {
+        try await network.underLoad(seconds: 6) {
           try await Task.sleep(for: .milliseconds(delay))
           try await strike(disaster, victim, network)
           try await network.waitUntil("the network to be healthy after \(disaster)") { $0.condition == "healthy" }

@@ -146,6 +146,22 @@ import Testing
     }
   }
 
+  /// A follower may not hold yet what another node has acknowledged: only what it is sure of is final.
+  @Test(arguments: [nil, 0, 3] as [UInt64?])
+  func anAccountThatAFollowerDoesNotKnowYetMayCome(behind: UInt64?) async throws {
+    let secrets = try NodeSecrets.inMemory()
+    try await NodeFixture.with(.routes, secrets: secrets) { elsewhere in
+      let (_, token) = try await elsewhere.account()
+      try await NodeFixture.with(.routes, secrets: secrets) { node in
+        node.chain.pose(as: .follower, behind: behind)
+        let refused = try await node.get("/data/list", token: token)
+        #expect(refused.status == 503 && refused.code == .nodeNotReady)
+        node.chain.pose(as: .authority, behind: 0)
+        #expect(try await node.get("/data/list", token: token).status == 403, "what was refused is not remembered")
+      }
+    }
+  }
+
   @Test func aTokenOfAnAccountThatTheChainLostIsForbidden() async throws {
     let secrets = try NodeSecrets.inMemory()
     try await NodeFixture.with(.routes, secrets: secrets) { before in

@@ -19,6 +19,8 @@ final class SingleNodeChain: ChainService {
     var condition = NodeStatus.Condition.healthy
     var refusal: GoudError?
     var acknowledgements = true
+    var role = NodeStatus.Role.authority
+    var behind: UInt64? = 0
   }
 
   private let open: Ledger
@@ -38,6 +40,11 @@ final class SingleNodeChain: ChainService {
   var condition: NodeStatus.Condition {
     get { state.withLock { $0.condition } }
     set { state.withLock { $0.condition = newValue } }
+  }
+
+  /// What it says it is, and how far behind.
+  func pose(as role: NodeStatus.Role, behind: UInt64?) {
+    state.withLock { ($0.role, $0.behind) = (role, behind) }
   }
 
   /// What every submission is answered with.
@@ -65,11 +72,13 @@ final class SingleNodeChain: ChainService {
         node: "node1", role: .authority, condition: condition, reason: "damaged, says the test", standing: .member)
     }
     let head = open.head
+    let (role, behind) = state.withLock { ($0.role, $0.behind) }
     return NodeStatus(
-      node: "node1", role: .authority, condition: condition,
+      node: "node1", role: role, condition: condition,
       reason: condition == .healthy ? nil : "the test says so", standing: .member, chain: open.chain.bytes,
       schemaVersion: open.genesis.schemaVersion, head: .init(head),
       acknowledged: (try? open.reference(at: open.acknowledged)).flatMap { $0 }.map(NodeStatus.Head.init),
+      behind: behind,
       peers: [.init(name: "node \"2\"\n", connected: false, standing: .rejoining, note: "not of this test")])
   }
 

@@ -1,3 +1,4 @@
+import GoudCore
 import Testing
 
 @testable import Replication

@@ -24,6 +24,7 @@ extension NodeHost: ChainService {
       status.standing = core.position?.standing ?? .rejoining
       (status.head, status.acknowledged) = try Self.heads(core.ledger)
       (status.condition, status.reason) = core.condition
+      status.behind = core.behind
       if status.condition == .healthy, let shortage = core.shortage {
         (status.condition, status.reason) = (.degraded, shortage.message)
       }
@@ -103,12 +104,25 @@ extension NodeCore {
       let why = page?.fault.map { ": \($0)" } ?? ""
       return (.degraded, "not following \(identity.authority)\(why)")
     }
-    let ahead = page?.position?.acknowledged ?? 0
-    let behind = ahead > status.acknowledged ? ahead - status.acknowledged : 0
+    guard let behind = behind(status) else { return (.syncing, "\(identity.authority) has not told yet how far it is") }
     if status.standing.standing == .rejoining {
       return (.syncing, "rejoining, \(behind) blocks behind\(whatIsMissing(status.standing))")
     }
     return behind > Self.lagTolerance ? (.syncing, "\(behind) blocks behind") : (.healthy, nil)
+  }
+
+  /// See `NodeStatus.behind`.
+  var behind: UInt64? {
+    switch engine {
+    case .authority(let engine): engine.shown.withLock { $0.status }.flatMap { $0.waiting == nil ? 0 : nil }
+    case .follower(let engine): engine.shown.withLock { $0.status }.flatMap(behind)
+    }
+  }
+
+  private func behind(_ status: FollowerStatus) -> UInt64? {
+    guard let announced = status.announced else { return nil }
+    let ahead = max(announced, book[identity.authority]?.position?.acknowledged ?? 0)
+    return ahead > status.acknowledged ? ahead - status.acknowledged : 0
   }
 
   /// Why a volume that was an old copy does not count.

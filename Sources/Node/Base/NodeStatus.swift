@@ -1,4 +1,4 @@
-public import Replication
+public import GoudCore
 
 /// How things stand with a node, at one moment: what `/health`, `/peers` and the metrics are made of.
 public struct NodeStatus: Sendable {
@@ -73,6 +73,9 @@ public struct NodeStatus: Sendable {
   public var head: Head?
   /// The newest acknowledged block; nil while no ledger is open.
   public var acknowledged: Head?
+  /// Acknowledged blocks that this node has heard of and does not hold yet; nil while it has heard of none: it may lack
+  /// any number of them.
+  public var behind: UInt64?
   /// Every other node of the network.
   public var peers: [Peer]
   /// Whether acknowledgements wait for fewer nodes than a majority (`WRITE_ACKS`): losing one volume may lose entries.
@@ -80,7 +83,9 @@ public struct NodeStatus: Sendable {
 
   public init(
     node: String, role: Role, condition: Condition, reason: String? = nil, standing: Standing, chain: [UInt8]? = nil,
-    schemaVersion: UInt32? = nil, head: Head? = nil, acknowledged: Head? = nil, peers: [Peer] = [], atRisk: Bool = false
+    schemaVersion: UInt32? = nil, head: Head? = nil, acknowledged: Head? = nil, behind: UInt64? = nil,
+    peers: [Peer] = [],
+    atRisk: Bool = false
   ) {
     self.node = node
     self.role = role
@@ -91,11 +96,30 @@ public struct NodeStatus: Sendable {
     self.schemaVersion = schemaVersion
     self.head = head
     self.acknowledged = acknowledged
+    self.behind = behind
     self.peers = peers
     self.atRisk = atRisk
   }
 
+  /// Seconds by which the clocks of two nodes may differ without anybody's being told.
+  static let clockTolerance: Int64 = 5
+
   /// Whether requests should be sent here: what is read is complete.
   public var ready: Bool { condition == .healthy || condition == .degraded }
+
+  /// Whether everything is here that was acknowledged by a moment: what is not here then is nowhere. The authority has
+  /// it all once it is ready; a follower when it holds a later block, or when nothing is missing of what it was told
+  /// since.
+  /// - Parameters:
+  ///   - moment: seconds since 1970, by the clock of any node.
+  ///   - now: the same, by this node's clock.
+  func holdsEverything(by moment: Int64, at now: Int64) -> Bool {
+    let tolerance = Self.clockTolerance
+    guard ready, let behind else { return false }
+    if role == .authority { return true }
+    if let acknowledged, Int64(acknowledged.time / 1000) - tolerance > moment { return true }
+    return behind == 0 && now - 2 * tolerance > moment
+  }
+
   public var connectedPeers: Int { peers.count { $0.connected } }
 }

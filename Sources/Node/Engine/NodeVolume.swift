@@ -49,7 +49,7 @@ public struct NodeVolume: DurableVolume {
         hint: "remove the file, and the volume rejoins the network before it counts", context: ["path": path])
     }
     let record = StandingRecord(
-      standing: standing.standing == .member ? .member : .rejoining, beginning: standing.beginning,
+      standing: standing.standing, beginning: standing.beginning,
       reign: standing.reign.map { Epoch(number: $0.epoch, nonce: $0.nonce) } ?? .none)
     return (record, standing.serial)
   }
@@ -57,7 +57,7 @@ public struct NodeVolume: DurableVolume {
   func write(_ record: StandingRecord, reason: StandingReason, after serial: UInt64) throws -> UInt64 {
     let reign = record.reign == .none ? nil : EpochPromise(epoch: record.reign.number, nonce: record.reign.nonce)
     let standing = VolumeStanding(
-      record.standing == .member ? .member : .rejoining, beginning: record.beginning, reign: reign,
+      record.standing, beginning: record.beginning, reign: reign,
       reason: reason.rawValue)
     return try standing.write(in: path, after: serial)
   }

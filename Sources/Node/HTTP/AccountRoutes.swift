@@ -120,17 +120,19 @@ extension NodeHTTP {
     let token = try reader.token(of: request)
     // Before the look-ups: what comes meanwhile makes it another one.
     let revision = try service.ledger.revision
-    do {
-      return try await sessions.session(token, revision: revision) { session in
+    return try await sessions.session(token, revision: revision) { session in
+      do {
         try await read { try $0.admit(session) }
+      } catch let error as GoudError where error.code == .accountUnknown {
+        // A chain that is behind does not know yet who came since. Whoever has a token had an account before.
+        let status = service.status
+        guard !status.holdsEverything(by: session.issued, at: sessions.clock) else {
+          throw error
+        }
+        throw GoudError(
+          .nodeNotReady, "the token's account is not on this chain yet" + (status.reason.map { ": \($0)" } ?? ""),
+          hint: "try again in a moment, or ask another node", cause: error)
       }
-    } catch let error as GoudError where error.code == .accountUnknown {
-      // A chain that is behind does not know yet who came since.
-      let status = service.status
-      guard !status.ready else { throw error }
-      throw GoudError(
-        .nodeNotReady, "the token's account is not on this chain yet" + (status.reason.map { ": \($0)" } ?? ""),
-        hint: "try again in a moment, or ask another node", cause: error)
     }
   }
 

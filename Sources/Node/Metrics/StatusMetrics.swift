@@ -1,4 +1,5 @@
 import Foundation
+import GoudCore
 import Replication
 
 extension NodeStatus {

@@ -37,7 +37,7 @@ enum PeerLimits {
   /// The same after a refusal: what is wrong there takes longer to put right.
   static let refusedRetry = Duration.seconds(5)
   /// A clock that is off by more is reported.
-  static let clockTolerance = Duration.seconds(5)
+  static let clockTolerance = Duration.seconds(NodeStatus.clockTolerance)
   static let inspectedBlocks = 128
   /// How long a node waits before it raises its epoch because a peer says so: with at most `EpochReach.step` at a time,
   /// using epochs up takes thousands of years. A follower does not wait for an ordinary start, `cheapRise`.

@@ -1,6 +1,7 @@
 import Chain
 import Foundation
 import GRPCCore
+import GoudCore
 import PeerProtocol
 import Replication
 import SwiftProtobuf

@@ -1,5 +1,6 @@
 import Chain
 import Foundation
+import GoudCore
 import PeerProtocol
 import Replication
 import SwiftProtobuf

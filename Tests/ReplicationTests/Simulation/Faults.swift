@@ -1,3 +1,5 @@
+import GoudCore
+
 @testable import Replication
 
 /// How much of what happens, in permille of the steps or of the occasions.

@@ -1,3 +1,5 @@
+import GoudCore
+
 @testable import Replication
 
 /// Numbers that break arithmetic, and those around them.

@@ -1,3 +1,4 @@
+import GoudCore
 import Replication
 
 /// A running node: its machine over its disk, and what its environment remembers.

@@ -1,3 +1,5 @@
+import GoudCore
+
 @testable import Replication
 
 /// What a run came to; summed up, it tells whether the schedules reach what they should.

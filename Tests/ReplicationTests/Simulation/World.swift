@@ -1,3 +1,5 @@
+import GoudCore
+
 @testable import Replication
 
 /// One run: nodes, their disks and connections, and everything that happens to them, in an order drawn from the seed.
