@@ -71,6 +71,20 @@ extension CapturedLog {
   }
 }
 
+extension CapturedLog {
+  /// What RocksDB is shown of it: nothing but whole records. Of a damaged log that is what lies before the first fault, where
+  /// recovery would end anyway: a piece of a kind that has no place there keeps the reader of RocksDB 9.10 going round
+  /// for ever (facebook/rocksdb#11968 is of that kind).
+  func readable(_ scratch: Scratch) throws -> Descriptor {
+    guard finding != .sound, let end = scan.fault?.soundEnd else { return copy }
+    let prefix = try scratch.anonymousFile()
+    guard try copy.copy(from: 0, to: end, into: prefix) == end else {
+      throw GoudError(.volumeFileChanged, "\(copy.path) shrank while it was read")
+    }
+    return prefix
+  }
+}
+
 extension [CapturedLog] {
   /// What recovery would lose of these logs without a word; nil when it is nothing. Logs whose writes are all in tables
   /// do not count.

@@ -16,6 +16,8 @@ final class SnapshotView: Sendable {
   private let directory: Temporary
   private let manifest: Descriptor
   private let manifestName: String
+  /// What is shown of damaged logs.
+  private let prefixes: [Descriptor]
 
   init(of capture: DatabaseCapture, _ scratch: Scratch) throws {
     self.scratch = scratch
@@ -27,9 +29,11 @@ final class SnapshotView: Sendable {
     guard copied == capture.manifestSize else {
       throw GoudError(.volumeFileChanged, "\(capture.manifest.file.path) shrank while it was read")
     }
+    let shown = try capture.logs.map { try $0.readable(scratch) }
+    prefixes = shown
     try link(capture.manifest.name, to: manifest)
     for held in capture.tables.files.values { try link(held.name, to: held.file) }
-    for log in capture.logs { try link(log.name, to: log.copy) }
+    for (log, shown) in zip(capture.logs, shown) { try link(log.name, to: shown) }
     for file in [capture.options, capture.identity, capture.current].compactMap({ $0 }) { try write(file) }
   }
 
