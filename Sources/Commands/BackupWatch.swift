@@ -39,11 +39,11 @@ struct BackupWatch: ParsableCommand {
     flags[.backupCommit] = commit?.description
     let configuration = try GoudConfiguration.load(flags: flags)
     try configuration.enterVolumes()
-    configuration.giveWay()
     let commit = try CommitRequest(configuration, place.open(configuration), volumes: volume)
     var request = WatchRequest(commit)
     (request.every, request.commitEvery) = (configuration.backupEvery, configuration.backupCommit)
     request.home = configuration.environmentHome
+    request.givesWay = { configuration.giveWay() }
     request.commits = commits
     let format = output.format
     let thinning = Thinning(commit.repository, configuration.environment)

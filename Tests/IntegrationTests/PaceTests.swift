@@ -50,4 +50,39 @@ import Testing
       #expect(verified.status == 0, "\(verified.errors)")
     }
   }
+
+  /// What a watch does in a tick is short and has its second, however busy the machine is; its commits give way.
+  @Test func commitsOfAWatchGiveWayAndItsTicksDoNot() async throws {
+    try await RepositoryFixture.with { repository in
+      try await repository.fixture.makeVolume(operations: 5000)
+      var environment = repository.fixture.surroundings.merging(repository.environment) { $1 }
+      environment["BACKUP_NICE"] = "7"
+      let program = [Programs.built("goud"), "backup", "watch", "--commit", "1s", "--repo", repository.place]
+      let words = environment.map { "\($0.key)=\($0.value)" } + program
+      try await Programs.running("/usr/bin/env", words) { watch in
+        var ticks: Set<Int> = []
+        try await waitUntil("a commit that gives way") {
+          let threads = try Self.threads(of: Int(watch.pid))
+          ticks.formUnion(threads.filter { $0.id == Int(watch.pid) && $0.name == "goud" }.map(\.nice))
+          return threads.contains { $0.id != Int(watch.pid) && $0.nice == 7 }
+        }
+        #expect(ticks == [0])
+        watch.send(SIGINT)
+      }
+    }
+  }
+
+  /// Name and nice value of each thread (proc_pid_stat(5)).
+  private static func threads(of process: Int) throws -> [(id: Int, name: String, nice: Int)] {
+    let directory = "/proc/\(process)/task"
+    return try FileManager.default.contentsOfDirectory(atPath: directory).compactMap { id in
+      // It may have ended meanwhile.
+      guard let line = try? String(contentsOfFile: "\(directory)/\(id)/stat", encoding: .utf8),
+        let open = line.firstIndex(of: "("), let close = line.lastIndex(of: ")")
+      else { return nil }
+      let fields = line[close...].split(separator: " ").dropFirst()
+      guard fields.count > 16, let id = Int(id), let nice = Int(fields[fields.startIndex + 16]) else { return nil }
+      return (id, String(line[line.index(after: open)..<close]), nice)
+    }
+  }
 }

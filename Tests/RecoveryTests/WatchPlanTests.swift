@@ -36,8 +36,8 @@ import Testing
   @Test func whatGrewIsStoredAtOnceAndWhatDidNotIsNot() {
     let plan = play(
       Self.first + [
-        Step(3, .tick, .look), Step(3, .grown(bytes: 10), .store), Step(3, .stored),
-        Step(4, .tick, .look), Step(4, .grown(bytes: 0)),
+        Step(3, .tick, .look), Step(3, .grown(bytes: 10), .store), Step(3, .stored, .reached),
+        Step(4, .tick, .look), Step(4, .grown(bytes: 0), .reached),
       ])
     #expect(plan.kept == 0)
   }
@@ -45,9 +45,10 @@ import Testing
   @Test func aCommitIsDueAfterItsIntervalAndTicksGoOnWhileItRuns() {
     let plan = play(
       Self.first + [
-        Step(59.9, .tick, .look), Step(59.9, .grown(bytes: 0)),
-        Step(60, .tick, .look, .commit(why: "it is due")), Step(60, .grown(bytes: 10), .store), Step(60, .stored),
-        Step(61, .tick, .look), Step(61, .grown(bytes: 10), .store), Step(61, .stored),
+        Step(59.9, .tick, .look), Step(59.9, .grown(bytes: 0), .reached),
+        Step(60, .tick, .look, .commit(why: "it is due")), Step(60, .grown(bytes: 10), .store),
+        Step(60, .stored, .reached),
+        Step(61, .tick, .look), Step(61, .grown(bytes: 10), .store), Step(61, .stored, .reached),
         Step(62, .committed), Step(63, .tick, .look),
         Step(119.9, .tick, .look), Step(120, .tick, .look, .commit(why: "it is due")),
       ])
@@ -95,11 +96,12 @@ import Testing
         Step(3, .tick, .look), Step(3, .grown(bytes: 40), .store), Step(3, .notStored),
         Step(4, .tick, .look), Step(4, .grown(bytes: 60), .store), Step(4, .notStored),
         // Nothing new is no reason to wait with what is kept.
-        Step(5, .tick, .look), Step(5, .grown(bytes: 0), .store), Step(5, .stored),
+        Step(5, .tick, .look), Step(5, .grown(bytes: 0), .store), Step(5, .stored, .reached),
       ])
     #expect(plan.kept == 0 && plan.isWhole)
   }
 
+  /// What goes is not stored, however little is kept then.
   @Test func beyondTheBoundWhatIsKeptGoesAndACommitTakesItsPlace() {
     let plan = play(
       Self.first + [
@@ -131,7 +133,7 @@ import Testing
     let plan = play(
       Self.first + [
         Step(60, .tick, .look, .commit(why: "it is due")), Step(61, .notCommitted),
-        Step(62, .tick, .look), Step(62, .grown(bytes: 10), .store), Step(62, .stored),
+        Step(62, .tick, .look), Step(62, .grown(bytes: 10), .store), Step(62, .stored, .reached),
       ])
     #expect(plan.isWhole)
   }
@@ -148,7 +150,7 @@ import Testing
     let plan = play(
       Self.first + [
         Step(60, .tick, .look, .commit(why: "it is due")), Step(60, .grown(bytes: 10), .store), Step(60, .notStored),
-        Step(62, .committed), Step(63, .tick, .look), Step(63, .grown(bytes: 0)),
+        Step(62, .committed), Step(63, .tick, .look), Step(63, .grown(bytes: 0), .reached),
       ])
     #expect(plan.kept == 0)
   }

@@ -30,6 +30,8 @@ public struct WatchRequest: Sendable {
   public var faulted: @Sendable (String) -> Void = { _ in }
   /// Called at the end of each tick.
   public var ticked: @Sendable (WatchStatus) -> Void = { _ in }
+  /// Called at the beginning of each thread that does what is long: others come first. A tick is short and has its second.
+  public var givesWay: @Sendable () -> Void = {}
   /// How many commits to make; nil: until the run is asked to stop.
   public var commits: Int?
 
@@ -132,6 +134,7 @@ public final class Watch {
       switch action {
       case .look: try follow(look())
       case .store: try follow([], after: store())
+      case .reached: reached()
       case .forget:
         for index in volumes.indices { volumes[index].forget() }
       case .commit(let why): begin(why)
@@ -149,16 +152,14 @@ public final class Watch {
     var bytes = 0
     for index in volumes.indices {
       do {
-        let seen = try Pace.process.work { try volumes[index].look(request.commit.cancellation) }
+        let seen = try volumes[index].look(request.commit.cancellation)
         if let loss = seen.loss { return plan.take(.lost(why: loss), at: now) }
         bytes += seen.bytes
       } catch let error as GoudError where error.code != .interrupted && error.code != .terminated {
         return plan.take(.lost(why: "\(volumes[index].volume.name): \(error.message)"), at: now)
       }
     }
-    let actions = plan.take(.grown(bytes: bytes), at: now)
-    if plan.kept == 0 { reached() }
-    return actions
+    return plan.take(.grown(bytes: bytes), at: now)
   }
 
   private func store() throws -> WatchPlan.Event {
@@ -166,7 +167,6 @@ public final class Watch {
       for index in volumes.indices { status.storedBytes += Int64(try volumes[index].store()) }
       status.pieces = Int(volumes.map(\.tail.number).max() ?? 0)
       tickFault = nil
-      reached()
       return .stored
     } catch let error as GoudError where error.code == .repositoryForked {
       throw error
@@ -203,7 +203,12 @@ public final class Watch {
       }
     }
     hold()
-    committing = Loading("commit") { [request = request.commit] in try CommitWorkflow(request).runFollowed() }
+    committing = Loading("commit") { [request, following] in
+      // What is done after the one before may hold the repository for itself.
+      _ = try? following?.value()
+      request.givesWay()
+      return try CommitWorkflow(request.commit).runFollowed()
+    }
   }
 
   /// What cannot be held now is missed later, where that is found by its sequence numbers.
@@ -221,7 +226,10 @@ public final class Watch {
       if known > .distantPast { status.safe = max(status.safe ?? known, known) }
       status.storedBytes += outcome.result.storedBytes
       commitFault = outcome.result.metadata.leftOut?.first.map { "\($0.volume) is left out: \($0.reason)" }
-      following = Loading("committed") { [request] in request.committed(outcome.result) }
+      following = Loading("committed") { [request] in
+        request.givesWay()
+        request.committed(outcome.result)
+      }
     } catch let error as GoudError where error.code != .repositoryForked {
       commitFault = error.message
       _ = plan.take(.notCommitted, at: now)

@@ -21,6 +21,8 @@ struct WatchPlan: Equatable {
     case look
     /// Store all that is kept.
     case store
+    /// All that was seen is stored: what was acknowledged before the last look is safe.
+    case reached
     /// Let go of what is kept: a commit takes its place.
     case forget
     case commit(why: String)
@@ -56,7 +58,8 @@ struct WatchPlan: Equatable {
         let dropped = drop("the store was away for too long")
         return dropped + commit(now)
       }
-      guard kept > 0, !isStoring else { return [] }
+      guard kept > 0 else { return [.reached] }
+      guard !isStoring else { return [] }
       isStoring = true
       return [.store]
     case .lost(let reason):
@@ -64,7 +67,7 @@ struct WatchPlan: Equatable {
       return dropped + commit(now)
     case .stored:
       (kept, isStoring) = (0, false)
-      return []
+      return [.reached]
     case .notStored:
       isStoring = false
       return []
