@@ -354,9 +354,7 @@ import WriterOracle
   }
 
   private func judge(_ location: String) async throws {
-    let result = try await Programs.run(
-      "restic", ["-r", location, "--no-cache", "--no-lock", "-q", "check", "--read-data"],
-      environment: ["RESTIC_PASSWORD": Self.password])
-    #expect(result.status == 0, "\(result.output)\(result.errors)")
+    let complaints = try await Restic.judge(location, password: Self.password, ["--no-lock"])
+    #expect(complaints.isEmpty, "\(complaints)")
   }
 }

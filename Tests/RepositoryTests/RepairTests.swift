@@ -45,7 +45,7 @@ import Testing
       #expect(report.packsRead > 0 && report.missing.isEmpty && report.unreadable.isEmpty)
       let checked = try repository.check(.init(readData: .all), used: repository.handMadeUse)
       #expect(checked.problems.isEmpty, "\(checked.problems)")
-      try await place.sound("check", "--read-data")
+      try await place.judge()
       #expect(try place.files("locks").isEmpty)
     }
   }
@@ -89,7 +89,7 @@ import Testing
         try repository.repairIndex()
         let report = try repository.check(.init(readData: .all), used: repository.handMadeUse)
         #expect(report.problems.isEmpty, "after \(cuts) changes: \(report.problems)")
-        try await place.sound("check", "--read-data")
+        try await place.judge()
       }
     }
   }
