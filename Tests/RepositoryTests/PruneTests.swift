@@ -168,7 +168,7 @@ import Testing
         let repository = try place.create()
         let ids = try fill(repository)
         try repository.remove([ids[0]], in: .snapshots)
-        let failing = FailingStore(place.store, after: cuts)
+        let failing = FaultyStore(place.store, goneAfter: cuts)
         let broken = try Repository.open(failing, password: Place.password)
         _ = failure { try broken.prune(maxUnused: 0, options: Self.small, used: broken.handMadeUse) }
         hasFailed = failing.hasFailed

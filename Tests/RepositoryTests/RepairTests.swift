@@ -83,7 +83,7 @@ import Testing
         let repository = try place.create()
         try fill(repository)
         try place.flip(try #require(try place.files("index").first), at: 50)
-        let broken = try Repository.open(FailingStore(place.store, after: cuts), password: Place.password)
+        let broken = try Repository.open(FaultyStore(place.store, goneAfter: cuts), password: Place.password)
         #expect(failure { try broken.repairIndex() }?.code == .blobUnreachable)
         try repository.unlock(all: true)
         try repository.repairIndex()

@@ -160,7 +160,7 @@ import Testing
   @Test func aStoreThatFailsEndsEverything() async throws {
     try await Place.make { place in
       let repository = try place.create()
-      let failing = FailingStore(place.store, after: 3)
+      let failing = FaultyStore(place.store, goneAfter: 3)
       let broken = try Repository.open(failing, password: Place.password)
       var options = RepositoryWriter.Options()
       options.packSize = 100_000
