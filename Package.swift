@@ -140,7 +140,8 @@ let coreTargets: [Target] = [
   .target(
     name: "TestSupport",
     dependencies: [
-      "CRocksDB", "GoudCore", "VolumeSnapshot", .product(name: "Subprocess", package: "swift-subprocess"),
+      "CRocksDB", "GoudCore", "BlobStore", "VolumeSnapshot",
+      .product(name: "Subprocess", package: "swift-subprocess"),
     ],
     path: "Tests/TestSupport",
     swiftSettings: strict),

@@ -127,7 +127,11 @@ extension GoudError {
     case ENOSPC, EDQUOT:
       return GoudError(
         .ioNoRoom, "\(action) \(path): \(text)", hint: "free room there, or name another place", context: context)
-    case EACCES, EPERM, EROFS:
+    case EROFS:
+      return GoudError(
+        .ioPermission, "\(action) \(path): \(text)", hint: "mount it for writing, or name another place",
+        context: context)
+    case EACCES, EPERM:
       return GoudError(
         .ioPermission, "\(action) \(path): \(text)", hint: "run as a user who may, or name another place",
         context: context)

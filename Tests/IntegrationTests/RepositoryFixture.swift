@@ -24,10 +24,11 @@ struct RepositoryFixture: Sendable {
   }
 
   var environment: [String: String] {
-    ["GOUD_PASSWORD_FILE": "\(fixture.root)/password", "RESTIC_PASSWORD": Self.password, "RESTIC_CACHE_DIR": cache]
+    [
+      "GOUD_PASSWORD_FILE": "\(fixture.root)/password", "RESTIC_PASSWORD": Self.password,
+      "RESTIC_CACHE_DIR": "\(fixture.root)/cache",
+    ]
   }
-
-  private var cache: String { "\(fixture.root)/cache" }
 
   /// Runs a verb of goud on the repository.
   func goud(_ words: String...) async throws -> Finished {
@@ -57,16 +58,14 @@ struct RepositoryFixture: Sendable {
     return try JSONDecoder().decode(Committed.self, from: Data(finished.output.utf8))
   }
 
-  func restic(_ words: String...) async throws -> Finished {
-    try await Programs.run("restic", ["-r", place] + words, environment: environment)
+  func restic(_ words: String..., by restic: Restic = .system) async throws -> Finished {
+    try await restic.run(words, on: place, password: Self.password)
   }
 
-  /// Stock restic reads every byte, and finds nothing wrong.
+  /// Every restic reads every byte, and finds nothing wrong.
   func isSound(_ location: SourceLocation = #_sourceLocation) async throws {
-    let checked = try await restic("check", "--read-data")
-    #expect(
-      checked.status == 0 && checked.output.contains("no errors were found"), "\(checked.output) \(checked.errors)",
-      sourceLocation: location)
+    let complaints = try await Restic.judge(place, password: Self.password)
+    #expect(complaints.isEmpty, "\(complaints)", sourceLocation: location)
   }
 
   /// Two volumes hold the same but for what a restore or a reader may leave in them.

@@ -85,6 +85,23 @@ import Testing
     #expect(all[1].members.map(\.volume) == ["a", "b"])
   }
 
+  /// As `restic rewrite` and `repair snapshots` leave one beside.
+  @Test func aSnapshotThatWasMadeOfAnotherBesideItIsNoPartOfTheBackup() {
+    let own = CommitTags(commit: Self.commit, environment: "e", Self.volume()).list
+    let first = Self.snapshot(own)
+    for seconds in (1_790_000_000..<1_790_000_016) as Range<Int64> {
+      var made = Self.snapshot(own + ["rewrite"], at: seconds)
+      made.1.original = first.0
+      #expect(Commit.all([first, made]).map { $0.members.map(\.id) } == [[first.0]])
+      #expect(Commit.all([made, first]).map { $0.members.map(\.id) } == [[first.0]])
+      // Alone, it is all that there is; and what was tagged anew names what it was made of as well.
+      #expect(Commit.all([made]).map { $0.members.map(\.id) } == [[made.0]])
+      var tagged = Self.snapshot(own)
+      tagged.1.original = ObjectID(sha256Of: [2])
+      #expect(Commit.all([made, tagged]).map { $0.members.map(\.id) } == [[tagged.0]])
+    }
+  }
+
   // MARK: What fell
 
   @Test func heightsFallByOneBlockAndSizesByMoreThanHalf() {

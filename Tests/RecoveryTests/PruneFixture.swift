@@ -96,31 +96,12 @@ extension PruneReport {
   func reason(_ path: String) -> String? { (backups + safetyCopies).first { $0.path == path }?.reason }
 }
 
-/// A store of which some objects cannot be read at the moment.
-struct FailingStore: BlobStore {
-  let store: any BlobStore
-  let failing: Set<String>
-  var location: String { store.location }
-  var requests: RequestCounter { store.requests }
-
-  func list(in folder: String, deep: Bool) throws -> [BlobStatus] { try store.list(in: folder, deep: deep) }
-  func status(of name: String) throws -> BlobStatus? { try store.status(of: name) }
-  func upload(_ name: String, estimate: Int64) throws -> any BlobUpload { try store.upload(name, estimate: estimate) }
-  func put(_ bytes: [UInt8], as name: String) throws { try store.put(bytes, as: name) }
-  func delete(_ name: String) throws { try store.delete(name) }
-  func delete(_ names: [String]) throws { try store.delete(names) }
-
-  func read(_ blob: BlobStatus, at offset: Int64, count: Int) throws -> [UInt8] {
-    try check(blob.name)
-    return try store.read(blob, at: offset, count: count)
-  }
-
-  func read(_ name: String, at offset: Int64, count: Int) throws -> [UInt8] {
-    try check(name)
-    return try store.read(name, at: offset, count: count)
-  }
-
-  private func check(_ name: String) throws {
-    guard !failing.contains(name) else { throw GoudError(.blobUnreachable, "the store does not answer") }
+extension FaultyStore {
+  /// Some objects cannot be read at the moment.
+  convenience init(_ store: any BlobStore, withoutAnswerFor names: Set<String>) {
+    self.init(store) { call in
+      if case .read(let name) = call, names.contains(name) { return .refused }
+      return .done
+    }
   }
 }

@@ -179,7 +179,7 @@ import Volumes
       let store = DirectoryStore(fixture.backups)
       try record(in: store)
       if suffix.isEmpty { try store.delete("\(FileSystem.name(of: silent)).verified.json") }
-      let failing = FailingStore(store: store, failing: [FileSystem.name(of: silent) + suffix])
+      let failing = FaultyStore(store, withoutAnswerFor: [FileSystem.name(of: silent) + suffix])
       let report = try fixture.prune { $0.store = failing }
       #expect(report.gone == [old], "\(report)")
       #expect(report.problems.map(\.code) == [.blobUnreachable] && report.problems.map(\.path) == [silent])
@@ -192,7 +192,7 @@ import Volumes
       let new = try fixture.archive(1)
       let store = DirectoryStore(fixture.backups)
       try record(in: store)
-      let failing = FailingStore(store: store, failing: [FileSystem.name(of: new)])
+      let failing = FaultyStore(store, withoutAnswerFor: [FileSystem.name(of: new)])
       let report = try fixture.prune { $0.store = failing }
       #expect(report.gone == [] && report.problems.map(\.path) == [new], "\(report)")
     }

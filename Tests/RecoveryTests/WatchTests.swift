@@ -16,101 +16,16 @@ import WriterOracle
 
 /// A watch, a writer that it knows nothing of, and stock restic as the judge of the repository.
 @Suite(.serialized) struct WatchTests {
-  private static let password = "p"
-
-  /// When what was acknowledged: an operation that is noted was acknowledged before its moment.
-  private final class Diary: Sendable {
-    private let noted = Mutex<[(moment: Date, operation: UInt64)]>([])
-
-    func note(_ oracle: Oracle) {
-      let operation = oracle.acknowledged
-      let moment = Date()
-      noted.withLock { $0.append((moment, operation)) }
-    }
-
-    /// The newest operation that was acknowledged by then.
-    func acknowledged(by moment: Date) -> UInt64 {
-      noted.withLock { $0.last { $0.moment <= moment }?.operation ?? 0 }
-    }
-  }
-
-  /// What is left when all but the repository is lost at the end of a tick.
-  private struct Image: Sendable {
-    let location: String
-    let safe: Date
-  }
-
-  private struct Place: Sendable {
-    let scratch: String
-    let model: WriterModel
-    var volume: String { "\(scratch)/volume" }
-    var location: String { "\(scratch)/repository" }
-
-    func repository(_ location: String? = nil) throws -> Repository {
-      try Repository.open(DirectoryStore(location ?? self.location), password: WatchTests.password)
-    }
-
-    func request(_ cancellation: Cancellation) throws -> WatchRequest {
-      var commit = CommitRequest(
-        environment: "local", volumes: [Volume(name: "node1_data", path: volume)], repository: try repository(),
-        scratch: "\(scratch)/views", toolVersion: "test")
-      commit.cancellation = cancellation
-      var request = WatchRequest(commit)
-      request.every = 0.05
-      request.commitEvery = 3
-      request.home = "\(scratch)/home"
-      return request
-    }
-
-    /// Copies the repository as it is while a commit may run: what refers before what it refers to.
-    func image(_ number: Int, _ safe: Date) throws -> Image {
-      let image = "\(scratch)/image\(number)"
-      for folder in ["tail", "snapshots", "index", "data", "keys", "config"]
-      where FileManager.default.fileExists(atPath: "\(location)/\(folder)") {
-        let names = try FileManager.default.subpathsOfDirectory(atPath: "\(location)/\(folder)")
-        for name in names.isEmpty ? [folder] : names.map({ "\(folder)/\($0)" }) {
-          let (from, to) = ("\(location)/\(name)", "\(image)/\(name)")
-          guard let status = try FileSystem.status(from), status.st_mode & S_IFMT == S_IFREG else { continue }
-          try FileManager.default.createDirectory(
-            atPath: FileSystem.parent(of: to), withIntermediateDirectories: true)
-          // What is being written has a name of its own until it is whole, and may lose it.
-          try? FileManager.default.linkItem(atPath: from, toPath: to)
-        }
-      }
-      return Image(location: image, safe: safe)
-    }
-
-    /// Makes the newest backup and its tail.
-    /// - Returns: the operation that it ends at, and how far it says that it reaches.
-    func restore(_ location: String, upTo moment: Date? = nil) throws -> (operation: UInt64, reach: Date) {
-      let repository = try repository(location)
-      let commit = try CommitHistory(repository).furthest(of: "local", upTo: moment)
-      let tail = try CommitTail(commit, in: repository, upTo: moment)
-      #expect(tail.notes.allSatisfy { !$0.contains("ends early") }, "\(tail.notes)")
-      let made = "\(scratch)/made"
-      try? FileManager.default.removeItem(atPath: made)
-      try FileManager.default.createDirectory(atPath: made, withIntermediateDirectories: true)
-      var extraction = CommitExtraction(repository, try repository.loadIndex())
-      extraction.tails = tail.pieces
-      _ = try extraction.run(commit, into: ["node1_data": made])
-      let taken = commit.members[0].snapshot.time.date
-      return (
-        try model.check(directory: "\(made)/rocksdb", strictly: true),
-        max(tail.moment(of: "node1_data") ?? taken, taken)
-      )
-    }
-  }
-
   @Test(arguments: [["--rate", "1000"], ["--rate", "500", "--write-buffer", "65536", "--flush-every", "150"]])
   func nothingAcknowledgedBeforeTheSafeMomentIsMissingAtAnyTick(_ arguments: [String]) async throws {
     try await withTemporaryDirectory { scratch in
-      let place = Place(scratch: scratch, model: WriterModel(seed: 3, slots: 300, valueBytes: 256, families: 2))
+      let place = WatchFixture(scratch: scratch, model: WriterModel(seed: 3, slots: 300, valueBytes: 256, families: 2))
       try FileManager.default.createDirectory(atPath: place.volume, withIntermediateDirectories: true)
       _ = try Repository.create(
-        DirectoryStore(place.location), password: Self.password, cost: .init(rounds: 1 << 10))
+        DirectoryStore(place.location), password: WatchFixture.password, cost: .init(rounds: 1 << 10))
       let oracle = try Oracle(path: "\(scratch)/oracle")
-      let diary = Diary()
-      let images = Mutex<[Image]>([])
+      let diary = WatchFixture.Diary()
+      let images = Mutex<[WatchFixture.Image]>([])
       let last = Mutex<WatchStatus?>(nil)
       let cancellation = Cancellation()
       var request = try place.request(cancellation)
@@ -128,7 +43,13 @@ import WriterOracle
       }
       // What was said to be safe on the commit before, now that its tail is gone.
       request.commit.repository = try Repository.open(
-        TailAwayStore(DirectoryStore(place.location), deleted: { keep(last.withLock { $0 }) }), password: Self.password)
+        FaultyStore(
+          DirectoryStore(place.location),
+          isDone: { call in
+            if case .delete(let names) = call, names.contains(where: { $0.hasPrefix("tail/") }) {
+              keep(last.withLock { $0 })
+            }
+          }), password: WatchFixture.password)
       let asked = request
       let writer = ["\(place.volume)/rocksdb", "--oracle", "\(scratch)/oracle", "--seed", "3", "--slots", "300"]
       try await withWriter(writer + ["--families", "2"] + arguments) { writer in
@@ -160,7 +81,7 @@ import WriterOracle
         "watch: \(oracle.acknowledged) operations, \(status.commits) commits, \(status.ticks) ticks, "
           + "\(images.withLock { $0.count }) images, faults \(faults.withLock { $0 })")
       // All that there ever was. Nothing is stored of a look that finds nothing new, so no piece need be of after the end.
-      let whole = try place.restore(place.location)
+      let whole = try place.restore()
       #expect(whole.operation >= oracle.acknowledged && whole.operation <= oracle.started)
       // Whatever moment everything else is lost at.
       for image in images.withLock({ $0 }) {
@@ -174,70 +95,25 @@ import WriterOracle
       for moment in [
         whole.reach.addingTimeInterval(-0.5), commits[0].taken.addingTimeInterval(0.001), commits[1].taken,
       ] {
-        let made = try place.restore(place.location, upTo: moment)
+        let made = try place.restore(upTo: moment)
         #expect(made.reach <= moment.addingTimeInterval(0.001) && made.operation <= whole.operation)
         #expect(made.operation >= diary.acknowledged(by: made.reach))
       }
-      try await judge(place.location)
-      if let middle = images.withLock({ $0.isEmpty ? nil : $0[$0.count / 2] }) { try await judge(middle.location) }
+      try await place.judge()
+      if let middle = images.withLock({ $0.isEmpty ? nil : $0[$0.count / 2] }) {
+        try await place.judge(middle.location)
+      }
     }
   }
 
   // MARK: Faults
 
-  /// Watches a writer until the body has seen what it waits for; ends both.
-  private func watching(
-    _ change: @escaping @Sendable (inout WatchRequest, Place) throws -> Void,
-    _ body: @escaping @Sendable (Place, Oracle, _ status: @escaping @Sendable () -> WatchStatus?) async throws -> Void
-  ) async throws {
-    try await watchingAndWriting(change) { place, oracle, status, _, _ in try await body(place, oracle, status) }
-  }
-
-  /// The same with the writer, and how to start another.
-  private func watchingAndWriting(
-    _ change: @escaping @Sendable (inout WatchRequest, Place) throws -> Void,
-    _ body:
-      @escaping @Sendable (
-        Place, Oracle, _ status: @escaping @Sendable () -> WatchStatus?, Running, _ writer: [String]
-      ) async throws -> Void
-  ) async throws {
-    try await withTemporaryDirectory { scratch in
-      let place = Place(scratch: scratch, model: WriterModel(seed: 3, slots: 300, valueBytes: 256, families: 2))
-      try FileManager.default.createDirectory(atPath: place.volume, withIntermediateDirectories: true)
-      _ = try Repository.create(
-        DirectoryStore(place.location), password: Self.password, cost: .init(rounds: 1 << 10))
-      let oracle = try Oracle(path: "\(scratch)/oracle")
-      let last = Mutex<WatchStatus?>(nil)
-      let cancellation = Cancellation()
-      var request = try place.request(cancellation)
-      request.commitEvery = 60
-      request.ticked = { status in last.withLock { $0 = status } }
-      try change(&request, place)
-      let asked = request
-      let writer = [
-        "\(place.volume)/rocksdb", "--oracle", "\(scratch)/oracle", "--seed", "3", "--slots", "300", "--families", "2",
-        "--rate", "500",
-      ]
-      try await withWriter(writer) { running in
-        try await waitUntil("200 operations") { oracle.acknowledged > 200 }
-        async let ended: Void = onThread { try Watch(asked).run() }
-        do {
-          try await body(place, oracle, { last.withLock { $0 } }, running, writer)
-        } catch {
-          cancellation.cancel()
-          throw error
-        }
-        cancellation.cancel()
-        try await ended
-      }
-    }
-  }
-
   @Test func whileTheStoreIsAwayWhatIsSafeStandsStillAndNothingIsLostAfterwards() async throws {
     let isAway = Mutex(false)
-    try await watching {
+    try await WatchFixture.watching {
       $0.commit.repository = try Repository.open(
-        TailAwayStore(DirectoryStore($1.location)) { isAway.withLock { $0 } }, password: Self.password)
+        FaultyStore(DirectoryStore($1.location), withoutTailWhile: { isAway.withLock { $0 } }),
+        password: WatchFixture.password)
     } _: { place, oracle, status in
       try await waitUntil("a piece") { status()?.pieces ?? 0 > 0 }
       isAway.withLock { $0 = true }
@@ -253,16 +129,17 @@ import WriterOracle
       try await waitUntil("what was kept to be stored") { status()?.safe ?? .distantPast > back }
       let mended = try #require(status())
       #expect(mended.fault == nil && mended.commits == 1, "it was kept, and no commit had to take its place")
-      #expect(try place.restore(place.location).operation >= acknowledged)
+      #expect(try place.restore().operation >= acknowledged)
     }
   }
 
   @Test func beyondTheBoundACommitTakesThePlaceOfWhatWasKept() async throws {
     let isAway = Mutex(false)
-    try await watching {
+    try await WatchFixture.watching {
       $0.bound = 100_000
       $0.commit.repository = try Repository.open(
-        TailAwayStore(DirectoryStore($1.location)) { isAway.withLock { $0 } }, password: Self.password)
+        FaultyStore(DirectoryStore($1.location), withoutTailWhile: { isAway.withLock { $0 } }),
+        password: WatchFixture.password)
     } _: { place, oracle, status in
       try await waitUntil("a piece") { status()?.pieces ?? 0 > 0 }
       isAway.withLock { $0 = true }
@@ -271,19 +148,18 @@ import WriterOracle
       // Packs and snapshots get through. One may have begun before.
       try await waitUntil("a commit of now") { status()?.commits ?? 0 >= commits + 2 }
       #expect(try #require(status()).bytesAtRisk <= 100_000)
-      #expect(try place.restore(place.location).operation >= before)
+      #expect(try place.restore().operation >= before)
       isAway.withLock { $0 = false }
       let acknowledged = oracle.acknowledged
       let back = Date()
       try await waitUntil("the tail to go on") { status()?.safe ?? .distantPast > back }
-      #expect(try place.restore(place.location).operation >= acknowledged)
+      #expect(try place.restore().operation >= acknowledged)
     }
   }
 
   /// It is the newest, and has no tail: what the watch stored on its own backup reaches further.
   @Test func aBackupBesideTheWatchTakesNothingAway() async throws {
-    try await watching { _, _ in
-    } _: { place, oracle, status in
+    try await WatchFixture.watching { place, oracle, status in
       try await waitUntil("a piece") { status()?.pieces ?? 0 > 0 }
       var beside = try place.request(Cancellation()).commit
       beside.scratch = "\(place.scratch)/views beside"
@@ -293,7 +169,7 @@ import WriterOracle
       let acknowledged = oracle.acknowledged
       let after = Date()
       try await waitUntil("a later tick") { status()?.safe ?? .distantPast > after }
-      #expect(try place.restore(place.location).operation >= acknowledged)
+      #expect(try place.restore().operation >= acknowledged)
       #expect(try #require(status()).commits == 1)
     }
   }
@@ -301,13 +177,12 @@ import WriterOracle
   /// A node that is started again, and a database that is put aside for another, as a restore does.
   @Test(arguments: [false, true])
   func whateverComesAfterTheNodeWasKilledIsFollowed(_ isAnother: Bool) async throws {
-    try await watchingAndWriting { _, _ in
-    } _: { place, oracle, status, writer, arguments in
+    try await WatchFixture.watchingAndWriting { place, oracle, status, writer, arguments in
       try await waitUntil("a piece") { status()?.pieces ?? 0 > 0 }
       writer.send(SIGKILL)
       let killed = Date()
       try await waitUntil("a look at what the dead left") { status()?.safe ?? .distantPast > killed }
-      #expect(try place.restore(place.location).operation >= oracle.acknowledged)
+      #expect(try place.restore().operation >= oracle.acknowledged)
       if isAnother {
         rename("\(place.volume)/rocksdb", "\(place.scratch)/aside")
         (oracle.acknowledged, oracle.started) = (0, 0)
@@ -318,7 +193,7 @@ import WriterOracle
         let acknowledged = oracle.acknowledged
         let later = Date()
         try await waitUntil("a look at the new one") { status()?.safe ?? .distantPast > later }
-        let made = try place.restore(place.location)
+        let made = try place.restore()
         #expect(made.operation >= acknowledged && made.operation <= oracle.started)
       }
       #expect(try #require(status()).commits >= 2)
@@ -329,7 +204,7 @@ import WriterOracle
   @Test func ofTwoThatFollowAVolumeTheLaterOneGoesOn() async throws {
     let laterEnded = Atomic(false)
     let error = await #expect(throws: GoudError.self) {
-      try await self.watching { request, _ in
+      try await WatchFixture.watching { request, _ in
         request.commitEvery = 1
       } _: { place, _, status in
         try await waitUntil("a piece") { status()?.pieces ?? 0 > 0 }
@@ -349,19 +224,21 @@ import WriterOracle
   }
 
   @Test func aSecondOneOnTheSameMachineIsTurnedAwayAtOnce() async throws {
-    try await watching { _, _ in
-    } _: { place, _, status in
+    try await WatchFixture.watching { place, _, status in
       try await waitUntil("a tick") { status() != nil }
       let request = try place.request(Cancellation())
       let error = #expect(throws: GoudError.self) { try Watch(request).run() }
       #expect(error?.code == .repositoryForked)
     }
   }
+}
 
-  private func judge(_ location: String) async throws {
-    let result = try await Programs.run(
-      "restic", ["-r", location, "--no-cache", "--no-lock", "-q", "check", "--read-data"],
-      environment: ["RESTIC_PASSWORD": Self.password])
-    #expect(result.status == 0, "\(result.output)\(result.errors)")
+extension FaultyStore {
+  /// It takes no piece of a tail while it is said to be away.
+  fileprivate convenience init(_ store: any BlobStore, withoutTailWhile isAway: @escaping @Sendable () -> Bool) {
+    self.init(store) { call in
+      if case .put(let name) = call, name.hasPrefix("tail/"), isAway() { return .refused }
+      return .done
+    }
   }
 }

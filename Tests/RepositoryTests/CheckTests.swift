@@ -32,8 +32,8 @@ import Testing
     }
   }
 
-  @Test func whatResticWroteIsSound() async throws {
-    try await Place.make { place in
+  @Test(arguments: Restic.allCases) func whatResticWroteIsSound(_ restic: Restic) async throws {
+    try await Place.make(with: restic) { place in
       try await place.sound("init", "--repository-version", "2")
       try Data(noise(3_000_000)).write(to: URL(fileURLWithPath: "\(place.path)/file"))
       try await place.sound("backup", "\(place.path)/file")

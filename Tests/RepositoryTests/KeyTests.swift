@@ -5,8 +5,8 @@ import Testing
 @testable import Repository
 
 @Suite struct KeyTests {
-  @Test func aSecondPasswordOpensTheSame() async throws {
-    try await Place.make { place in
+  @Test(arguments: Restic.allCases) func aSecondPasswordOpensTheSame(_ restic: Restic) async throws {
+    try await Place.make(with: restic) { place in
       let repository = try place.create()
       let id = try repository.addKey(password: "second", cost: Place.cost)
       let other = try place.open("second")

@@ -58,8 +58,8 @@ import Testing
     }
   }
 
-  @Test func resticSeesGoudsLocksAndGoudResticsOwn() async throws {
-    try await Place.make { place in
+  @Test(arguments: Restic.allCases) func resticSeesGoudsLocksAndGoudResticsOwn(_ restic: Restic) async throws {
+    try await Place.make(with: restic) { place in
       let repository = try place.create()
       let lock = try repository.lock(exclusive: true, settle: 0, refreshEvery: 3600)
       let said = try await place.restic("list", "snapshots")

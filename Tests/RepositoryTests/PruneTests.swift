@@ -27,7 +27,7 @@ import Testing
   private func sound(_ repository: Repository, _ place: Place) async throws {
     let report = try repository.check(.init(readData: .all), used: repository.handMadeUse)
     #expect(report.problems.isEmpty, "\(report.problems)")
-    try await place.sound("check", "--read-data")
+    try await place.judge()
   }
 
   @Test func withAllSnapshotsNothingGoes() async throws {
@@ -111,8 +111,8 @@ import Testing
   }
 
   /// What restic left and what it forgot, by Goud.
-  @Test func whatResticForgotIsPruned() async throws {
-    try await Place.make { place in
+  @Test(arguments: Restic.allCases) func whatResticForgotIsPruned(_ restic: Restic) async throws {
+    try await Place.make(with: restic) { place in
       try await place.sound("init", "--repository-version", "2")
       for seed in [UInt64(1), 2] {
         try Data(noise(2_000_000, seed: seed)).write(to: URL(fileURLWithPath: "\(place.path)/file"))
@@ -122,7 +122,7 @@ import Testing
       let repository = try place.open()
       let report = try repository.prune(maxUnused: 0, used: repository.resticUse)
       #expect(report.bytesFreed > 1_900_000)
-      try await place.sound("check", "--read-data")
+      try await place.judge()
       try await place.sound("restore", "latest", "--target", "\(place.path)/out")
     }
   }
@@ -168,15 +168,14 @@ import Testing
         let repository = try place.create()
         let ids = try fill(repository)
         try repository.remove([ids[0]], in: .snapshots)
-        let failing = FailingStore(place.store, after: cuts)
+        let failing = FaultyStore(place.store, goneAfter: cuts)
         let broken = try Repository.open(failing, password: Place.password)
         _ = failure { try broken.prune(maxUnused: 0, options: Self.small, used: broken.handMadeUse) }
         hasFailed = failing.hasFailed
         try repository.unlock(all: true)
         let report = try repository.check(.init(readData: .all), used: repository.handMadeUse)
         #expect(report.isSound, "after \(cuts) changes: \(report.problems)")
-        let restic = try await place.restic("check", "--read-data")
-        #expect(restic.status == 0, "after \(cuts) changes: \(restic.errors)")
+        try await place.judge("after \(cuts) changes")
         try repository.prune(maxUnused: 0, used: repository.handMadeUse)
         try await sound(repository, place)
         let index = try repository.loadIndex()

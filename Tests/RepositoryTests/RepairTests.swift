@@ -45,7 +45,7 @@ import Testing
       #expect(report.packsRead > 0 && report.missing.isEmpty && report.unreadable.isEmpty)
       let checked = try repository.check(.init(readData: .all), used: repository.handMadeUse)
       #expect(checked.problems.isEmpty, "\(checked.problems)")
-      try await place.sound("check", "--read-data")
+      try await place.judge()
       #expect(try place.files("locks").isEmpty)
     }
   }
@@ -83,13 +83,13 @@ import Testing
         let repository = try place.create()
         try fill(repository)
         try place.flip(try #require(try place.files("index").first), at: 50)
-        let broken = try Repository.open(FailingStore(place.store, after: cuts), password: Place.password)
+        let broken = try Repository.open(FaultyStore(place.store, goneAfter: cuts), password: Place.password)
         #expect(failure { try broken.repairIndex() }?.code == .blobUnreachable)
         try repository.unlock(all: true)
         try repository.repairIndex()
         let report = try repository.check(.init(readData: .all), used: repository.handMadeUse)
         #expect(report.problems.isEmpty, "after \(cuts) changes: \(report.problems)")
-        try await place.sound("check", "--read-data")
+        try await place.judge()
       }
     }
   }

@@ -8,14 +8,14 @@ import Testing
 @testable import Repository
 
 @Suite struct RepositoryTests {
-  @Test func resticOpensWhatGoudCreates() async throws {
-    try await Place.make { place in
+  @Test(arguments: Restic.allCases) func resticOpensWhatGoudCreates(_ restic: Restic) async throws {
+    try await Place.make(with: restic) { place in
       let made = try place.create()
       let config = try JSONDecoder().decode(
         [String: Config].self, from: Data("{\"c\":\(try await place.sound("cat", "config"))}".utf8))
       #expect(config["c"]?.version == 2)
       #expect(config["c"]?.id == made.config.id.hex)
-      try await place.sound("check", "--read-data")
+      try await place.judge()
       #expect(try place.open().config == made.config)
     }
   }
@@ -25,8 +25,8 @@ import Testing
     let id: String
   }
 
-  @Test func goudOpensWhatResticCreates() async throws {
-    try await Place.make { place in
+  @Test(arguments: Restic.allCases) func goudOpensWhatResticCreates(_ restic: Restic) async throws {
+    try await Place.make(with: restic) { place in
       try await place.sound("init", "--repository-version", "2")
       let repository = try place.open()
       #expect(try await place.sound("cat", "config").contains(repository.config.id.hex))
@@ -157,7 +157,7 @@ import Testing
       #expect(try place.open().config == repository.config)
       #expect(try repository.list(.data).isEmpty)
       #expect(try repository.loadIndex().blobCount == 0)
-      try await place.sound("check", "--read-data")
+      try await place.judge()
     }
   }
 }

@@ -16,19 +16,18 @@ import Testing
     "same": [noise(5_000_000)], "zero": [[UInt8](repeating: 0, count: 1 << 20)],
   ]
 
-  @Test func resticChecksAndRestoresWhatGoudWrites() async throws {
-    try await Place.make { place in
+  @Test(arguments: Restic.allCases) func resticChecksAndRestoresWhatGoudWrites(_ restic: Restic) async throws {
+    try await Place.make(with: restic) { place in
       let repository = try place.create()
       try HandMadeSnapshot.save(Self.files, in: repository)
-      try await place.sound("check", "--read-data")
+      try await place.judge()
       try await place.sound("restore", "latest", "--target", "\(place.path)/out")
       for (name, pieces) in Self.files {
         let restored = try Data(contentsOf: URL(fileURLWithPath: "\(place.path)/out/\(name)"))
         #expect(Array(restored) == pieces.flatMap { $0 }, "\(name)")
       }
       // Nothing is left for restic to tidy up.
-      let said = try await Programs.run(
-        "restic", ["-r", place.location, "--no-cache", "prune"], environment: ["RESTIC_PASSWORD": Place.password])
+      let said = try await restic.run(["prune"], on: place.location, password: Place.password)
       #expect(said.status == 0)
       #expect(said.output.contains("to repack:             0 blobs"), "\(said.output)")
       #expect(said.output.contains("to delete:             0 blobs"), "\(said.output)")
@@ -49,17 +48,15 @@ import Testing
     }
   }
 
-  @Test func goudReadsWhatResticWrites() async throws {
-    try await Place.make { place in
+  @Test(arguments: Restic.allCases) func goudReadsWhatResticWrites(_ restic: Restic) async throws {
+    try await Place.make(with: restic) { place in
       try await place.sound("init", "--repository-version", "2")
       let source = "\(place.path)/source"
       try FileManager.default.createDirectory(atPath: source, withIntermediateDirectories: false)
       for (name, pieces) in Self.files {
         try Data(pieces.flatMap { $0 }).write(to: URL(fileURLWithPath: "\(source)/\(name)"))
       }
-      try await Programs.run(
-        "restic", ["-r", place.location, "--no-cache", "-q", "backup", "."],
-        environment: ["RESTIC_PASSWORD": Place.password], in: source)
+      _ = try await restic.run(["-q", "backup", "."], on: place.location, password: Place.password, in: source)
       let repository = try place.open()
       let index = try repository.loadIndex()
       let reader = RepositoryReader(repository, index: index)
@@ -135,7 +132,7 @@ import Testing
       #expect(index.packCount == summary.packs)
       #expect(summary.packs > 10)
       index.forEachPack { _, entries in #expect(Set(entries.map(\.kind)).count == 1) }
-      try await place.sound("check", "--read-data")
+      try await place.judge()
     }
   }
 
@@ -163,7 +160,7 @@ import Testing
   @Test func aStoreThatFailsEndsEverything() async throws {
     try await Place.make { place in
       let repository = try place.create()
-      let failing = FailingStore(place.store, after: 3)
+      let failing = FaultyStore(place.store, goneAfter: 3)
       let broken = try Repository.open(failing, password: Place.password)
       var options = RepositoryWriter.Options()
       options.packSize = 100_000

@@ -13,10 +13,10 @@ import Testing
   private static let other = TailChain(environment: "e", volume: "v", commit: "00000000000000bb")
   private static let start = Date(timeIntervalSince1970: 1_790_000_000.25)
 
-  private func inRepository(_ body: (Repository, TroubledStore, String) throws -> Void) throws {
+  private func inRepository(_ body: (Repository, FaultyStore, String) throws -> Void) throws {
     try inTemporaryDirectory { scratch in
       let location = "\(scratch)/repository"
-      let store = TroubledStore(DirectoryStore(location))
+      let store = FaultyStore(DirectoryStore(location))
       let repository = try Repository.create(store, password: "p", cost: .init(rounds: 1 << 10))
       try body(repository, store, location)
     }
@@ -263,7 +263,7 @@ import Testing
     try inRepository { repository, store, _ in
       var writer = TailWriter(repository, Self.chain)
       try put(0..<1, &writer)
-      store.meet(.silent)
+      store.meet(.unanswered)
       #expect(code { try put(1..<2, &writer) } == .blobUnreachable)
       try put(2..<3, &writer)
       try expect(3, of: repository, gap: false)
@@ -273,7 +273,7 @@ import Testing
   @Test func whatCouldNotBePutComesFirstTheNextTime() throws {
     try inRepository { repository, store, _ in
       var writer = TailWriter(repository, Self.chain)
-      store.meet(.away)
+      store.meet(.refused)
       #expect(code { try put(0..<1, &writer) } == .blobUnreachable)
       try put(1..<2, &writer)
       try expect(2, of: repository, gap: false)
@@ -283,7 +283,7 @@ import Testing
   @Test func anEmptyPutStoresWhatWasKept() throws {
     try inRepository { repository, store, _ in
       var writer = TailWriter(repository, Self.chain)
-      store.meet(.away)
+      store.meet(.refused)
       #expect(code { try put(0..<1, &writer) } == .blobUnreachable)
       #expect(try writer.put([], newest: [:], moment: Self.moment(5)) > 0)
       try expect(1, of: repository, gap: false)
@@ -294,7 +294,7 @@ import Testing
   @Test func nothingIsLostHoweverOftenTheStoreFails() throws {
     try inRepository { repository, store, _ in
       var writer = TailWriter(repository, Self.chain)
-      store.meet(.away, .away, .silent, .away, .away)
+      store.meet(.refused, .refused, .unanswered, .refused, .refused)
       for number in 0..<5 { #expect(code { try put(number..<number + 1, &writer) } == .blobUnreachable) }
       try put(5..<6, &writer)
       let found = try TailReader(repository).read(Self.chain)

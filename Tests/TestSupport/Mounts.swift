@@ -32,6 +32,27 @@ public enum Mounts {
     try await mounted(["-t", "tmpfs", "-o", "size=\(megabytes)m", "tmpfs", path], path, body)
   }
 
+  /// Takes what is free of a `tmpfs` but for so many bytes, until `body` ends.
+  public static func filled(
+    _ path: String, leaving room: Int = 0, _ body: () async throws -> Void
+  ) async throws {
+    let filler = try Filler(on: path, leaving: room)
+    defer { withExtendedLifetime(filler) {} }
+    try await body()
+  }
+
+  /// Nobody can write to what is mounted at `path` until `body` ends.
+  public static func readOnly(_ path: String, _ body: () async throws -> Void) async throws {
+    try await require("mount", ["-o", "remount,ro", path])
+    do {
+      try await body()
+    } catch {
+      try await require("mount", ["-o", "remount,rw", path])
+      throw error
+    }
+    try await require("mount", ["-o", "remount,rw", path])
+  }
+
   /// `tmpfs`, `overlay`, `fuse.bindfs` (over directories beside `path`), or a `loop`.
   public static func kind(_ kind: String, at path: String, _ body: (String) async throws -> Void) async throws {
     for name in ["", ".source", ".upper", ".work"] {

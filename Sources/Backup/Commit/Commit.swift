@@ -50,10 +50,20 @@ public struct Commit: Sendable {
       groups[tags.commit, default: []].append((Member(id, snapshot, tags), tags))
     }
     return groups.map { id, members in
-      Commit(
-        id: id, environment: members[0].1.environment, taken: members.map(\.0.snapshot.time.date).min() ?? .distantPast,
-        members: members.map(\.0).sorted { $0.volume < $1.volume })
+      let volumes = Dictionary(members.map { ($0.0.volume, $0.0) }, uniquingKeysWith: earlier).values
+      return Commit(
+        id: id, environment: members[0].1.environment, taken: volumes.map(\.snapshot.time.date).min() ?? .distantPast,
+        members: volumes.sorted { $0.volume < $1.volume })
     }.sorted { ($0.taken, $0.id) > ($1.taken, $1.id) }
+  }
+
+  /// Of two snapshots of one volume in one backup. What restic rewrote or repaired and left beside the one that it made
+  /// it of is restic's: it names what it was made of, and has a tag more.
+  private static func earlier(_ one: Member, _ other: Member) -> Member {
+    func age(_ member: Member) -> (Int, Int, String) {
+      (member.snapshot.original == nil ? 0 : 1, member.snapshot.tags.count, member.id.hex)
+    }
+    return age(one) < age(other) ? one : other
   }
 
   static func newID() -> String { Hex.text((0..<8).map { _ in UInt8.random(in: .min ... .max) }) }

@@ -51,11 +51,15 @@ public struct CommitContents {
   }
 
   /// The volume's root first, a directory before what it holds, a file before its second names; with the blobs of a file.
-  /// Paths are relative to the volume.
+  /// Paths are relative to the volume. Nobody sees a volume that has more or less than was declared of it: each entry
+  /// passes the gate before `body` gets it.
+  /// - Throws: `repository.damaged`, also after the last entry when some are missing; `repository.unsafe-entry`.
   func walk(_ body: (_ entry: FileEntry, _ content: [ObjectID]) throws -> Void) throws {
-    try body(root.entry, [])
+    var gate = CommitGate(metadata.volumes[0], facts)
+    try body(gate.admit(root.entry), [])
     var walk = reader.entries(root.tree)
-    while let (entry, content) = try walk.next() { try body(entry, content) }
+    while let (entry, content) = try walk.next() { try body(gate.admit(entry), content) }
+    try gate.finish()
   }
 
   private static func bytes(

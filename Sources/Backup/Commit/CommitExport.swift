@@ -51,10 +51,8 @@ public struct CommitExport: Sendable {
   private func volume(
     _ contents: CommitContents, _ reader: RepositoryReader, _ index: RepositoryIndex
   ) throws -> ArchiveVolume {
-    var gate = CommitGate(contents.metadata.volumes[0], contents.facts)
     var items: [ArchiveVolume.Item] = []
-    try contents.walk { found, content in
-      let entry = try gate.admit(found)
+    try contents.walk { entry, content in
       guard case .file = entry.kind else { return items.append(.init(entry: entry)) }
       let lengths = try content.map { id in
         guard let length = index.plainLength(of: id, as: .data) else {
@@ -64,7 +62,6 @@ public struct CommitExport: Sendable {
       }
       items.append(.init(entry: entry, content: StoredFile(content, lengths, reader)))
     }
-    try gate.finish()
     return ArchiveVolume(name: contents.volume, items: items)
   }
 }

@@ -68,12 +68,11 @@ public struct CommitExtraction {
         }
       })
     do {
-      var gate = CommitGate(declared, contents.facts)
       let present = try self.present[member.volume].flatMap { try PresentFiles($0, index) }
       var tail = try AddedLogs(tails[member.volume] ?? [])
       try contents.walk { found, content in
         try cancellation.check()
-        var entry = try gate.admit(found)
+        var entry = found
         let added = try tail.take(&entry)
         if added.isEmpty, let file = try present?.same(entry, content, cancellation) {
           return try pipeline.submit(.present(entry, file))
@@ -84,7 +83,6 @@ public struct CommitExtraction {
         for bytes in added { try pipeline.submit(.loaded(bytes)) }
         try pipeline.submit(.end)
       }
-      try gate.finish()
       for (entry, added) in try tail.rest() {
         try pipeline.submit(.entry(entry))
         for bytes in added { try pipeline.submit(.loaded(bytes)) }

@@ -6,7 +6,7 @@ import Repository
 /// The tables of the commit before. Identity saves reading: a table that is the same in database, inode, size, times and
 /// end is not read again. Never the number alone, which RocksDB gives anew (facebook/rocksdb#8020).
 struct KnownTables {
-  private let tables: [String: (facts: CommitFacts.Table, content: [ObjectID])]
+  private let tables: [String: Table]
   /// When every table was read last; nil when there is no commit before.
   let scanned: Date?
 
@@ -16,34 +16,36 @@ struct KnownTables {
   init(_ parent: Commit.Member?, _ metadata: BackupMetadata.Volume, in repository: Repository, _ index: RepositoryIndex)
     throws
   {
-    guard let parent else {
-      (tables, scanned) = ([:], nil)
-      return
-    }
-    let held: CommitContents
     do {
-      held = try CommitContents(parent, in: repository, index)
+      let held = try parent.map { try CommitContents($0, in: repository, index) }
+      tables = try held.map { try Self.tables($0, metadata, index) } ?? [:]
+      scanned = held?.facts.scanned
     } catch let error as GoudError where error.code.exitStatus == .corrupt {
       // What is damaged there is no reason to fail here: everything is read, and stored anew where it is missing.
       (tables, scanned) = ([:], nil)
-      return
     }
+  }
+
+  private typealias Table = (facts: CommitFacts.Table, content: [ObjectID])
+
+  private static func tables(
+    _ held: CommitContents, _ metadata: BackupMetadata.Volume, _ index: RepositoryIndex
+  ) throws -> [String: Table] {
     let before = held.metadata.volumes.first { $0.name == metadata.name }?.databases ?? []
     let same = Set(
       metadata.databases.filter { now in
         !now.identity.isEmpty && before.contains { $0.path == now.path && $0.identity == now.identity }
       }.map(\.path))
     let other = Set(metadata.databases.map(\.path)).subtracting(same)
-    var tables: [String: (CommitFacts.Table, [ObjectID])] = [:]
+    var tables: [String: Table] = [:]
     try held.walk { entry, content in
       guard let facts = held.facts.tables[entry.path],
-        Self.database(of: entry.path, same.union(other)).map(same.contains) == true,
+        database(of: entry.path, same.union(other)).map(same.contains) == true,
         content.allSatisfy({ index.contains($0, as: .data) })
       else { return }
       tables[entry.path] = (facts, content)
     }
-    self.tables = tables
-    scanned = held.facts.scanned
+    return tables
   }
 
   /// Whether it is time to read all tables; so is a clock that was set back.

@@ -41,7 +41,8 @@ public struct LostFiles: Sendable, Encodable {
         if content.contains(where: isLost) { files.append(entry.path) }
       }
     } catch let error as GoudError where error.code.exitStatus == .corrupt {
-      files.append("what lies below a directory that cannot be read")
+      // Which they are cannot be said: a directory that cannot be read, or that lacks some.
+      files.append(error.message)
     }
     return files
   }

@@ -56,9 +56,13 @@ public final class Repository: Sendable {
       KeyFile.make(key, password: password, cost: cost, owner: owner, at: Date()), for: key, password, in: store)
     do {
       try store.put(box, as: RepositoryName.config)
-    } catch let error as GoudError where error.code == .blobExists {
-      try store.delete(RepositoryName.object(keyID.hex, in: .keys))
-      throw exists(store)
+    } catch {
+      let isThere = (error as? GoudError)?.code == .blobExists
+      // Where it is not certain that none came to be, the key stays: without it the config would open to nobody.
+      if try isThere || store.status(of: RepositoryName.config) == nil {
+        try store.delete(RepositoryName.object(keyID.hex, in: .keys))
+      }
+      throw isThere ? exists(store) : error
     }
     return Repository(store, key: key, keyID: keyID, config: config, box: box)
   }

@@ -3,6 +3,7 @@ import Foundation
 import GoudCore
 import Repository
 import TestSupport
+import Testing
 
 /// A directory for one test, with a repository in it, and stock restic as the judge.
 struct Place {
@@ -11,11 +12,13 @@ struct Place {
   static let cost = KeyFile.Cost(rounds: 1 << 10)
 
   let path: String
+  /// Which one `restic`, `sound` and `backup` run.
+  var restic = Restic.system
   var location: String { "\(path)/repository" }
   var store: DirectoryStore { DirectoryStore(location) }
 
-  static func make(_ body: (Place) async throws -> Void) async throws {
-    try await withTemporaryDirectory { try await body(Place(path: $0)) }
+  static func make(with restic: Restic = .system, _ body: (Place) async throws -> Void) async throws {
+    try await withTemporaryDirectory { try await body(Place(path: $0, restic: restic)) }
   }
 
   @discardableResult
@@ -29,20 +32,24 @@ struct Place {
   /// Runs stock restic on the repository.
   @discardableResult
   func restic(_ arguments: String..., password: String = Self.password) async throws -> Finished {
-    try await Programs.run(
-      "restic", ["-r", location, "--no-cache", "-q"] + arguments, environment: ["RESTIC_PASSWORD": password])
+    try await restic.run(["-q"] + arguments, on: location, password: password)
   }
 
   /// The same when it must succeed.
   /// - Returns: what it printed.
   @discardableResult
   func sound(_ arguments: String..., password: String = Self.password) async throws -> String {
-    let result = try await Programs.run(
-      "restic", ["-r", location, "--no-cache", "-q"] + arguments, environment: ["RESTIC_PASSWORD": password])
+    let result = try await restic.run(["-q"] + arguments, on: location, password: password)
     guard result.status == 0 else {
       throw TestFailure("restic \(arguments) ended with \(result.status): \(result.output)\(result.errors)")
     }
     return result.output
+  }
+
+  /// Every restic reads every byte and finds nothing wrong.
+  func judge(_ what: String = "", _ source: SourceLocation = #_sourceLocation) async throws {
+    let complaints = try await Restic.judge(location, password: Self.password)
+    #expect(complaints.isEmpty, "\(what) \(complaints)", sourceLocation: source)
   }
 
   // MARK: Damage

@@ -3,9 +3,8 @@ import TestSupport
 extension Place {
   /// Lets restic back up what lies beside the repository.
   func backup(_ arguments: String..., timeZone: String = "UTC") async throws {
-    let result = try await Programs.run(
-      "restic", ["-r", location, "--no-cache", "-q", "backup"] + arguments,
-      environment: ["RESTIC_PASSWORD": Self.password, "TZ": timeZone], in: path)
+    let result = try await restic.run(
+      ["-q", "backup"] + arguments, on: location, password: Self.password, environment: ["TZ": timeZone], in: path)
     guard result.status == 0 else { throw TestFailure("restic backup \(arguments): \(result.errors)") }
   }
 

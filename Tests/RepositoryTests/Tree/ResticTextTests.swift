@@ -21,12 +21,13 @@ import Testing
     return texts
   }
 
-  @Test(arguments: [("UTC", "Z"), ("Asia/Kathmandu", "+05:45"), ("America/St_Johns", "-03:30")])
-  func everyTreeOfResticIsWrittenAgainByteForByte(_ zone: String, _ offset: String) async throws {
-    try await Place.make { place in
+  @Test(arguments: [("UTC", "Z"), ("Asia/Kathmandu", "+05:45"), ("America/St_Johns", "-03:30")], Restic.allCases)
+  func everyTreeOfResticIsWrittenAgainByteForByte(_ zone: (name: String, offset: String), _ restic: Restic) async throws
+  {
+    try await Place.make(with: restic) { place in
       try await OddFiles.make(in: "\(place.path)/files", foreign: true)
       try place.create()
-      try await place.backup("--with-atime", "files", timeZone: zone)
+      try await place.backup("--with-atime", "files", timeZone: zone.name)
       let root = try Snapshot(decoding: Array(try await place.snapshot().utf8)).tree
       let texts = try await trees(place, root)
       #expect(texts.count == 5)
@@ -38,12 +39,12 @@ import Testing
       }
       let names = try texts.values.flatMap { try Tree(decoding: $0).nodes.map(\.name) }
       #expect(Set(names).isSuperset(of: OddFiles.names.map(\.nameBytes) + [[0x69, 0xe9, 0xff], [0xed, 0xa0, 0x80]]))
-      #expect(texts.values.contains { String(decoding: $0, as: UTF8.self).contains("\(offset)\",\"atime\"") })
+      #expect(texts.values.contains { String(decoding: $0, as: UTF8.self).contains("\(zone.offset)\",\"atime\"") })
     }
   }
 
-  @Test func aSnapshotOfResticIsReadAndNamesWhatItWasTold() async throws {
-    try await Place.make { place in
+  @Test(arguments: Restic.allCases) func aSnapshotOfResticIsReadAndNamesWhatItWasTold(_ restic: Restic) async throws {
+    try await Place.make(with: restic) { place in
       try AtomicFile.write([1], to: "\(place.path)/file & <name>")
       try place.create()
       try await place.backup(

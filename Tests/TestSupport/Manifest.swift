@@ -1,29 +1,29 @@
-import Foundation
-import GoudCore
-import TestSupport
+public import Foundation
 
 /// A directory as somebody else sees it who shares no code with Goud: every name with its metadata, the SHA-256 of a
 /// file's bytes, and which names are one file.
-struct Manifest: Equatable {
-  struct Item: Equatable, Decodable {
-    let path: String
-    let kind: String
-    let mode: UInt32
-    let owner: UInt32
-    let group: UInt32
-    let seconds: Int64
-    let nanoseconds: Int32
-    let size: Int64
-    let sha256: String
-    let target: String
+public struct Manifest: Equatable, Sendable {
+  public struct Item: Equatable, Sendable, Decodable {
+    public let path: String
+    public let kind: String
+    public let mode: UInt32
+    public let owner: UInt32
+    public let group: UInt32
+    public let seconds: Int64
+    public let nanoseconds: Int32
+    public let size: Int64
+    public let sha256: String
+    public let target: String
     /// The first path of the same file.
-    let first: String
+    public let first: String
     /// In base64, by name.
-    let attributes: [String: Data]
+    public let attributes: [String: Data]
   }
 
   /// A directory before what it holds.
-  let items: [Item]
+  public let items: [Item]
+
+  public init(items: [Item]) { self.items = items }
 
   private static let script = """
     import base64, hashlib, json, os, stat, sys
@@ -48,27 +48,12 @@ struct Manifest: Equatable {
     """
 
   /// - Parameter name: what is looked at, itself and all below, in `directory`.
-  static func of(_ name: String, in directory: String) async throws -> Manifest {
+  public static func of(_ name: String, in directory: String) async throws -> Manifest {
     let made = try await Programs.run("python3", ["-c", script, directory, name])
     guard made.status == 0 else { throw TestFailure("python3: \(made.errors)") }
     return Manifest(
       items: try made.output.utf8.split(separator: UInt8(ascii: "\n")).map {
         try JSONDecoder().decode(Item.self, from: Data($0))
       })
-  }
-}
-
-extension Manifest.Item {
-  /// The item as Goud has it.
-  var entry: FileEntry {
-    let kind: FileEntry.Kind =
-      switch kind {
-      case "directory": .directory
-      case "link": .link(target: target)
-      default: first.nameBytes == path.nameBytes ? .file(size: size) : .secondName(of: first)
-      }
-    return FileEntry(
-      path: path, kind: kind, mode: mode, owner: owner, group: group, modified: (seconds, nanoseconds),
-      attributes: attributes.mapValues { Array($0) })
   }
 }
