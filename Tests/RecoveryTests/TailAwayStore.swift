@@ -17,6 +17,7 @@ final class TailAwayStore: BlobStore {
 
   var location: String { store.location }
   var requests: RequestCounter { store.requests }
+  var listsAtOnce: Bool { store.listsAtOnce }
 
   func put(_ bytes: [UInt8], as name: String) throws {
     guard !name.hasPrefix("tail/") || !isAway() else { throw GoudError(.blobUnreachable, "the store is away") }

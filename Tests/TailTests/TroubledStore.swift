@@ -21,6 +21,7 @@ final class TroubledStore: BlobStore {
 
   var location: String { store.location }
   var requests: RequestCounter { store.requests }
+  var listsAtOnce: Bool { store.listsAtOnce }
 
   func put(_ bytes: [UInt8], as name: String) throws {
     let trouble = troubles.withLock { $0.isEmpty ? nil : $0.removeFirst() }

@@ -14,6 +14,7 @@ final class FailingStore: BlobStore {
 
   var location: String { store.location }
   var requests: RequestCounter { store.requests }
+  var listsAtOnce: Bool { store.listsAtOnce }
   /// Whether it has failed already.
   var hasFailed: Bool { left.withLock { $0 < 0 } }
 
