@@ -28,6 +28,10 @@ public protocol BlobStore: Sendable {
   /// What the store was asked for since it was opened.
   var requests: RequestCounter { get }
 
+  /// Whether a list that begins after a put has returned names the object, whoever put it and whoever lists. False where
+  /// that is not known.
+  var listsAtOnce: Bool { get }
+
   /// The objects in a folder, sorted by name. They are named from the location on, not from the folder.
   ///
   /// Pages are followed to the end; all of it is in memory, some 300 bytes an object.
@@ -85,6 +89,8 @@ public protocol BlobUpload: Sendable {
 }
 
 extension BlobStore {
+  public var listsAtOnce: Bool { false }
+
   /// The objects directly below the location, by name.
   /// - Throws: `blob.bucket-missing`, `blob.access-denied` and the others of an access.
   public func list() throws -> [BlobStatus] { try list(in: "", deep: false) }

@@ -14,6 +14,7 @@ import Synchronization
 public final class DirectoryStore: BlobStore {
   public let location: String
   public let requests = RequestCounter()
+  public var listsAtOnce: Bool { true }
   private let folders: DirectoryFolders
   private let witness = Mutex<Witness?>(nil)
 

@@ -5,7 +5,6 @@ import Foundation
 import GoudCore
 import Repository
 import Retention
-import Synchronization
 import Volumes
 
 /// `goud backup watch`
@@ -46,14 +45,15 @@ struct BackupWatch: ParsableCommand {
     request.givesWay = { configuration.giveWay() }
     request.commits = commits
     let format = output.format
-    let thinning = Thinning(commit.repository, configuration.environment)
+    let thinning = Thinning(
+      commit.repository, environment: configuration.environment, cancellation: Signals.cancellation)
     request.faulted = { Output.note(Output.printable("data at risk: \($0)")) }
     request.committed = { result in
       switch format {
       case .json: (try? Output.json(line: result)).map(Output.write)
       case .table: Output.write(result.line)
       }
-      thinning.run()
+      thinning.committed().map(Output.printable).forEach(Output.note)
     }
     // What a watch that was killed has left would keep this one from forgetting, for ever.
     for lock in try commit.repository.unlock() {
@@ -76,38 +76,5 @@ extension CommitResult {
     Output.printable(
       "\(metadata.timestamp.rfc3339) backup \(id): \(ByteCount(newBytes)) new, stored in \(ByteCount(storedBytes)), "
         + "\(knownTables) tables known, \((snapshotSeconds + writeSeconds).inSeconds)")
-  }
-}
-
-/// Keeps a repository bounded while a watch runs: the number of backups by `KeepPolicy.usual`, after each; what they do not
-/// need any more, once an hour.
-private final class Thinning: Sendable {
-  private static let interval = Duration.seconds(3600)
-  /// As much as is needed may lie there unneeded: less would have the store read again and again.
-  private static let maxUnused = 0.5
-
-  private let request: ForgetRequest
-  private let pruned = Mutex(ContinuousClock.now)
-
-  init(_ repository: Repository, _ environment: String) {
-    var request = ForgetRequest(repository, environment: environment, policy: .usual)
-    request.maxUnused = Self.maxUnused
-    request.cancellation = Signals.cancellation
-    self.request = request
-  }
-
-  /// What stands against it is no fault of the backup: the next one tries again.
-  func run() {
-    var request = request
-    request.prunes = pruned.withLock { ContinuousClock.now - $0 >= Self.interval }
-    do {
-      let report = try Forget(request).run()
-      if let doubt = report.doubt { Output.note(Output.printable("nothing is forgotten: \(doubt)")) }
-      guard let count = report.pruned else { return }
-      pruned.withLock { $0 = .now }
-      if count.bytesFreed > 0 { Output.note(count.summary) }
-    } catch {
-      Output.note(Output.printable("nothing is forgotten: \((error as? GoudError)?.message ?? "\(error)")"))
-    }
   }
 }

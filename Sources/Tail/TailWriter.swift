@@ -42,6 +42,11 @@ public struct TailWriter: Sendable {
     return try settled + settle()
   }
 
+  /// Deletes what was put, once nobody needs it any more; nothing may be put after it.
+  public func drop() throws {
+    try repository.store.delete((0..<number + (unsettled == nil ? 0 : 1)).map(chain.name))
+  }
+
   private mutating func settle() throws -> Int {
     guard let sealed = unsettled else { return 0 }
     let name = chain.name(number)

@@ -60,8 +60,11 @@ import Testing
 
   @Test func aForgetThatPrunesKilledAnywhereLosesNothingThatIsKept() async throws {
     try await with { repository, _ in
+      _ = try await repository.commit()
+      // The same database, later: of another one the newest would be kept as well, and nothing would go.
+      try await repository.fixture.makeVolume(operations: 3000, ["--seed", "5"])
       let kept = try await repository.commit().id
-      try await kill(repository, ["backup", "forget", "--keep-last", "1", "--prune"], least: 3) { step in
+      try await kill(repository, ["backup", "forget", "--keep-last", "1", "--prune"], least: 7) { step in
         try await repository.run("backup", "verify", kept, "--level", "database")
         try await repository.run("backup", "forget", "--keep-last", "1", "--prune")
         try await repository.run("backup", "verify", kept)

@@ -1,3 +1,4 @@
+import BlobStore
 import Foundation
 import GoudCore
 import Layout
@@ -156,6 +157,47 @@ import Testing
       }
       let left = try repository.locks()
       #expect(left.isEmpty)
+    }
+  }
+
+  /// Nobody waits for the other to be seen: whoever writes before he looks is seen by one who looks after he has written.
+  @Test(arguments: SteppedStore.orders(of: "xxx", and: "ss"))
+  func aSharedAndAnExclusiveOneAreNeverHeldBesideEachOther(_ order: String) async throws {
+    try await Place.make { place in
+      try place.create()
+      let script = SteppedStore.Script(order)
+      let held = try await withThrowingTaskGroup(of: (Bool, RepositoryLock?).self) { group in
+        for (name, isExclusive) in [("x", true), ("s", false)] {
+          let repository = try Repository.open(
+            SteppedStore(place.store, name.first!, script), password: Place.password)
+          group.addTask {
+            try await onThread {
+              let lock = try? repository.lock(exclusive: isExclusive, settle: 0)
+              script.leave(name.first!)
+              return (isExclusive, lock)
+            }
+          }
+        }
+        return try await group.reduce(into: []) { $0.append($1) }.filter { $0.1 != nil }
+      }
+      #expect(held.count <= 1, "\(order)")
+      // One after the other, the first one gets it.
+      if order == "xxxss" || order == "ssxxx" { #expect(held.map(\.0) == [order.hasPrefix("x")]) }
+      for (_, lock) in held { try lock?.release() }
+      let left = try place.open().locks()
+      #expect(left.isEmpty)
+    }
+  }
+
+  @Test func aSharedOneIsOnePutAndOneListing() async throws {
+    try await Place.make { place in
+      try place.create()
+      let repository = try place.open()
+      let before = repository.store.requests.counts
+      let lock = try repository.lock(exclusive: false)
+      let asked = repository.store.requests.counts - before
+      #expect(asked[.put] == 1 && asked[.list] == 1 && asked.total == 2)
+      try lock.release()
     }
   }
 }

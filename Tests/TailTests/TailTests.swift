@@ -308,4 +308,22 @@ import Testing
       }
     }
   }
+
+  // MARK: Gone
+
+  /// What was put, and what may have been; nobody else's.
+  @Test func whatAWriterHasPutGoesWithoutAListing() throws {
+    try inRepository { repository, store, location in
+      try write(2, in: repository, Self.other)
+      var writer = TailWriter(repository, Self.chain)
+      try put(0..<3, &writer)
+      store.meet(.silent)
+      #expect(code { try put(3..<4, &writer) } == .blobUnreachable)
+      let before = store.requests.counts
+      try writer.drop()
+      #expect((store.requests.counts - before)[.list] == 0)
+      let left = try store.list(in: "tail", deep: true).map(\.name)
+      #expect(left == [Self.other.name(0), Self.other.name(1)])
+    }
+  }
 }

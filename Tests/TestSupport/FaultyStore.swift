@@ -60,6 +60,7 @@ public final class FaultyStore: BlobStore {
   public var hasFailed: Bool { state.withLock { $0.hasFailed } }
 
   public var location: String { store.location }
+  public var listsAtOnce: Bool { store.listsAtOnce }
   public var requests: RequestCounter { store.requests }
 
   private func run<Result>(_ call: Call, half: () throws -> Void = {}, _ body: () throws -> Result) throws -> Result {

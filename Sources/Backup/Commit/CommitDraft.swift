@@ -16,6 +16,8 @@ struct CommitDraft {
   let bytes: Int64
   let knownTables: Int
   let rescanned: Bool
+  /// What the next one knows of it.
+  let held: KnownTables.Held
   let parent: ObjectID?
 
   func snapshot(_ commit: String, taken: Date) -> Snapshot {

@@ -13,17 +13,19 @@ final class CommitPass {
   /// What is cut into pieces of how many bytes. A log grows at its end: only its last piece is new.
   static let pieceBytes = 16 << 20
   static let logPieceBytes = 1 << 20
+  /// What is beside the tables and no larger lies with the logs and the notes: it is what changes from one backup to the
+  /// next, and one pack holds it.
+  private static let smallFile = 1 << 20
   /// Pieces on their way: with what is made of them, at most 256 MiB.
   private static let depth = 4
 
   private enum Step: Sendable {
     case entry(FileEntry)
-    case known(FileEntry, [ObjectID])
+    case known(FileEntry, table: String, [ObjectID])
     case prove(@Sendable () throws -> Void)
-    case begin(FileEntry)
-    case piece([UInt8])
-    /// What the volume cannot give again: it does not share a pack with what it can.
-    case note([UInt8])
+    case begin(FileEntry, table: String?)
+    /// What the volume cannot give again lies apart: it does not share a pack with what it can.
+    case piece([UInt8], isApart: Bool)
     case stored(ObjectID, Int)
     case end
   }
@@ -70,10 +72,10 @@ final class CommitPass {
         case .prove(let proof):
           try Pace.process.work(proof)
           return step
-        case .piece(let bytes):
-          return .stored(try Pace.process.work { try writer.save(bytes, as: .data).id }, bytes.count)
-        case .note(let bytes):
-          let saved = try bytes.withUnsafeBytes { try writer.save($0, as: .data, isApart: true) }
+        case .piece(let bytes, let isApart):
+          let saved = try Pace.process.work {
+            try bytes.withUnsafeBytes { try writer.save($0, as: .data, isApart: isApart) }
+          }
           return .stored(saved.id, bytes.count)
         default: return step
         }
@@ -94,7 +96,7 @@ final class CommitPass {
     guard late.isEmpty else { throw LateChanges(paths: [volume: late]) }
     return CommitDraft(
       volume: volume, metadata: metadata, tree: try assembly.finish(), bytes: bytes, knownTables: knownTables,
-      rescanned: known == nil, parent: parent)
+      rescanned: known == nil, held: .init(metadata.volumes[0], facts, assembly.tables), parent: parent)
   }
 
   private func directory(_ path: String) -> FileEntry {
@@ -117,23 +119,25 @@ final class CommitPass {
       if let pieces = known?.content(of: path, table) {
         knownTables += 1
         progress.advance(Int(size))
-        return try pipeline.submit(.known(entry, pieces))
+        return try pipeline.submit(.known(entry, table: path, pieces))
       }
     }
     if let prove = item.prove { try pipeline.submit(.prove(prove)) }
     if let extents = entry.extents { facts.extents[path] = extents.flatMap { [$0.lowerBound, $0.upperBound] } }
-    try pipeline.submit(.begin(entry))
-    let sha256 = try read(content, entry, size, hashing: item.settle != nil, pipeline)
+    try pipeline.submit(.begin(entry, table: item.version == nil ? nil : path))
+    let isApart = item.version == nil && (Self.isLog(path) || size <= Self.smallFile)
+    let sha256 = try read(
+      content, entry, size, isApart: isApart, hashing: item.settle != nil, pipeline)
     try pipeline.submit(.end)
     if let settle = item.settle, let sha256, try !settle(sha256) { late.insert(path) }
   }
 
   /// - Returns: the SHA-256 of the bytes that are no holes, when it is wanted.
   private func read(
-    _ content: any ByteSource, _ entry: FileEntry, _ size: Int64, hashing: Bool,
+    _ content: any ByteSource, _ entry: FileEntry, _ size: Int64, isApart: Bool, hashing: Bool,
     _ pipeline: OrderedPipeline<Step, Step>
   ) throws -> String? {
-    let step = Int64(entry.path.hasSuffix(".log") ? Self.logPieceBytes : Self.pieceBytes)
+    let step = Int64(Self.isLog(entry.path) ? Self.logPieceBytes : Self.pieceBytes)
     var digest = hashing ? Digest() : nil
     var offset: Int64 = 0
     var extents = entry.data[...]
@@ -148,7 +152,7 @@ final class CommitPass {
         continue
       }
       let bytes = try Pace.process.work { try read(content, piece, within, entry, &digest) }
-      try pipeline.submit(.piece(bytes))
+      try pipeline.submit(.piece(bytes, isApart: isApart))
       progress.advance(bytes.count)
     }
     return digest?.hex()
@@ -174,6 +178,8 @@ final class CommitPass {
     }
   }
 
+  private static func isLog(_ path: String) -> Bool { path.hasSuffix(".log") }
+
   /// A piece that is nothing but a hole.
   private func zeros(_ count: Int) throws -> ObjectID {
     if let known = zeros[count] { return known }
@@ -194,9 +200,10 @@ final class CommitPass {
       var entry = directory("\(CommitNames.notes)/\(name)")
       entry.kind = .file(size: Int64(data.count))
       entry.mode = 0o600
-      try pipeline.submit(.begin(entry))
+      try pipeline.submit(.begin(entry, table: nil))
       for start in stride(from: 0, to: data.count, by: Self.pieceBytes) {
-        try pipeline.submit(.note([UInt8](data[start..<min(start + Self.pieceBytes, data.count)])))
+        let piece = [UInt8](data[start..<min(start + Self.pieceBytes, data.count)])
+        try pipeline.submit(.piece(piece, isApart: true))
       }
       try pipeline.submit(.end)
     }
@@ -205,20 +212,26 @@ final class CommitPass {
   /// The end of the pipeline: entries with all that they consist of. On one thread.
   private final class Assembly: @unchecked Sendable {
     private let tree: TreeWriter
-    private var file: TreeWriter.PendingFile?
+    private var file: (pending: TreeWriter.PendingFile, table: String?)?
+    /// What each table consists of.
+    private(set) var tables: [String: [ObjectID]] = [:]
 
     init(_ tree: TreeWriter) { self.tree = tree }
 
     func take(_ step: Step) throws {
       switch step {
       case .entry(let entry): try tree.add(entry)
-      case .known(let entry, let content): try tree.add(entry, content: content, bytes: entry.size)
-      case .begin(let entry): file = tree.begin(entry)
-      case .stored(let id, let count): if let file { tree.append(id, bytes: count, to: file) }
+      case .known(let entry, let table, let content):
+        try tree.add(entry, content: content, bytes: entry.size)
+        tables[table] = content
+      case .begin(let entry, let table): file = (tree.begin(entry), table)
+      case .stored(let id, let count): if let file { tree.append(id, bytes: count, to: file.pending) }
       case .end:
-        if let file { try tree.end(file) }
+        guard let ended = file else { break }
+        let content = try tree.end(ended.pending)
+        if let table = ended.table { tables[table] = content }
         file = nil
-      case .prove, .piece, .note: break
+      case .prove, .piece: break
       }
     }
 

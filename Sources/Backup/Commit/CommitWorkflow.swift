@@ -24,6 +24,8 @@ public struct CommitRequest: Sendable {
   public var allowUnproven = false
   public var oneFileSystem = false
   public var toolVersion: String
+  /// What the run knows from the commit before; nil: there is none.
+  var memory: CommitMemory?
   public var cancellation = Cancellation()
   public var progress: any ProgressSink = NoProgress()
 
@@ -68,6 +70,15 @@ struct FollowedCommit: Sendable {
   let bases: [String: [FollowBase]]
   /// Every write that was acknowledged before is in it.
   let taken: Date
+  /// Whether somebody else may have written to the repository since the commit before; so says also who knows of none.
+  let hasOthers: Bool
+}
+
+/// What is there before a commit.
+struct CommitGround: Sendable {
+  let index: RepositoryIndex
+  /// By volume.
+  let parents: [String: CommitParent]
 }
 
 /// Snapshot → what is new of it → repository. The nodes are neither asked nor stopped, and their volumes only read.
@@ -123,16 +134,17 @@ public struct CommitWorkflow {
     _ started: ContinuousClock.Instant, copyingTables: Bool, _ lock: Loading<RepositoryLock>
   ) throws -> FollowedCommit {
     // What is there is loaded while the volumes are looked at.
-    let index = Loading("index") { [repository = request.repository] in
+    let ground = Loading("ground") { [request] in
       _ = try lock.value()
-      return try repository.loadIndex()
+      return try Self.ground(request)
     }
     let taking = SnapshotTaking(
       volumes: request.volumes, scratch: request.scratch, allowUnproven: request.allowUnproven,
       oneFileSystem: request.oneFileSystem, cancellation: request.cancellation)
     let (selection, taken, _) = try taking.run(copyingTables: copyingTables)
-    let loaded = try index.value()
-    let writer = RepositoryWriter(request.repository, index: loaded)
+    let loaded = try ground.value()
+    let writer = RepositoryWriter(
+      request.repository, index: loaded.index, memory: request.memory?.indexMemory)
     do {
       return try write(selection, writer, loaded, lock.value(), started, taken)
     } catch {
@@ -141,20 +153,28 @@ public struct CommitWorkflow {
     }
   }
 
+  private static func ground(_ request: CommitRequest) throws -> CommitGround {
+    let (repository, volumes) = (request.repository, request.volumes.map(\.name))
+    let index = try request.memory?.index(of: repository) ?? repository.loadIndex()
+    return CommitGround(
+      index: index,
+      parents: try request.memory?.parents(of: volumes)
+        ?? CommitParent.find(of: volumes, in: request.environment, repository, index))
+  }
+
   private func write(
-    _ selection: BackupSelection, _ writer: RepositoryWriter, _ index: RepositoryIndex, _ lock: RepositoryLock,
+    _ selection: BackupSelection, _ writer: RepositoryWriter, _ ground: CommitGround, _ lock: RepositoryLock,
     _ started: ContinuousClock.Instant, _ taken: ContinuousClock.Instant
   ) throws -> FollowedCommit {
     var parts = selection.parts
     let moment = request.taken ?? parts.map(\.snapshot.moment).min() ?? Date()
     let id = Commit.newID()
     let name = BackupName.stem(of: request.environment, at: moment)
-    let parents = try CommitHistory(request.repository).newest(of: parts.map(\.volume.name), in: request.environment)
     var drafts: [CommitDraft] = []
     var metadata = describe(parts, selection, name, moment)
     for _ in 0..<Self.beginnings {
       do {
-        drafts = try parts.map { try draft($0, metadata, parents[$0.volume.name], writer, index) }
+        drafts = try parts.map { try draft($0, metadata, writer, ground) }
         break
       } catch let late as LateChanges {
         for index in parts.indices {
@@ -172,14 +192,15 @@ public struct CommitWorkflow {
     let written = try writer.finish()
     try lock.check()
     KillPoint.reached("commit.indexed")
-    var snapshots: [String: String] = [:]
+    var made: [String: CommitParent] = [:]
     for draft in drafts {
       try request.cancellation.check()
-      snapshots[draft.volume] = try request.repository.save(draft.snapshot(id, taken: moment)).hex
+      made[draft.volume] = CommitParent(
+        id: try request.repository.save(draft.snapshot(id, taken: moment)), held: draft.held)
       KillPoint.reached("commit.snapshot")
     }
     let result = CommitResult(
-      id: id, repository: request.repository.store.location, snapshots: snapshots, metadata: metadata,
+      id: id, repository: request.repository.store.location, snapshots: made.mapValues(\.id.hex), metadata: metadata,
       newBytes: written.bytes, storedBytes: written.storedBytes,
       reusedBytes: max(0, drafts.reduce(0) { $0 + $1.bytes } - written.bytes),
       knownTables: drafts.reduce(0) { $0 + $1.knownTables }, rescanned: drafts.allSatisfy(\.rescanned),
@@ -190,7 +211,9 @@ public struct CommitWorkflow {
       let bases = part.snapshot.databases.map(\.followBase)
       return (part.volume.name, bases.contains { $0 == nil } ? [] : bases.compactMap { $0 })
     }
-    return FollowedCommit(result: result, bases: Dictionary(uniqueKeysWithValues: bases), taken: moment)
+    return FollowedCommit(
+      result: result, bases: Dictionary(uniqueKeysWithValues: bases), taken: moment,
+      hasOthers: request.memory?.note(made) ?? true)
   }
 
   /// Each time more files are known for not keeping still.
@@ -205,13 +228,13 @@ public struct CommitWorkflow {
   }
 
   private func draft(
-    _ part: BackupSelection.Part, _ all: BackupMetadata, _ parent: Commit.Member?, _ writer: RepositoryWriter,
-    _ index: RepositoryIndex
+    _ part: BackupSelection.Part, _ all: BackupMetadata, _ writer: RepositoryWriter, _ ground: CommitGround
   ) throws -> CommitDraft {
     // Each volume's snapshot stands alone.
     var metadata = all
     metadata.volumes = all.volumes.filter { $0.name == part.volume.name }
-    let known = try KnownTables(parent, metadata.volumes[0], in: request.repository, index)
+    let parent = ground.parents[part.volume.name]
+    let known = KnownTables(parent?.held, metadata.volumes[0], ground.index)
     let rescan = request.rescan || known.isStale(now: Date(), after: Self.rescanAfter)
     let pass = CommitPass(
       metadata, writer, known: rescan ? nil : known, scanned: rescan ? Date() : known.scanned ?? Date(),

@@ -41,15 +41,19 @@ public struct WatchRequest: Sendable {
 /// Follows the volumes of an environment: a commit now and then, and between two of them what is added to the logs, a tick
 /// at a time. What could be lost with the site is what was written since the last tick.
 public final class Watch {
-  private let request: WatchRequest
+  private var request: WatchRequest
   private var plan: WatchPlan
   private var volumes: [FollowedVolume] = []
   private var committing: Loading<FollowedCommit>?
   private var following: Loading<Void>?
   /// The logs of all databases, while a commit is made.
   private var holding: [DatabaseLocation: HeldLogs] = [:]
-  /// Whether no tail is there but that of the newest commit.
-  private var isFolded = true
+  /// Tails of ours upon earlier commits, to be deleted.
+  private var passed: [TailWriter] = []
+  /// Whether there may be others that we know nothing of.
+  private var mayHaveOthers = false
+  /// Commits since the tails were listed.
+  private var unlisted = 0
   /// On which commits tails may stand: our own, and those of a watch that was there before this one; the newest of them.
   private var known: [String]?
   private var status: WatchStatus
@@ -60,6 +64,7 @@ public final class Watch {
 
   public init(_ request: WatchRequest) {
     self.request = request
+    self.request.commit.memory = CommitMemory()
     plan = WatchPlan(interval: request.commitEvery, bound: request.bound)
     let commit = request.commit
     status = WatchStatus(
@@ -180,10 +185,14 @@ public final class Watch {
   /// has not: it reached as far as the ticks that went on while the commit was made.
   private func reached() {
     if let known = volumes.map(\.moment).min(), known > .distantPast { status.safe = known }
-    guard !isFolded else { return }
+    guard mayHaveOthers || !passed.isEmpty else { return }
     do {
-      for volume in volumes { try TailReader(request.commit.repository).drop(allBut: volume.tail.chain) }
-      isFolded = true
+      for tail in passed { try tail.drop() }
+      passed = []
+      if mayHaveOthers {
+        for volume in volumes { try TailReader(request.commit.repository).drop(allBut: volume.tail.chain) }
+        mayHaveOthers = false
+      }
       KillPoint.reached("watch.folded")
     } catch {
       // Not folded, it costs room; the next tick tries again.
@@ -240,7 +249,8 @@ public final class Watch {
   private func rebase(_ outcome: FollowedCommit) throws {
     let repository = request.commit.repository
     hold()
-    try refuseOthers(outcome.result.id)
+    try refuseOthers(outcome)
+    passed += volumes.map(\.tail)
     volumes = try request.commit.volumes.map { volume in
       // Of one that was left out nothing is known since what was known before: it keeps that from being called later.
       let bases = outcome.bases[volume.name]
@@ -251,12 +261,16 @@ public final class Watch {
         TailWriter(repository, chain), since: bases == nil ? status.safe ?? .distantPast : outcome.taken)
     }
     holding = [:]
-    isFolded = false
   }
 
   /// Of two that follow one volume, perhaps on two machines, the later one goes on. It takes the tail that it finds for
-  /// what the dead left; the earlier one finds a tail upon a commit that it never made.
-  private func refuseOthers(_ commit: String) throws {
+  /// what the dead left; the earlier one finds a tail upon a commit that it never made. It is looked for when others have
+  /// written an index, as every commit does, and now and then.
+  private func refuseOthers(_ outcome: FollowedCommit) throws {
+    let commit = outcome.result.id
+    defer { known = ((known ?? []) + [commit]).suffix(Self.knownCommits) }
+    unlisted += 1
+    guard known == nil || outcome.hasOthers || unlisted >= Self.listedEvery else { return }
     let (repository, environment) = (request.commit.repository, request.commit.environment)
     var found: Set<String> = []
     for volume in request.commit.volumes {
@@ -268,10 +282,13 @@ public final class Watch {
         .repositoryForked, "another goud follows the volumes of \(environment): a tail stands on its backup \(other)",
         hint: "let one of the two follow them; GOUD_ENVIRONMENT tells the environments of two machines apart")
     }
-    known = ((known ?? found.sorted()) + [commit]).suffix(Self.knownCommits)
+    known = known ?? found.sorted()
+    (mayHaveOthers, unlisted) = (true, 0)
   }
 
   private static let knownCommits = 1000
+  /// Commits after which tails are looked for in any case: of a put that came late, nobody else tells.
+  private static let listedEvery = 30
 
   // MARK: Status
 

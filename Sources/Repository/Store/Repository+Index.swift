@@ -13,7 +13,17 @@ extension Repository {
   /// The same, over what is broken.
   /// - Parameter problem: is told each index that cannot be read; on one thread at a time.
   func loadIndex(problem: @escaping @Sendable (ObjectID, GoudError) throws -> Void) throws -> RepositoryIndex {
-    let result = IndexUnderWay()
+    try loadIndex(list(.index).map(\.id), onto: RepositoryIndex(), problem: problem)
+  }
+
+  /// - Parameters:
+  ///   - ids: the indexes to read.
+  ///   - index: what others say.
+  func loadIndex(
+    _ ids: [ObjectID], onto index: consuming RepositoryIndex,
+    problem: @escaping @Sendable (ObjectID, GoudError) throws -> Void = { throw $1 }
+  ) throws -> RepositoryIndex {
+    let result = IndexUnderWay(index)
     let pipeline = OrderedPipeline<ObjectID, (ObjectID, Result<IndexFile, GoudError>)>(
       name: "index", width: 2, depth: 4,
       transform: { id in
@@ -30,7 +40,7 @@ extension Repository {
         }
       })
     do {
-      for object in try list(.index) { try pipeline.submit(object.id) }
+      for id in ids { try pipeline.submit(id) }
     } catch {
       try pipeline.finish(abandoning: true)
       throw error
@@ -71,5 +81,7 @@ extension Repository {
 
 /// Only the pipeline's one consumer touches it until it has ended.
 private final class IndexUnderWay: @unchecked Sendable {
-  var index = RepositoryIndex()
+  var index: RepositoryIndex
+
+  init(_ index: consuming RepositoryIndex) { self.index = index }
 }

@@ -13,22 +13,25 @@ extension Repository {
     public let isStale: Bool
   }
 
-  /// Takes a lock by restic's protocol: nobody's in the way, written, a moment later still nobody's in the way.
+  /// Takes a lock by restic's protocol: written first, and then nobody's seen in the way. Whoever else does so at the same
+  /// time has written his before he looks, so at least one of the two sees the other's.
   ///
-  /// A stale lock is in the way too, as it is with restic: `unlock` removes it.
+  /// An exclusive one is asked for only where none is in the way before, so that nobody's work ends because of one that
+  /// is refused. A stale lock is in the way too, as it is with restic: `unlock` removes it.
   /// - Parameters:
   ///   - exclusive: nobody else may hold any; else nobody else may hold an exclusive one.
-  ///   - settle: how long others that write theirs at the same time have until it is seen.
+  ///   - settle: how long others that write theirs at the same time have until it is seen, in seconds; nil: none for a
+  ///     shared one in a store that lists at once what was put, else restic's 0.2.
   ///   - refreshEvery: seconds after which it is written anew.
   /// - Throws: `repository.locked`.
   public func lock(
-    exclusive: Bool, owner: Owner = .current, settle: TimeInterval = 0.2, refreshEvery interval: TimeInterval = 5 * 60
+    exclusive: Bool, owner: Owner = .current, settle: TimeInterval? = nil, refreshEvery interval: TimeInterval = 5 * 60
   ) throws -> RepositoryLock {
-    try refuseConflict(exclusive: exclusive, own: nil, owner)
+    if exclusive { try refuseConflict(exclusive: true, own: nil, owner) }
     let file = LockFile(time: Date(), isExclusive: exclusive, owner: owner)
     let id = try saveUnpacked(try file.json, in: .locks)
     do {
-      Thread.sleep(forTimeInterval: settle)
+      Thread.sleep(forTimeInterval: settle ?? (!exclusive && store.listsAtOnce ? 0 : Self.settle))
       try refuseConflict(exclusive: exclusive, own: id, owner)
     } catch {
       try remove([id], in: .locks)
@@ -36,6 +39,9 @@ extension Repository {
     }
     return RepositoryLock(self, id, file, refreshEvery: interval)
   }
+
+  /// What restic waits between writing its lock and looking again.
+  private static let settle: TimeInterval = 0.2
 
   /// Does something under a lock.
   public func locked<Result>(
@@ -55,9 +61,11 @@ extension Repository {
   }
 
   /// The locks that lie there now.
-  public func locks(seenBy observer: Owner = .current) throws -> [HeldLock] {
+  public func locks(seenBy observer: Owner = .current) throws -> [HeldLock] { try locks(but: nil, observer) }
+
+  private func locks(but own: ObjectID?, _ observer: Owner) throws -> [HeldLock] {
     let now = Date()
-    return try list(.locks).compactMap { object in
+    return try list(.locks).filter { $0.id != own }.compactMap { object in
       do {
         let file = LockFile(json: try loadUnpacked(object.id, in: .locks))
         return HeldLock(id: object.id, file: file, isStale: file?.isStale(at: now, seenBy: observer) ?? false)
@@ -80,7 +88,7 @@ extension Repository {
   }
 
   private func refuseConflict(exclusive: Bool, own: ObjectID?, _ observer: Owner) throws {
-    let others = try locks(seenBy: observer).filter { $0.id != own }
+    let others = try locks(but: own, observer)
     guard let other = others.first(where: { exclusive || $0.file?.isExclusive != false }) else { return }
     throw Self.refusal(store.location, other)
   }

@@ -31,40 +31,49 @@ extension Repository {
     cancellation: Cancellation = .init(), used mark: BlobMarking
   ) throws -> RepositoryPruneReport {
     try locked(exclusive: true, owner: owner) { lock in
-      let oldIndexes = try list(.index).map(\.id)
-      let index = try loadIndex()
-      guard index.disputed.isEmpty else { throw damaged("two indexes say differently what is in a pack") }
-      let present = try list(.data)
-      let used = try collect(mark, index)
-      let plan = PrunePlan(index, used: used, maxUnused: maxUnused)
-      let unknown = present.filter { index.entries(of: $0.id) == nil }
-      let there = Set(present.map(\.id))
-      if let gone = plan.keep.map(\.id).first(where: { !there.contains($0) })
-        ?? plan.repack.map(\.id).first(where: { !there.contains($0) })
-      {
-        throw damaged("\(RepositoryName.object(gone.hex, in: .data)) is needed and not there")
-      }
-      var report = RepositoryPruneReport()
-      report.packsKept = plan.keep.count
-      report.packsRepacked = plan.repack.count
-      report.packsDropped = plan.drop.count
-      report.packsUnknown = unknown.count
-      report.blobsUsed = used.values.reduce(0) { $0 + $1.count }
-      report.bytesFreed = Int64(plan.freed + unknown.reduce(0) { $0 + $1.bytes })
-      guard !isDry else { return report }
-      try lock.check()
-      // Nobody may be writing now, so what no index knows is nobody's.
-      try remove(unknown.map(\.id), in: .data)
-      guard !plan.repack.isEmpty || !plan.drop.isEmpty else { return report }
-      let packed = try repack(plan, index, options, lock, cancellation)
-      try lock.check()
-      let newIndexes = Set(try saveIndexes(plan.keep + packed.packs))
-      try lock.check()
-      try remove((oldIndexes + packed.indexes).filter { !newIndexes.contains($0) }, in: .index)
-      try lock.check()
-      try remove(plan.drop + plan.repack.map(\.id), in: .data)
-      return report
+      try prune(
+        under: lock, maxUnused: maxUnused, isDry: isDry, options: options, cancellation: cancellation, used: mark)
     }
+  }
+
+  /// The same, under an exclusive lock that is held.
+  public func prune(
+    under lock: RepositoryLock, maxUnused: Double, isDry: Bool = false, options: RepositoryWriter.Options = .init(),
+    cancellation: Cancellation, used mark: BlobMarking
+  ) throws -> RepositoryPruneReport {
+    let oldIndexes = try list(.index).map(\.id)
+    let index = try loadIndex()
+    guard index.disputed.isEmpty else { throw damaged("two indexes say differently what is in a pack") }
+    let present = try list(.data)
+    let used = try collect(mark, index)
+    let plan = PrunePlan(index, used: used, maxUnused: maxUnused)
+    let unknown = present.filter { index.entries(of: $0.id) == nil }
+    let there = Set(present.map(\.id))
+    if let gone = plan.keep.map(\.id).first(where: { !there.contains($0) })
+      ?? plan.repack.map(\.id).first(where: { !there.contains($0) })
+    {
+      throw damaged("\(RepositoryName.object(gone.hex, in: .data)) is needed and not there")
+    }
+    var report = RepositoryPruneReport()
+    report.packsKept = plan.keep.count
+    report.packsRepacked = plan.repack.count
+    report.packsDropped = plan.drop.count
+    report.packsUnknown = unknown.count
+    report.blobsUsed = used.values.reduce(0) { $0 + $1.count }
+    report.bytesFreed = Int64(plan.freed + unknown.reduce(0) { $0 + $1.bytes })
+    guard !isDry else { return report }
+    try lock.check()
+    // Nobody may be writing now, so what no index knows is nobody's.
+    try remove(unknown.map(\.id), in: .data)
+    guard !plan.repack.isEmpty || !plan.drop.isEmpty else { return report }
+    let packed = try repack(plan, index, options, lock, cancellation)
+    try lock.check()
+    let newIndexes = Set(try saveIndexes(plan.keep + packed.packs))
+    try lock.check()
+    try remove((oldIndexes + packed.indexes).filter { !newIndexes.contains($0) }, in: .index)
+    try lock.check()
+    try remove(plan.drop + plan.repack.map(\.id), in: .data)
+    return report
   }
 
   private func collect(_ mark: BlobMarking, _ index: RepositoryIndex) throws -> [BlobKind: Set<ObjectID>] {

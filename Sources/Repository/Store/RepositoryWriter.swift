@@ -55,6 +55,7 @@ public final class RepositoryWriter: BlobSaver {
 
   private let repository: Repository
   private let known: RepositoryIndex
+  private let memory: IndexMemory?
   private let options: Options
   private let budget: ByteBudget
   /// What a blob counts at most.
@@ -62,9 +63,14 @@ public final class RepositoryWriter: BlobSaver {
   private let state = Mutex(State())
   private let uploads: OrderedPipeline<OpenPack, Void>
 
-  /// - Parameter index: what is there already and need not be stored again.
-  public init(_ repository: Repository, index: RepositoryIndex, options: Options = Options()) {
+  /// - Parameters:
+  ///   - index: what is there already and need not be stored again.
+  ///   - memory: where `index` came from, and is told what this writer adds to it; nil: it was loaded for this once.
+  public init(
+    _ repository: Repository, index: RepositoryIndex, memory: IndexMemory? = nil, options: Options = Options()
+  ) {
     self.repository = repository
+    self.memory = memory
     known = index
     self.options = options
     let limit = max(options.budget, 3 * options.packSize)
@@ -171,8 +177,9 @@ public final class RepositoryWriter: BlobSaver {
   }
 
   private func writeIndex(_ packs: [(id: ObjectID, entries: [PackEntry])]) throws {
-    let written = try repository.saveIndexes(packs).count
-    state.withLock { $0.summary.indexes += written }
+    let written = try repository.saveIndexes(packs)
+    memory?.note(own: written)
+    state.withLock { $0.summary.indexes += written.count }
   }
 
   /// Puts what is left, then the index. When it returns, everything saved is there to stay and is found.

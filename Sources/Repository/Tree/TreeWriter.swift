@@ -75,14 +75,17 @@ public final class TreeWriter: Sendable {
   }
 
   /// Ends a file: it has all its blobs.
+  /// - Returns: its blobs in order.
   /// - Throws: as `add`.
-  public func end(_ file: PendingFile) throws {
+  @discardableResult
+  public func end(_ file: PendingFile) throws -> [ObjectID] {
     try state.withLock {
       guard let pending = $0.pending.removeValue(forKey: file.number) else {
         throw GoudError(.internalFault, "a file of a backup was ended twice")
       }
       try Self.check(pending.entry, pending.bytes)
       try $0.plan.add(pending.entry, content: pending.content)
+      return pending.content
     }
   }
 

@@ -79,19 +79,18 @@ public struct Forget {
   /// - Throws: `repository.locked`, and those of the store.
   public func run() throws -> ForgetReport {
     if request.dryRun { return try decide().report }
-    var report = try request.repository.locked(exclusive: true) { try underLock($0) }
-    guard request.prunes, report.doubt == nil else { return report }
-    // What the backups name is asked under the lock: one that ended before it was taken counts.
-    let pruned = try request.repository.prune(
-      maxUnused: request.maxUnused, cancellation: request.cancellation
-    ) { [repository = request.repository] in
-      try repository.reach()($0, $1)
+    return try request.repository.locked(exclusive: true) { lock in
+      var report = try forget(lock)
+      guard request.prunes, report.doubt == nil else { return report }
+      report.pruned = PruneCount(
+        try request.repository.prune(
+          under: lock, maxUnused: request.maxUnused, cancellation: request.cancellation,
+          used: request.repository.reach()))
+      return report
     }
-    report.pruned = PruneCount(pruned)
-    return report
   }
 
-  private func underLock(_ lock: RepositoryLock) throws -> ForgetReport {
+  private func forget(_ lock: RepositoryLock) throws -> ForgetReport {
     let decided = try decide()
     for id in decided.fallen where request.confirmed { try Confirmations(request.repository).add(id) }
     for id in decided.going {
