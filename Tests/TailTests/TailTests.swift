@@ -317,7 +317,7 @@ import Testing
       try write(2, in: repository, Self.other)
       var writer = TailWriter(repository, Self.chain)
       try put(0..<3, &writer)
-      store.meet(.silent)
+      store.meet(.unanswered)
       #expect(code { try put(3..<4, &writer) } == .blobUnreachable)
       let before = store.requests.counts
       try writer.drop()
