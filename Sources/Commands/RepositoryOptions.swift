@@ -4,8 +4,6 @@ import Foundation
 import GoudCore
 import Rclone
 import Repository
-import Subprocess
-import SystemPackage
 import Volumes
 
 /// `--password-file` and `--password-command`, of what opens a repository.
@@ -99,66 +97,5 @@ struct RepositoryPlace: ParsableArguments {
     var options = StoreOptions()
     options.cancellation = Signals.cancellation
     return try StoreLocation.open(place, options: options)
-  }
-}
-
-/// Where the password of a repository comes from. Never a command line, which everybody on the machine can read.
-enum PasswordSource: Equatable {
-  case file(String)
-  case command(String)
-  case text(String)
-
-  /// The first of: flags, `GOUD_PASSWORD_FILE`, `RESTIC_PASSWORD_FILE`, `RESTIC_PASSWORD`, `RESTIC_PASSWORD_COMMAND`.
-  static func choose(file: String?, command: String?, _ variables: [String: String]) throws -> PasswordSource {
-    if let file { return .file(file) }
-    if let command { return .command(command) }
-    if let path = (variables["GOUD_PASSWORD_FILE"] ?? variables["RESTIC_PASSWORD_FILE"]), !path.isEmpty {
-      return .file(path)
-    }
-    if let text = variables["RESTIC_PASSWORD"] { return .text(text) }
-    if let command = variables["RESTIC_PASSWORD_COMMAND"], !command.isEmpty { return .command(command) }
-    throw GoudError(
-      .usage, "the repository needs a password", hint: "pass --password-file, or set GOUD_PASSWORD_FILE")
-  }
-
-  /// - Throws: `secret.invalid` for one that is empty, or no text; what keeps the file from being read.
-  func password() throws -> String {
-    let (text, origin) =
-      switch self {
-      case .file(let path): (try Self.read(path), path)
-      case .command(let command): (try Self.output(of: command), "the command")
-      case .text(let text): (text, "RESTIC_PASSWORD")
-      }
-    guard !text.isEmpty else {
-      throw GoudError(.secretInvalid, "\(origin) holds no password", hint: "a password has one character at least")
-    }
-    return text
-  }
-
-  /// White space at both ends is none of it, as stock restic reads it.
-  private static func read(_ path: String) throws -> String {
-    let file = try Descriptor.open(path, O_RDONLY)
-    if try file.isEverybodys() {
-      Output.note(Output.printable("everybody on this machine can read \(path): chmod 600 it"))
-    }
-    guard let text = String(validating: try file.readAll(limit: 1 << 16), as: UTF8.self) else {
-      throw GoudError(.secretInvalid, "\(path) holds no text", hint: "a password is UTF-8")
-    }
-    return text.trimmingCharacters(in: .whitespacesAndNewlines)
-  }
-
-  private static func output(of command: String) throws -> String {
-    let result = try Awaiting.result(
-      of: {
-        try await Subprocess.run(
-          .name("sh"), arguments: ["-c", command], output: .string(limit: 1 << 16),
-          error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false))
-      }, Signals.cancellation)
-    guard result.terminationStatus.isSuccess else {
-      throw GoudError(
-        .secretInvalid, "the command for the password failed: \(result.terminationStatus)",
-        hint: "run it by hand: \(command)")
-    }
-    return result.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
   }
 }
