@@ -97,7 +97,9 @@ public struct Manager: Sendable {
       }
       for await (index, health) in group { nodes[index].health = health }
     }
-    return NetworkStatus(plan: plan, chain: network.chain, managerPid: getpid(), instance: instance, nodes: nodes)
+    return NetworkStatus(
+      plan: plan, chain: network.chain, managerPid: getpid(), instance: instance, nodes: nodes,
+      watch: .init(await watch()))
   }
 
   private func follow() async throws {

@@ -190,6 +190,9 @@ extension MetricsMerge {
       watch.secondsAtRisk(now: now))
     add("goud_watch_data_at_risk_bytes", "Bytes that were seen and are not in it.", Double(watch.bytesAtRisk))
     add("goud_watch_data_at_risk_writes", "Writes that were seen and are not in it.", Double(watch.writesAtRisk))
+    add(
+      "goud_watch_data_at_risk_blocks", "Blocks of the chain that were seen and are not in it.",
+      watch.blocksAtRisk.map(Double.init))
     add("goud_watch_commits", "Backups that this watch has made.", Double(watch.commits))
     add("goud_watch_stored_bytes", "Bytes that it has stored.", Double(watch.storedBytes))
     add("goud_watch_fault", "1: something went wrong, and was not mended since.", watch.fault == nil ? 0 : 1)

@@ -1,4 +1,5 @@
 import Agent
+import Backup
 import GoudCore
 import Layout
 import Runtime
@@ -34,7 +35,9 @@ struct NetworkContext: Sendable {
       return try await client.status()
     } catch let error as GoudError where error.code == .networkNotRunning {
       let nodes = try await withoutManager()
-      return NetworkStatus(plan: plan, chain: nil, managerPid: nil, nodes: nodes)
+      return NetworkStatus(
+        plan: plan, chain: nil, managerPid: nil, nodes: nodes,
+        watch: .init(try WatchStatus.read(home: configuration.environmentHome)))
     }
   }
 }

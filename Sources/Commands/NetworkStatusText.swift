@@ -16,7 +16,7 @@ enum NetworkStatusText {
     let facts = [chain, manager ?? "no manager runs"].compactMap { $0 }.joined(separator: ", ")
     let table = Output.table(
       ["NODE", "STATE", "ROLE", "LENGTH", "HEAD", "PEERS", "LAG", "URL"], status.nodes.map(row))
-    let notes = status.nodes.compactMap(note)
+    let notes = status.nodes.compactMap(note) + [status.watch.map { "watch: \($0.summary)" }].compactMap { $0 }
     return (["\(status.plan.environment): \(status.condition.rawValue); \(facts)", table] + notes)
       .joined(separator: "\n")
   }

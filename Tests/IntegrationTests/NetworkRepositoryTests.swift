@@ -76,10 +76,14 @@ import Testing
           let now = try watcher(network)
           return now != nil && now != first
         }
+        try await TestSupport.waitUntil("its first commit") { try status(network)?.commits ?? 0 > 0 }
         let metrics = try await network.get("\(network.manager)/api/metrics/prometheus").body
         #expect(metrics.contains("goud_watch_data_at_risk_seconds "), "\(metrics)")
+        #expect(metrics.contains("goud_watch_data_at_risk_blocks "), "\(metrics)")
         let checked = try await network.goud("volume", "check", "--format", "json")
-        #expect(checked.output.contains("data-at-risk"), "\(checked.output)")
+        #expect(checked.output.contains("data-at-risk") && checked.output.contains(" block"), "\(checked.output)")
+        let shown = try await network.goud("network", "status", "--format", "json")
+        #expect(shown.output.contains("\"blocksAtRisk\" : "), "\(shown.output)")
         let second = try #require(try watcher(network))
         #expect(try await network.goud("network", "stop").status == 0)
         try await TestSupport.waitUntil("its end") { kill(second, 0) != 0 }

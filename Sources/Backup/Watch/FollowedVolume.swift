@@ -13,10 +13,14 @@ struct FollowedVolume {
   private(set) var parts: [TailPiece.Part] = []
   /// From when on nothing is known of what was written.
   private(set) var moment: Date
+  /// nil when it holds none.
+  private(set) var chain: FollowedChain?
   private var stored: UInt64
 
-  init(_ volume: Volume, _ followers: [DatabaseFollower], _ tail: TailWriter, since moment: Date) {
-    (self.volume, self.followers, self.tail, self.moment) = (volume, followers, tail, moment)
+  init(
+    _ volume: Volume, _ followers: [DatabaseFollower], _ tail: TailWriter, since moment: Date, chain: FollowedChain?
+  ) {
+    (self.volume, self.followers, self.tail, self.moment, self.chain) = (volume, followers, tail, moment, chain)
     stored = Self.sum(followers)
   }
 
@@ -30,6 +34,7 @@ struct FollowedVolume {
       switch look {
       case .lost(let why): return (0, "\(volume.name): \(why)")
       case .grown(let found, _):
+        if followers[index].location.path == chain?.database { chain?.look(found) }
         for growth in found {
           bytes += growth.bytes.count
           append(.init(path: growth.path, offset: growth.offset, bytes: growth.bytes))
@@ -48,6 +53,7 @@ struct FollowedVolume {
     let newest = Dictionary(uniqueKeysWithValues: followers.map { ($0.location.path, $0.newest) })
     let bytes = try tail.put(parts, newest: newest, moment: moment)
     stored = Self.sum(followers)
+    chain?.store()
     return bytes
   }
 

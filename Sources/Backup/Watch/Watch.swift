@@ -258,7 +258,9 @@ public final class Watch {
         environment: request.commit.environment, volume: volume.name, commit: outcome.result.id)
       return FollowedVolume(
         volume, try (bases ?? []).map { try DatabaseFollower($0, adopting: holding[$0.location]) },
-        TailWriter(repository, chain), since: bases == nil ? status.safe ?? .distantPast : outcome.taken)
+        TailWriter(repository, chain), since: bases == nil ? status.safe ?? .distantPast : outcome.taken,
+        chain: FollowedChain(
+          outcome.result.metadata.volumes.first { $0.name == volume.name }, isFollowed: bases?.isEmpty == false))
     }
     holding = [:]
   }
@@ -299,6 +301,8 @@ public final class Watch {
     status.noted = Date()
     status.bytesAtRisk = Int64(plan.kept)
     status.writesAtRisk = volumes.reduce(0) { $0 + $1.writesAtRisk }
+    // Where the logs did not tell all, nobody has looked since.
+    status.blocksAtRisk = plan.isWhole ? FollowedChain.blocksAtRisk(volumes.compactMap(\.chain)) : nil
     status.requests = request.commit.repository.store.requests.counts.byKind
     if let home = request.home { try? status.write(home: home) }
     request.ticked(status)

@@ -21,6 +21,9 @@ public struct WatchStatus: Codable, Sendable, Equatable {
   /// Bytes and writes that were seen and are not in the repository.
   public var bytesAtRisk: Int64 = 0
   public var writesAtRisk: UInt64 = 0
+  /// Blocks of a chain that were seen and are not in the repository with any volume of it; of several chains, together.
+  /// nil: no volume holds one, or its height is not known now.
+  public var blocksAtRisk: UInt64?
   /// Pieces of the tail since the newest commit, and what was done altogether.
   public var pieces = 0
   public var commits = 0
@@ -56,11 +59,16 @@ public struct WatchStatus: Codable, Sendable, Equatable {
     }
     let level: Finding.Level =
       seconds > Self.criticalSeconds ? .critical : seconds > Self.warningSeconds ? .warning : .ok
-    let still = now.timeIntervalSince(noted) > Self.warningSeconds ? "; the watch stands still" : ""
-    let risk = String(format: "%.1f s", seconds) + ", \(ByteCount(bytesAtRisk)), \(writesAtRisk) writes"
     return Finding(
-      "", .dataAtRisk, level, "at risk: \(risk)\(still)" + (fault.map { ": \($0)" } ?? ""),
-      hint: level == .ok ? nil : hint)
+      "", .dataAtRisk, level, risk(seconds, now) + (fault.map { ": \($0)" } ?? ""), hint: level == .ok ? nil : hint)
+  }
+
+  private func risk(_ seconds: Double, _ now: Date) -> String {
+    let parts =
+      [String(format: "%.1f s", seconds), "\(ByteCount(bytesAtRisk))", "\(writesAtRisk) writes"]
+      + [blocksAtRisk.map { "\($0) block\($0 == 1 ? "" : "s")" }].compactMap { $0 }
+    let still = now.timeIntervalSince(noted) > Self.warningSeconds ? "; the watch stands still" : ""
+    return "at risk: \(parts.joined(separator: ", "))\(still)"
   }
 
   /// - Returns: nil where no watch was ever run.

@@ -57,6 +57,32 @@ public struct NetworkStatus: Sendable, Codable {
     }
   }
 
+  /// What a watch of the volumes says (`goud backup watch`).
+  public struct Watch: Sendable, Codable {
+    /// Where it stores them.
+    public var repository: String
+    /// Every write that was acknowledged before is there; nil before its first backup.
+    public var safe: Date?
+    /// When it said so.
+    public var noted: Date
+    /// What would be lost with the site: of time, as far as the logs were read, and of the chain. nil is unknown.
+    public var secondsAtRisk: Double?
+    public var bytesAtRisk: Int64
+    public var writesAtRisk: UInt64
+    public var blocksAtRisk: UInt64?
+    /// The same in words, with what is wrong.
+    public var summary: String
+
+    public init(
+      repository: String, safe: Date?, noted: Date, secondsAtRisk: Double?, bytesAtRisk: Int64, writesAtRisk: UInt64,
+      blocksAtRisk: UInt64?, summary: String
+    ) {
+      (self.repository, self.safe, self.noted, self.secondsAtRisk) = (repository, safe, noted, secondsAtRisk)
+      (self.bytesAtRisk, self.writesAtRisk, self.blocksAtRisk) = (bytesAtRisk, writesAtRisk, blocksAtRisk)
+      self.summary = summary
+    }
+  }
+
   public enum Condition: String, Sendable, Codable {
     /// Every node is healthy.
     case healthy
@@ -76,8 +102,13 @@ public struct NetworkStatus: Sendable, Codable {
   /// Tells a manager from the one before it, whose process it may have.
   public var instance: String?
   public var nodes: [Node]
+  /// nil: nothing is followed now.
+  public var watch: Watch?
 
-  public init(plan: NetworkPlan, chain: String?, managerPid: Int32?, instance: String? = nil, nodes: [Node]) {
+  public init(
+    plan: NetworkPlan, chain: String?, managerPid: Int32?, instance: String? = nil, nodes: [Node], watch: Watch? = nil
+  ) {
+    self.watch = watch
     self.plan = plan
     self.chain = chain
     self.managerPid = managerPid

@@ -19,6 +19,10 @@ public struct DatabaseFollower: Sendable {
     /// Where in the log they begin.
     public let offset: Int64
     public let bytes: [UInt8]
+
+    package init(path: String, offset: Int64, bytes: [UInt8]) {
+      (self.path, self.offset, self.bytes) = (path, offset, bytes)
+    }
   }
 
   public enum Look: Sendable {
