@@ -40,8 +40,8 @@ import Volumes
     var made: Course?
     let course = Course(steps { made! })
     made = course
-    let store = TailAwayStore(
-      DirectoryStore("\(scratch)/repository"), isAway: { course.isAway.load(ordering: .relaxed) })
+    let store = FaultyStore(
+      DirectoryStore("\(scratch)/repository"), withoutTailWhile: { course.isAway.load(ordering: .relaxed) })
     let cancellation = Cancellation()
     var commit = CommitRequest(
       environment: "local", volumes: volumes,

@@ -235,7 +235,7 @@ import WriterOracle
 
 extension FaultyStore {
   /// It takes no piece of a tail while it is said to be away.
-  fileprivate convenience init(_ store: any BlobStore, withoutTailWhile isAway: @escaping @Sendable () -> Bool) {
+  convenience init(_ store: any BlobStore, withoutTailWhile isAway: @escaping @Sendable () -> Bool) {
     self.init(store) { call in
       if case .put(let name) = call, name.hasPrefix("tail/"), isAway() { return .refused }
       return .done
