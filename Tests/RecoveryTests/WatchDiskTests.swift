@@ -37,18 +37,23 @@ import WriterOracle
             return status()?.fault?.contains("no space left") == true
           }
           let tried = (locks.withLock { $0 }, pieces.withLock { $0 })
+          // What is removed meanwhile may give room to one that does not.
+          let seen = Mutex<WatchStatus?>(nil)
           try await waitUntil("two ticks and a backup more that fail") {
             try filler.take()
             diary.note(oracle)
+            let now = status()
+            seen.withLock { $0 = now }
             return locks.withLock { $0 } > tried.0 && pieces.withLock { $0 } > tried.1 + 1
+              && now?.fault != nil && now?.bytesAtRisk ?? 0 > 0
           }
-          let stood = try #require(status())
-          #expect(stood.fault != nil && stood.bytesAtRisk > 0)
+          let stood = try #require(seen.withLock { $0 })
           #expect(try place.restore().operation >= diary.acknowledged(by: stood.safe ?? .distantPast))
           try await place.judge()
 
           filler.free()
-          let (back, acknowledged) = (Date(), oracle.acknowledged)
+          let acknowledged = oracle.acknowledged
+          let back = Date()
           try await waitUntil("the ticks and the backups to go on") {
             let now = status()
             return now?.safe ?? .distantPast > back && now?.commits ?? 0 > stood.commits && now?.fault == nil
