@@ -160,7 +160,8 @@ import WriterOracle
     }
   }
 
-  /// The canary: were one growth left out, the oracle would say so.
+  /// The canary: were one growth left out, the proof would say so, or the oracle. The proof first: in a log with a hole
+  /// RocksDB 9.10 may go round for ever.
   @Test func aGrowthThatIsLeftOutIsNoticed() async throws {
     let model = WriterModel(seed: 9, slots: 300, valueBytes: 256, families: 1)
     try await withTemporaryDirectory { scratch in
@@ -175,7 +176,8 @@ import WriterOracle
         #expect(try copy.look() == nil)
         for index in copy.growths.indices.dropLast() {
           try copy.build("\(scratch)/copy", leavingOut: index)
-          let last = try? model.check(directory: "\(scratch)/copy/rocksdb")
+          let proven = try? VolumeSnapshot.take("\(scratch)/copy", options: SnapshotOptions(scratch: scratch))
+          let last = proven == nil ? nil : try? model.check(directory: "\(scratch)/copy/rocksdb")
           #expect(last.map { $0 < acknowledged } ?? true, "growth \(index)")
         }
       }
