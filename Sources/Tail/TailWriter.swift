@@ -42,6 +42,9 @@ public struct TailWriter: Sendable {
     return try settled + settle()
   }
 
+  /// Whether there may be anything of it in the store.
+  public var hasPut: Bool { number > 0 || unsettled != nil }
+
   /// Deletes what was put, once nobody needs it any more; nothing may be put after it.
   public func drop() throws {
     try repository.store.delete((0..<number + (unsettled == nil ? 0 : 1)).map(chain.name))

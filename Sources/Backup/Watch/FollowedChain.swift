@@ -48,7 +48,9 @@ struct FollowedChain: Equatable {
       guard heights.count == own.count, let seen = heights.max(), let stored = own.map(\.stored).max() else {
         return nil
       }
-      sum += seen > stored ? seen - stored : 0
+      // A volume's logs say whatever its owner wrote there.
+      let (more, overflow) = sum.addingReportingOverflow(seen > stored ? seen - stored : 0)
+      sum = overflow ? .max : more
     }
     return sum
   }

@@ -48,10 +48,12 @@ public final class Watch {
   private var following: Loading<Void>?
   /// The logs of all databases, while a commit is made.
   private var holding: [DatabaseLocation: HeldLogs] = [:]
-  /// Tails of ours upon earlier commits, to be deleted.
-  private var passed: [TailWriter] = []
-  /// Whether there may be others that we know nothing of.
-  private var mayHaveOthers = false
+  /// Tails of ours upon earlier commits, by volume; to be deleted once the volume's newest commit stands for them.
+  private var passed: [String: [TailWriter]] = [:]
+  /// The volumes of which there may be other tails that we know nothing of.
+  private var unknown: Set<String> = []
+  /// The volumes that are in the newest commit. What is known of another lies in an earlier one and in its tail.
+  private var committed: Set<String> = []
   /// Commits since the tails were listed.
   private var unlisted = 0
   /// On which commits tails may stand: our own, and those of a watch that was there before this one; the newest of them.
@@ -182,16 +184,22 @@ public final class Watch {
   }
 
   /// All that was seen is stored. Only now does the tail of the commit before have nothing that the newest with its own
-  /// has not: it reached as far as the ticks that went on while the commit was made.
+  /// has not: it reached as far as the ticks that went on while the commit was made. The tail of a volume that the newest
+  /// left out is all that is known of it.
   private func reached() {
     if let known = volumes.map(\.moment).min(), known > .distantPast { status.safe = known }
-    guard mayHaveOthers || !passed.isEmpty else { return }
+    let folded = volumes.filter { volume in
+      committed.contains(volume.volume.name)
+        && (unknown.contains(volume.volume.name) || passed[volume.volume.name] != nil)
+    }
+    guard !folded.isEmpty else { return }
     do {
-      for tail in passed { try tail.drop() }
-      passed = []
-      if mayHaveOthers {
-        for volume in volumes { try TailReader(request.commit.repository).drop(allBut: volume.tail.chain) }
-        mayHaveOthers = false
+      for volume in folded {
+        let name = volume.volume.name
+        for tail in passed[name] ?? [] { try tail.drop() }
+        passed[name] = nil
+        if unknown.contains(name) { try TailReader(request.commit.repository).drop(allBut: volume.tail.chain) }
+        unknown.remove(name)
       }
       KillPoint.reached("watch.folded")
     } catch {
@@ -250,7 +258,8 @@ public final class Watch {
     let repository = request.commit.repository
     hold()
     try refuseOthers(outcome)
-    passed += volumes.map(\.tail)
+    for volume in volumes where volume.tail.hasPut { passed[volume.volume.name, default: []].append(volume.tail) }
+    committed = Set(outcome.bases.keys)
     volumes = try request.commit.volumes.map { volume in
       // Of one that was left out nothing is known since what was known before: it keeps that from being called later.
       let bases = outcome.bases[volume.name]
@@ -285,7 +294,7 @@ public final class Watch {
         hint: "let one of the two follow them; GOUD_ENVIRONMENT tells the environments of two machines apart")
     }
     known = known ?? found.sorted()
-    (mayHaveOthers, unlisted) = (true, 0)
+    (unknown, unlisted) = (Set(request.commit.volumes.map(\.name)), 0)
   }
 
   private static let knownCommits = 1000
