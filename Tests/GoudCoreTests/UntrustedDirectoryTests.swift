@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func nothingWaitsForAPipe() throws {
+  @Test(.timeLimit(.minutes(5))) func nothingWaitsForAPipe() throws {
     try inRoot { (root, directory) throws in
       #expect(mkfifo("\(root)/pipe", 0o600) == 0)
       #expect(refused { _ = try directory.file("pipe") } == "pipe")

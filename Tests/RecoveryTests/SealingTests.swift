@@ -101,7 +101,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(2))) func whatFailedOnItsWayIsAskedForAnew() async throws {
+  @Test(.timeLimit(.minutes(5))) func whatFailedOnItsWayIsAskedForAnew() async throws {
     let content = (0..<17).flatMap { [UInt8](repeating: $0, count: 1 << 20) }
     let failures = try await onThread {
       let blob = BlobStatus(name: "x.tar", bytes: Int64(content.count), modified: "")

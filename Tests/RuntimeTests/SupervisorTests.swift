@@ -80,21 +80,13 @@ import Testing
     Dictionary(uniqueKeysWithValues: supervisor.processes)
   }
 
-  private func waitFor(_ what: String, _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(60)
-    while try await !condition() {
-      guard ContinuousClock.now < deadline else { throw TestFailure("waited a minute for \(what)") }
-      try await Task.sleep(for: .milliseconds(20))
-    }
-  }
-
   @Test func aNodeThatEndsIsStartedAgain() async throws {
     try await with { launcher, supervisor in
-      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      try await waitUntil("both to run") { supervisor.processes.count == 2 }
       let first = try #require(processes(supervisor)["node1"])
       let other = processes(supervisor)["node2"]
       first.signal(SIGKILL)
-      try await waitFor("another process") {
+      try await waitUntil("another process") {
         let now = processes(supervisor)["node1"]
         return now != nil && now != first
       }
@@ -105,14 +97,14 @@ import Testing
   /// A launcher may wait for a container engine, for a minute; the threads that serve the manager's pages are few.
   @Test func nodesAreStartedOnThreadsOfTheirOwn() async throws {
     try await with { launcher, supervisor in
-      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      try await waitUntil("both to run") { supervisor.processes.count == 2 }
       #expect(launcher.threads.withLock { $0 } == ["keeps node1\n", "keeps node2\n"])
     }
   }
 
   @Test func aNodeThatIsStoppedStaysStopped() async throws {
     try await with { launcher, supervisor in
-      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      try await waitUntil("both to run") { supervisor.processes.count == 2 }
       let process = try #require(processes(supervisor)["node1"])
       try await supervisor.stop("node1")
       #expect(!process.isRunning)
@@ -120,13 +112,13 @@ import Testing
       try await Task.sleep(for: Supervisor.firstWait + .milliseconds(500))
       #expect(processes(supervisor)["node1"] == nil)
       try await supervisor.set("node1", wanted: true)
-      try await waitFor("it to run again") { processes(supervisor)["node1"] != nil }
+      try await waitUntil("it to run again") { processes(supervisor)["node1"] != nil }
     }
   }
 
   @Test func aNodeThatKeepsEndingIsWaitedForLongerAndLonger() async throws {
     try await with(["node1"], hasty: ["node1"]) { launcher, supervisor in
-      try await waitFor("three starts") { launcher.started.withLock { $0["node1"]?.count ?? 0 } == 3 }
+      try await waitUntil("three starts") { launcher.started.withLock { $0["node1"]?.count ?? 0 } == 3 }
       let plan = NetworkPlan(environment: "local", nodes: ["node1"])
       let status = await supervisor.status(plan)[0]
       #expect(status.restarts >= 2)
@@ -136,7 +128,7 @@ import Testing
 
   @Test func theNextManagerTakesOverWhatRuns() async throws {
     try await with { launcher, supervisor in
-      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      try await waitUntil("both to run") { supervisor.processes.count == 2 }
       let before = processes(supervisor)
       let next = Supervisor(launcher, names: ["node1", "node2"], log: Logger(label: "next"))
       #expect(processes(next) == before)
@@ -145,7 +137,7 @@ import Testing
 
   @Test func stoppingAllEndsAll() async throws {
     try await with { launcher, supervisor in
-      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      try await waitUntil("both to run") { supervisor.processes.count == 2 }
       let before = processes(supervisor)
       try await supervisor.stopAll()
       #expect(before.values.allSatisfy { !$0.isRunning })
@@ -156,16 +148,16 @@ import Testing
   /// The page tells what is known, and how old it is; the other node is started again as ever.
   @Test func aLauncherThatDoesNotAnswerForOneNodeKeepsNobodyElseWaiting() async throws {
     try await with { launcher, supervisor in
-      try await waitFor("both to run") { supervisor.processes.count == 2 }
+      try await waitUntil("both to run") { supervisor.processes.count == 2 }
       launcher.silent.withLock { _ = $0.insert("node1") }
       defer { launcher.silent.withLock { $0 = [] } }
       try #require(processes(supervisor)["node1"]).signal(SIGKILL)
-      try await waitFor("node1 to be waited for") {
+      try await waitUntil("node1 to be waited for") {
         await supervisor.status(NetworkPlan(environment: "local", nodes: ["node1"]))[0].age ?? 0 > 2
       }
       let other = try #require(processes(supervisor)["node2"])
       other.signal(SIGKILL)
-      try await waitFor("node2 to run again") {
+      try await waitUntil("node2 to run again") {
         let now = processes(supervisor)["node2"]
         return now != nil && now != other
       }
@@ -176,7 +168,7 @@ import Testing
       let refused = await #expect(throws: GoudError.self) { try await supervisor.stop("node9") }
       #expect(refused?.code == .nodeUnknown)
       launcher.silent.withLock { $0 = [] }
-      try await waitFor("node1 to run again") { processes(supervisor)["node1"] != nil }
+      try await waitUntil("node1 to run again") { processes(supervisor)["node1"] != nil }
     }
   }
 

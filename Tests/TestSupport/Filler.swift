@@ -17,18 +17,28 @@ public final class Filler: Sendable {
     try take(leaving: room)
   }
 
-  /// Takes what came free since.
+  /// Takes what came free since. What is said to be free may be more than there is: then less is taken, and what is left
+  /// after that.
   public func take(leaving room: Int = 0) throws {
-    var system = statvfs()
-    guard statvfs(path, &system) == 0 else { throw GoudError.system("look at", path) }
-    let bytes = Int(system.f_bavail) * Int(system.f_frsize) - room
+    var bytes = try free(leaving: room)
     guard bytes > 0 else { return }
     let name = "\(path)/filler"
     let file = try Descriptor.open(name, O_CREAT | O_EXCL | O_RDWR)
     unlink(name)
-    let failure = posix_fallocate(file.fd, 0, off_t(bytes))
-    guard failure == 0 || failure == ENOSPC else { throw GoudError.system("fill", path, errno: failure) }
-    files.withLock { $0.append(file) }
+    var end = 0
+    defer { if end > 0 { files.withLock { $0.append(file) } } }
+    while bytes > 0 {
+      let failure = posix_fallocate(file.fd, off_t(end), off_t(bytes))
+      guard failure == 0 || failure == ENOSPC else { throw GoudError.system("fill", path, errno: failure) }
+      if failure == 0 { end += bytes }
+      bytes = failure == 0 ? try free(leaving: room) : bytes / 2
+    }
+  }
+
+  private func free(leaving room: Int) throws -> Int {
+    var system = statvfs()
+    guard statvfs(path, &system) == 0 else { throw GoudError.system("look at", path) }
+    return Int(system.f_bavail) * Int(system.f_frsize) - room
   }
 
   /// Gives it all back.

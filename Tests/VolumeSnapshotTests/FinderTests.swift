@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func aDatabaseWithoutItsManifestIsDamaged() throws {
+  @Test(.timeLimit(.minutes(5))) func aDatabaseWithoutItsManifestIsDamaged() throws {
     try inTemporaryDirectory { scratch in
       let volume = try SmallVolume(scratch, databases: ["db", "other"])
       let manifest = try #require(try volume.names("other", \.isManifest).first)
@@ -86,7 +86,7 @@ import Testing
   }
 
   /// As `rm -r` does it: the MANIFEST may go long before the rest.
-  @Test(.timeLimit(.minutes(1))) func aDatabaseThatIsBeingRemovedIsNotDamaged() throws {
+  @Test(.timeLimit(.minutes(5))) func aDatabaseThatIsBeingRemovedIsNotDamaged() throws {
     try inTemporaryDirectory { scratch in
       let volume = try SmallVolume(scratch, databases: ["db", "old"])
       let place = "\(volume.path)/old"
@@ -138,7 +138,7 @@ import Testing
   }
 
   @Test(
-    .timeLimit(.minutes(1)),
+    .timeLimit(.minutes(5)),
     arguments: ["IDENTITY", "OPTIONS-999999", "CURRENT", "MANIFEST", "000999.sst", "000999.blob", "000999.log"],
     Stand.allCases)
   func aLinkOrAPipeInThePlaceOfAFileIsRefusedByName(_ name: String, _ stand: Stand) throws {
@@ -153,7 +153,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: ["LOG", "LOCK", "LOG.old.1", "000001.sst.trash"], Stand.allCases)
+  @Test(.timeLimit(.minutes(5)), arguments: ["LOG", "LOCK", "LOG.old.1", "000001.sst.trash"], Stand.allCases)
   func aLinkOrAPipeThatIsNoContentIsLeftOutByName(_ name: String, _ stand: Stand) throws {
     try inTemporaryDirectory { scratch in
       let volume = try SmallVolume(scratch)

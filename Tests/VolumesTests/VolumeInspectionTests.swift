@@ -37,7 +37,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: ["IDENTITY", "CURRENT", "OPTIONS-999999", "LOCK", "LOG"])
+  @Test(.timeLimit(.minutes(5)), arguments: ["IDENTITY", "CURRENT", "OPTIONS-999999", "LOCK", "LOG"])
   func aPipeInAVolumeIsNotWaitedFor(_ name: String) throws {
     try inTemporaryDirectory { root in
       let fixture = try VolumeFixture(root)
