@@ -17,9 +17,8 @@ struct EngineMember: Sendable {
 
   init(_ network: NetworkFixture, _ engine: DockerEngine) async throws {
     home = "\(network.fixture.root)/member"
-    environment = engine.environment.merging(network.environment) { $1 }.merging([
+    environment = engine.environment.merging(network.surroundings) { $1 }.merging([
       "GOUD_HOME": "\(home)/goud", "BACKUP_DIR": "\(home)/backups", "HOME": home, "TMPDIR": "/tmp",
-      "GOUD_CONFIG_DIR": Checkout.path("config"),
     ]) { $1 }
     try FileManager.default.createDirectory(atPath: "\(home)/goud", withIntermediateDirectories: true)
     try await run("chown", "-R", "\(Self.user):\(Self.user)", home)

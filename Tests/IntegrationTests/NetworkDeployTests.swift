@@ -10,12 +10,9 @@ import Testing
   }
 
   private func deploy(_ network: NetworkFixture, _ words: [String]) async throws -> Finished {
-    let place = [
-      "GOUD_BINARY": Programs.built("goud"), "GOUD_HOME": network.fixture.home, "BACKUP_DIR": network.fixture.backups,
-      "GOUD_CONFIG_DIR": Checkout.path("config"),
-    ]
-    return try await Programs.run(
-      Checkout.path("scripts/deploy.sh"), words, environment: network.environment.merging(place) { $1 })
+    try await Programs.run(
+      Checkout.path("scripts/deploy.sh"), words,
+      environment: network.surroundings.merging(["GOUD_BINARY": Programs.built("goud")]) { $1 })
   }
 
   @Test func fromNothingToAHealthyNetworkOutOfABucket() async throws {

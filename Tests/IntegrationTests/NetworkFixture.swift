@@ -26,6 +26,9 @@ struct NetworkFixture: Sendable {
     ].merging(further) { $1 }
   }
 
+  /// The same with where its home is, for programs that are not run through `goud`.
+  var surroundings: [String: String] { fixture.surroundings.merging(environment) { $1 } }
+
   /// - Parameter started: whether `body` finds it running and healthy.
   static func with<Result: Sendable>(
     nodes count: Int = 3, started: Bool = true, settings: [String: String] = [:],

@@ -39,10 +39,8 @@ import Testing
         .replacingOccurrences(of: "localhost:8081", with: "127.0.0.1:\(network.ports.http)")
       let finished = try await Programs.run(
         "bash", ["-o", "pipefail", "-c", words],
-        environment: network.environment.merging([
-          "GOUD_BINARY": Programs.built("goud"), "GOUD_HOME": network.fixture.home,
-          "BACKUP_DIR": network.fixture.backups, "GOUD_CONFIG_DIR": Checkout.path("config"),
-        ]) { $1 }, in: directory)
+        environment: network.surroundings.merging(["GOUD_BINARY": Programs.built("goud")]) { $1 },
+        in: directory)
       #expect(finished.status == status, "\(words): \(finished.output) \(finished.errors)", sourceLocation: location)
       return finished.output
     }

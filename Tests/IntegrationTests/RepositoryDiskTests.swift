@@ -17,10 +17,11 @@ import Testing
     }
   }
 
-  /// The volume as another one.
+  /// The volume as another one, with a megabyte that nothing can press: how large the database is, its compactions decide.
   private func change(_ volume: String, _ repository: RepositoryFixture, seed: Int) async throws {
     try FileManager.default.removeItem(atPath: volume)
     try await repository.fixture.makeVolume(operations: 5000, ["--seed", "\(seed)"])
+    try AtomicFile.write((0..<1 << 20).map { _ in UInt8.random(in: .min ... .max) }, to: "\(volume)/noise")
   }
 
   private func isWhole(_ id: String, _ repository: RepositoryFixture, _ what: String) async throws {
