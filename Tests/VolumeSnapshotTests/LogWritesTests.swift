@@ -24,6 +24,13 @@ import Testing
     return puts
   }
 
+  private func added(_ follower: inout DatabaseFollower) throws -> [DatabaseFollower.Growth] {
+    switch try follower.look(Cancellation()).look {
+    case .grown(let found, _): return found
+    case .lost(let why): throw TestFailure("lost, because \(why)")
+    }
+  }
+
   /// Records that end anywhere in a block, lie in several, and go on in another log.
   @Test(arguments: ["", "recycle_log_file_num=2"])
   func everyPutIsReadInItsOrder(_ options: String) throws {
@@ -41,18 +48,10 @@ import Testing
         try database.put(put.key, family: round % 2, bytes: put.bytes)
         expected.append(put)
         guard round % 3 == 0 else { continue }
-        guard case .grown(let found, _) = try follower.look(Cancellation()).look else {
-          Issue.record("lost")
-          return
-        }
-        growths += found
+        growths += try added(&follower)
         if round % 4 == 0 { try database.flush(family: round % 2) }
       }
-      guard case .grown(let found, _) = try follower.look(Cancellation()).look else {
-        Issue.record("lost")
-        return
-      }
-      growths += found
+      growths += try added(&follower)
       #expect(read(growths) == expected)
       #expect(Set(growths.map(\.path)).count > 3)
     }
@@ -65,10 +64,7 @@ import Testing
       let snapshot = try VolumeSnapshot.take("\(scratch)/volume", options: SnapshotOptions(scratch: scratch))
       var follower = try DatabaseFollower(try #require(snapshot.databases[0].followBase))
       try database.put("key")
-      guard case .grown(let found, _) = try follower.look(Cancellation()).look, let growth = found.first else {
-        Issue.record("lost")
-        return
-      }
+      let growth = try #require(try added(&follower).first)
       #expect(read([growth]) == [Put(family: 0, key: "key", bytes: 5)])
       for index in growth.bytes.indices {
         var bytes = growth.bytes

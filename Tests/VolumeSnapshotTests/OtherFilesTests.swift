@@ -49,16 +49,13 @@ import Testing
       let writer = try RestlessFile("\(volume)/beat", size: size, same: same)
       defer { writer.stop() }
       // A writer that the kernel does not let run for a while is at rest.
-      for attempt in 1...20 {
+      try await waitUntil("it is named") {
         let snapshot = try take(volume, scratch)
         let beat = try #require(self.item("beat", snapshot))
         #expect(try bytes(beat).count == size)
-        guard snapshot.beside.restless == ["beat"] else {
-          try #require(attempt < 20, "never named")
-          continue
-        }
+        guard snapshot.beside.restless == ["beat"] else { return false }
         #expect(try beat.settle?("") ?? true, "it is known for it")
-        return
+        return true
       }
     }
   }

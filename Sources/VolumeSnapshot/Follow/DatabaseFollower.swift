@@ -101,35 +101,58 @@ public struct DatabaseFollower: Sendable {
   private mutating func extend(
     _ number: UInt64, _ bytes: inout [UInt64: [UInt8]], _ limit: Int, _ cancellation: Cancellation
   ) throws -> String? {
-    guard let held = held.logs[number] else { return nil }
-    var log = logs[number] ?? Followed(scan: LogScan(number: number), taken: base.logs[number] ?? 0)
-    defer { logs[number] = log }
-    guard !log.isClosed else { return nil }
-    let before = log.scan.end
-    let start = log.scan.goBack()
+    guard let log = held.logs[number] else { return nil }
+    var known = logs[number] ?? Followed(scan: LogScan(number: number), taken: base.logs[number] ?? 0)
+    guard !known.isClosed else { return nil }
+    switch try read(log, after: known, bytes[number] ?? [], limit, cancellation) {
+    case .added(let scan, let added):
+      known.scan = scan
+      known.isClosed = !log.isNamed
+      bytes[number] = added
+    case .tooMuch: return "more than \(ByteCount(limit)) were added to its logs"
+    case .unreadable(let why):
+      // A file is renamed before it is used again. What it had that was not seen, the sequence numbers tell.
+      try held.refresh()
+      guard held.logs[number]?.isNamed == false else { return "its log \(log.name) \(why)" }
+      known.isClosed = true
+    }
+    logs[number] = known
+    return nil
+  }
+
+  private enum Reading {
+    case added(LogScan, [UInt8])
+    case tooMuch
+    case unreadable(why: String)
+  }
+
+  /// - Parameter bytes: what was read behind `known.taken` by earlier attempts of this look.
+  private func read(
+    _ held: HeldLogs.Held, after known: Followed, _ bytes: [UInt8], _ limit: Int, _ cancellation: Cancellation
+  ) throws -> Reading {
+    var scan = known.scan
+    let start = scan.goBack()
     let size = Int64(try held.file.status().st_size)
     var offset = start
-    var added = Array((bytes[number] ?? []).prefix(Int(max(0, start - log.taken))))
+    var added = Array(bytes.prefix(Int(max(0, start - known.taken))))
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }
     while offset < size {
       try cancellation.check()
       let want = Int(min(size - offset, Int64(buffer.count)))
       let count = try held.file.read(into: .init(rebasing: buffer[..<want]), at: offset)
-      guard count == want else { return "its log \(held.name) shrank" }
+      guard count == want else { return .unreadable(why: "shrank") }
       let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-      log.scan.read(piece)
-      let from = max(log.taken, offset)
+      scan.read(piece)
+      let from = max(known.taken, offset)
       if from < offset + Int64(count) { added += piece[Int(from - offset)...] }
-      if added.count > limit { return "more than \(ByteCount(limit)) were added to its logs" }
+      if added.count > limit { return .tooMuch }
       offset += Int64(count)
     }
-    log.scan.finish()
-    if !held.isNamed { log.isClosed = true }
-    guard log.scan.end >= before else { return "its log \(held.name) was used again" }
-    if let fault = log.scan.fault, fault.piecesBehind > 0 { return "its log \(held.name) is damaged" }
-    bytes[number] = added
-    return nil
+    scan.finish()
+    guard scan.end >= known.scan.end else { return .unreadable(why: "was used again") }
+    if let fault = scan.fault, fault.piecesBehind > 0 { return .unreadable(why: "is damaged") }
+    return .added(scan, added)
   }
 
   private mutating func settle(_ changes: FollowRules.Changes, _ bytes: [UInt64: [UInt8]]) -> Look {
