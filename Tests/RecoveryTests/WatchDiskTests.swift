@@ -27,7 +27,7 @@ import WriterOracle
               return .done
             }, password: WatchFixture.password)
         } _: { place, oracle, status, _, _ in
-          let diary = WatchFixture.Diary()
+          let diary = Diary()
           try await waitUntil("a piece") { status()?.pieces ?? 0 > 0 }
           let filler = try Filler(on: disk)
           // What a fold deletes is taken as well.

@@ -18,22 +18,6 @@ import WriterOracle
 struct WatchFixture: Sendable {
   static let password = "p"
 
-  /// When what was acknowledged: an operation that is noted was acknowledged before its moment.
-  final class Diary: Sendable {
-    private let noted = Mutex<[(moment: Date, operation: UInt64)]>([])
-
-    func note(_ oracle: Oracle) {
-      let operation = oracle.acknowledged
-      let moment = Date()
-      noted.withLock { $0.append((moment, operation)) }
-    }
-
-    /// The newest operation that was acknowledged by then.
-    func acknowledged(by moment: Date) -> UInt64 {
-      noted.withLock { $0.last { $0.moment <= moment }?.operation ?? 0 }
-    }
-  }
-
   /// What is left when all but the repository is lost at the end of a tick.
   struct Image: Sendable {
     let location: String

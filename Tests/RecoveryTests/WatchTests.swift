@@ -24,7 +24,7 @@ import WriterOracle
       _ = try Repository.create(
         DirectoryStore(place.location), password: WatchFixture.password, cost: .init(rounds: 1 << 10))
       let oracle = try Oracle(path: "\(scratch)/oracle")
-      let diary = WatchFixture.Diary()
+      let diary = Diary()
       let images = Mutex<[WatchFixture.Image]>([])
       let last = Mutex<WatchStatus?>(nil)
       let cancellation = Cancellation()
@@ -154,6 +154,42 @@ import WriterOracle
       let back = Date()
       try await waitUntil("the tail to go on") { status()?.safe ?? .distantPast > back }
       #expect(try place.restore().operation >= acknowledged)
+    }
+  }
+
+  /// As by a kill between two deletions.
+  @Test func aFoldThatIsCutOffInTheMiddleLosesNothingAndIsEndedLater() async throws {
+    let deletions = Mutex(0)
+    let isAway = Mutex(true)
+    try await WatchFixture.watching {
+      $0.commitEvery = 1
+      $0.commit.repository = try Repository.open(
+        FaultyStore(DirectoryStore($1.location)) { call in
+          guard case .delete(let names) = call, names.contains(where: { $0.hasPrefix("tail/") }),
+            isAway.withLock({ $0 })
+          else { return .done }
+          return deletions.withLock { count in
+            count += 1
+            return count == 1 && names.count > 1 ? .halfDone : .refused
+          }
+        }, password: WatchFixture.password)
+    } _: { place, oracle, status in
+      let diary = Diary()
+      try await waitUntil("half a fold") {
+        diary.note(oracle)
+        return deletions.withLock { $0 } > 2
+      }
+      let halved = try #require(status())
+      #expect(halved.fault?.contains("away") == true)
+      let safe = try #require(halved.safe)
+      #expect(try place.restore(place.image(0, safe).location).operation >= diary.acknowledged(by: safe))
+      isAway.withLock { $0 = false }
+      let volume = try #require(try FileSystem.names(in: "\(place.location)/tail").first)
+      try await waitUntil("the rest of it") {
+        let chains = (try? FileSystem.names(in: "\(place.location)/tail/\(volume)")) ?? []
+        return chains.count <= 1 && status()?.fault == nil
+      }
+      #expect(try place.restore().operation >= diary.acknowledged(by: safe))
     }
   }
 

@@ -314,6 +314,7 @@ public final class Watch {
     status.blocksAtRisk = plan.isWhole ? FollowedChain.blocksAtRisk(volumes.compactMap(\.chain)) : nil
     status.requests = request.commit.repository.store.requests.counts.byKind
     if let home = request.home { try? status.write(home: home) }
+    KillPoint.reached("watch.noted")
     request.ticked(status)
   }
 }
