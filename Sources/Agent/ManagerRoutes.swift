@@ -183,6 +183,12 @@ extension MetricsMerge {
 extension MetricsMerge {
   /// What a watch of the environment's volumes says of itself. After an orderly end it has nothing to say.
   mutating func add(_ watch: WatchStatus, now: Date) {
+    // What it has made stays, whether it goes on or not; what was made under a clock that was ahead counts for nothing.
+    if let whole = watch.whole, !whole.isAhead(of: now) {
+      add(
+        "goud_watch_last_backup_timestamp_seconds", "When its newest backup with every volume, proven, was taken.",
+        whole.timeIntervalSince1970)
+    }
     guard watch.ended == nil else { return }
     add("goud_watch_noted_timestamp_seconds", "When the watch last said something.", watch.noted.timeIntervalSince1970)
     add(

@@ -10,6 +10,7 @@ extension NetworkStatus.Watch {
     self.init(
       repository: status.repository, safe: status.safe, noted: status.noted,
       secondsAtRisk: status.secondsAtRisk(now: now), bytesAtRisk: status.bytesAtRisk,
-      writesAtRisk: status.writesAtRisk, blocksAtRisk: status.blocksAtRisk, summary: finding.message)
+      writesAtRisk: status.writesAtRisk, blocksAtRisk: status.blocksAtRisk, lastBackup: status.whole,
+      summary: finding.message)
   }
 }

@@ -120,7 +120,9 @@ struct BackupCreate: ParsableCommand {
       let result = try CommitWorkflow(request).run()
       let leftOut = (result.metadata.leftOut ?? []).map { "\($0.volume): \($0.reason)" }
       let fault = (leftOut + result.metadata.volumes.flatMap(\.unproven)).first
-      return (result, "\(result.repository) \(result.id)", result.storedBytes, fault)
+      return (
+        result, "\(result.repository) \(result.id)", result.storedBytes, fault, result.snapshots.keys.sorted()
+      )
     }
   }
 
@@ -138,7 +140,7 @@ struct BackupCreate: ParsableCommand {
       let result = try backUp(configuration, signer)
       let leftOut = (result.metadata.leftOut ?? []).map { "\($0.volume): \($0.reason)" }
       let fault = (leftOut + result.metadata.volumes.flatMap(\.unproven)).first
-      return (result, result.archive, result.bytes, fault)
+      return (result, result.archive, result.bytes, fault, nil)
     }
   }
 

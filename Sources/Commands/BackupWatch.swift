@@ -43,6 +43,7 @@ struct BackupWatch: ParsableCommand {
     (request.every, request.commitEvery) = (configuration.backupEvery, configuration.backupCommit)
     request.home = configuration.environmentHome
     request.givesWay = { configuration.giveWay() }
+    request.isWhole = volume.isEmpty
     request.commits = commits
     let format = output.format
     let thinning = Thinning(

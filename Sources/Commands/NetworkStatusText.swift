@@ -1,3 +1,4 @@
+import Foundation
 import GoudCore
 import Runtime
 
@@ -16,9 +17,14 @@ enum NetworkStatusText {
     let facts = [chain, manager ?? "no manager runs"].compactMap { $0 }.joined(separator: ", ")
     let table = Output.table(
       ["NODE", "STATE", "ROLE", "LENGTH", "HEAD", "PEERS", "LAG", "URL"], status.nodes.map(row))
-    let notes = status.nodes.compactMap(note) + [status.watch.map { "watch: \($0.summary)" }].compactMap { $0 }
+    let notes = status.nodes.compactMap(note) + [status.watch.map(note)].compactMap { $0 }
     return (["\(status.plan.environment): \(status.condition.rawValue); \(facts)", table] + notes)
       .joined(separator: "\n")
+  }
+
+  private static func note(_ watch: NetworkStatus.Watch) -> String {
+    let last = watch.lastBackup.map { "; last whole backup \($0.ISO8601Format())" } ?? ""
+    return "watch: \(watch.summary)\(last)"
   }
 
   private static func row(_ node: NetworkStatus.Node) -> [String] {

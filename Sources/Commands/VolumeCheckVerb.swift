@@ -26,6 +26,7 @@ struct VolumeCheckVerb: ParsableCommand {
     let catalog = try VolumeCatalog.current(configuration)
     let chosen = try catalog.resolve(volumes)
     var inspector = VolumeInspector(configuration)
+    inspector.noted = NotedBackups.newest(home: configuration.environmentHome)
     inspector.cancellation = Signals.cancellation
     var findings = try VolumeCheck.run(chosen, inspector)
     if volumes.isEmpty {

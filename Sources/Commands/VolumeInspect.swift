@@ -1,5 +1,6 @@
 import Archive
 import ArgumentParser
+import Backup
 import Foundation
 import GoudCore
 import RocksDB
@@ -19,6 +20,7 @@ struct VolumeInspect: ParsableCommand {
     let configuration = try GoudConfiguration.load(flags: scope.flags)
     try configuration.enterVolumes()
     var inspector = VolumeInspector(configuration)
+    inspector.noted = NotedBackups.newest(home: configuration.environmentHome)
     inspector.cancellation = Signals.cancellation
     let (seen, fault) = try inspector.inspect(try VolumeCatalog.current(configuration).resolve(volume))
     switch output.format {

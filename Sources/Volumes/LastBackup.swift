@@ -1,8 +1,8 @@
 public import Foundation
 
-/// The newest backup of a volume in the backup directory.
+/// The newest backup of a volume: in the backup directory, or in a repository.
 public struct LastBackup: Sendable, Codable, Equatable {
-  /// Absolute.
+  /// Its absolute path; of a backup in a repository, the repository and the backup's id.
   public let archive: String
   /// When its snapshot was taken.
   public let timestamp: Date

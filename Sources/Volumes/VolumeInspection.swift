@@ -1,6 +1,7 @@
 import Chain
 public import Foundation
 public import GoudCore
+import Layout
 import VolumeSnapshot
 
 #if canImport(Glibc)
@@ -39,6 +40,8 @@ public struct VolumeInspector: Sendable {
   public let configuration: GoudConfiguration
   /// Outside the volumes, with room for their logs; nil: a private place (`PrivatePlace`).
   public var scratch: String?
+  /// Of each volume the newest backup that is no archive, as far as this machine has noted one.
+  public var noted: [String: LastBackup] = [:]
   public var cancellation = Cancellation()
 
   public init(_ configuration: GoudConfiguration) { self.configuration = configuration }
@@ -71,8 +74,14 @@ public struct VolumeInspector: Sendable {
       databases: looks.map(\.0),
       standing: looks.contains { $0.0.chain != nil } ? Self.standing(volume) : nil,
       leftovers: try Leftover.find(beside: volume, cancellation: cancellation),
-      lastBackup: LastBackup(of: volume.name, in: try points ?? recoveryPoints()))
+      lastBackup: lastBackup(of: volume, try points ?? recoveryPoints()))
     return (inspection, looks.compactMap(\.1).first)
+  }
+
+  /// One that was noted later than now counts for nothing, like such an archive.
+  private func lastBackup(of volume: Volume, _ points: RecoveryPoints) -> LastBackup? {
+    let noted = noted[volume.name].flatMap { $0.timestamp.isAhead(of: Date()) ? nil : $0 }
+    return [LastBackup(of: volume.name, in: points), noted].compactMap { $0 }.max { $0.timestamp < $1.timestamp }
   }
 
   /// What `VolumeCheck` decides on.

@@ -63,7 +63,7 @@ import Testing
     try await withTemporaryDirectory { root in
       let settings = [
         "BACKUP_CONTINUOUS": "true", "BACKUP_EVERY": "200ms", "BACKUP_COMMIT": "5s", "REPOSITORY": "\(root)/repository",
-        "GOUD_PASSWORD_FILE": "\(root)/password",
+        "GOUD_PASSWORD_FILE": "\(root)/password", "BACKUP_ENABLED": "true",
       ]
       try AtomicFile.write(Array("of this test".utf8), to: "\(root)/password")
       try await NetworkFixture.with(started: false, settings: settings) { network in
@@ -82,6 +82,9 @@ import Testing
         #expect(metrics.contains("goud_watch_data_at_risk_blocks "), "\(metrics)")
         let checked = try await network.goud("volume", "check", "--format", "json")
         #expect(checked.output.contains("data-at-risk") && checked.output.contains(" block"), "\(checked.output)")
+        // Nobody has run a backup, and the watch's are as good.
+        #expect(!checked.output.contains("no backup in"), "\(checked.output)")
+        #expect(metrics.contains("goud_watch_last_backup_timestamp_seconds "), "\(metrics)")
         let shown = try await network.goud("network", "status", "--format", "json")
         #expect(shown.output.contains("\"blocksAtRisk\" : "), "\(shown.output)")
         let second = try #require(try watcher(network))

@@ -16,7 +16,7 @@ import Volumes
     do {
       try BackupRecord.keeping(home: home, now: now) {
         if let fault { throw fault }
-        return ((), "/b/a.tar.gz", 42, incomplete)
+        return ((), "/b/a.tar.gz", 42, incomplete, nil)
       }
     } catch {}
   }
@@ -84,7 +84,7 @@ import Volumes
     try inTemporaryDirectory { home in
       try BackupRecord.keeping(home: home, now: day) {
         try run(home, dayNumber: 1, GoudError(.ioNoRoom, "no room"))
-        return ((), "/b/a.tar.gz", 42, nil)
+        return ((), "/b/a.tar.gz", 42, nil, nil)
       }
       let record = try #require(BackupRecord.read(home: home))
       #expect(record.last.code == "io.no-room" && record.lastGood?.archive == "/b/a.tar.gz")
@@ -98,7 +98,7 @@ import Volumes
       try BackupRecord.keeping(home: home) {
         let seen = try #require(BackupRecord.read(home: home))
         #expect(seen.last.result == .running && seen.finding.level == .ok)
-        return ((), "/b/a.tar.gz", 1, nil)
+        return ((), "/b/a.tar.gz", 1, nil, nil)
       }
     }
   }

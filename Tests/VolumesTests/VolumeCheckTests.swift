@@ -188,6 +188,28 @@ import Testing
     }
   }
 
+  /// What a watch or `backup create --repo` has noted counts like an archive, and is one volume's alone.
+  @Test(
+    arguments: [
+      (nil, .warning), (60, .ok), (3 * 86_400, .warning), (-86_400, .warning),
+    ] as [(Double?, Finding.Level)])
+  func aBackupInARepositoryIsALastBackup(_ age: Double?, _ level: Finding.Level) throws {
+    try inTemporaryDirectory { root in
+      let fixture = try VolumeFixture(root, variables: ["BACKUP_ENABLED": "true"])
+      let volume = try fixture.volume("node1_data")
+      let other = try fixture.volume("node2_data")
+      var inspector = fixture.inspector
+      inspector.noted[volume.name] = age.map {
+        LastBackup(archive: "s3://b/repo 0123456789abcdef", timestamp: Date(timeIntervalSinceNow: -$0))
+      }
+      let findings = try VolumeCheck.run([volume, other], inspector)
+      let found = try #require(worst(findings.filter { $0.volume == volume.name }, .lastBackup))
+      #expect(found.level == level, "\(found)")
+      if level == .ok { #expect(found.message.hasSuffix("repo 0123456789abcdef"), "\(found)") }
+      #expect(worst(findings.filter { $0.volume == other.name }, .lastBackup)?.level == .warning)
+    }
+  }
+
   /// It would be the last backup of every volume until its day has come.
   @Test func anArchiveOfTheFutureIsNamed() throws {
     try inTemporaryDirectory { root in

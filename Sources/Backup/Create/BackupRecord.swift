@@ -23,7 +23,10 @@ public struct BackupRun: Sendable, Codable, Hashable {
   public var seconds: Double
   /// Bytes of the archive; nil when there is none.
   public var bytes: Int64?
+  /// Its path; of a backup in a repository, the repository and the backup's id.
   public var archive: String?
+  /// The volumes in it, of a backup in a repository: an archive says so itself.
+  public var volumes: [String]?
   /// Why it is not good.
   public var code: String?
   public var message: String?
@@ -104,10 +107,11 @@ public struct BackupRecord: Sendable, Codable, Hashable {
 extension BackupRecord {
   /// Runs a backup and keeps the record of it, whatever becomes of it. A record that cannot be written fails no backup; an
   /// environment without a home yet has none.
-  /// - Parameter body: the backup; its archive, the size of that, and what is wrong with it.
+  /// - Parameter body: the backup; its archive, the size of that, and what is wrong with it; the volumes in it, where no
+  ///   archive says so.
   public static func keeping<Value>(
     home: String, now: Date = Date(),
-    _ body: () throws -> (value: Value, archive: String, bytes: Int64, fault: String?)
+    _ body: () throws -> (value: Value, archive: String, bytes: Int64, fault: String?, volumes: [String]?)
   ) throws -> Value {
     let clock = ContinuousClock.now
     var run = BackupRun(result: .running, began: now, seconds: 0)
@@ -120,8 +124,8 @@ extension BackupRecord {
       try? add(run, home)
     }
     do {
-      let (value, archive, bytes, fault) = try body()
-      (run.archive, run.bytes) = (archive, bytes)
+      let (value, archive, bytes, fault, volumes) = try body()
+      (run.archive, run.bytes, run.volumes) = (archive, bytes, volumes)
       end(fault == nil ? .good : .incomplete, message: fault)
       return value
     } catch {

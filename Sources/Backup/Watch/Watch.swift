@@ -32,6 +32,8 @@ public struct WatchRequest: Sendable {
   public var ticked: @Sendable (WatchStatus) -> Void = { _ in }
   /// Called at the beginning of each thread that does what is long: others come first. A tick is short and has its second.
   public var givesWay: @Sendable () -> Void = {}
+  /// Whether these are all volumes of the environment.
+  public var isWhole = false
   /// How many commits to make; nil: until the run is asked to stop.
   public var commits: Int?
 
@@ -100,9 +102,10 @@ public final class Watch {
   /// What the one before has stored is safe all the same.
   private func recall() {
     guard let home = request.home, let before = (try? WatchStatus.read(home: home)) ?? nil,
-      before.repository == status.repository, Set(before.volumes) == Set(status.volumes),
-      before.safe?.isAhead(of: Date()) != true
+      before.repository == status.repository
     else { return }
+    (status.backups, status.whole) = (before.backups, before.whole)
+    guard Set(before.volumes) == Set(status.volumes), before.safe?.isAhead(of: Date()) != true else { return }
     (status.safe, status.commit, status.committed) = (before.safe, before.commit, before.committed)
   }
 
@@ -242,6 +245,7 @@ public final class Watch {
       let known = volumes.map(\.moment).min() ?? outcome.taken
       if known > .distantPast { status.safe = max(status.safe ?? known, known) }
       status.storedBytes += outcome.result.storedBytes
+      status.note(outcome.result, isWhole: request.isWhole)
       commitFault = outcome.result.metadata.leftOut?.first.map { "\($0.volume) is left out: \($0.reason)" }
       following = Loading("committed") { [request] in
         request.givesWay()

@@ -1,3 +1,4 @@
+import Archive
 import BlobStore
 public import Foundation
 import GoudCore
@@ -7,6 +8,15 @@ public import Volumes
 /// What a watch says of itself, at each tick, in `watch.json` of the environment's home; for `goud volume check`, status and
 /// metrics.
 public struct WatchStatus: Codable, Sendable, Equatable {
+  /// A commit, as far as one volume goes.
+  public struct Backup: Codable, Sendable, Equatable {
+    /// Its id.
+    public var commit: String
+    public var taken: Date
+    /// What could not be proven; empty for a proven one.
+    public var unproven: [String] = []
+  }
+
   public var repository: String
   public var process: Int32
   public var volumes: [String]
@@ -18,6 +28,10 @@ public struct WatchStatus: Codable, Sendable, Equatable {
   /// The newest commit.
   public var commit: String?
   public var committed: Date?
+  /// Of each volume the newest commit that holds it, also those of a watch before this one.
+  public var backups: [String: Backup] = [:]
+  /// When the newest commit was taken that holds every volume of the environment, proven.
+  public var whole: Date?
   /// Bytes and writes that were seen and are not in the repository.
   public var bytesAtRisk: Int64 = 0
   public var writesAtRisk: UInt64 = 0
@@ -79,6 +93,17 @@ public struct WatchStatus: Codable, Sendable, Equatable {
     let decoder = JSONDecoder()
     decoder.dateDecodingStrategy = .millisecondsSince1970
     return try? decoder.decode(WatchStatus.self, from: Data(contentsOf: URL(filePath: path)))
+  }
+
+  /// A commit was made.
+  /// - Parameter isWhole: whether it was to hold all volumes of the environment.
+  mutating func note(_ commit: CommitResult, isWhole: Bool) {
+    let made = commit.metadata
+    for volume in made.volumes {
+      backups[volume.name] = Backup(commit: commit.id, taken: made.timestamp, unproven: volume.unproven)
+    }
+    let isGood = made.leftOut?.isEmpty != false && made.volumes.allSatisfy(\.unproven.isEmpty)
+    if isWhole && isGood { whole = made.timestamp }
   }
 
   func write(home: String) throws {

@@ -70,16 +70,18 @@ public struct NetworkStatus: Sendable, Codable {
     public var bytesAtRisk: Int64
     public var writesAtRisk: UInt64
     public var blocksAtRisk: UInt64?
-    /// The same in words, with what is wrong.
+    /// When its newest backup was taken that holds every volume, proven; nil when there was none.
+    public var lastBackup: Date?
+    /// The data at risk in words, with what is wrong.
     public var summary: String
 
     public init(
       repository: String, safe: Date?, noted: Date, secondsAtRisk: Double?, bytesAtRisk: Int64, writesAtRisk: UInt64,
-      blocksAtRisk: UInt64?, summary: String
+      blocksAtRisk: UInt64?, lastBackup: Date?, summary: String
     ) {
       (self.repository, self.safe, self.noted, self.secondsAtRisk) = (repository, safe, noted, secondsAtRisk)
       (self.bytesAtRisk, self.writesAtRisk, self.blocksAtRisk) = (bytesAtRisk, writesAtRisk, blocksAtRisk)
-      self.summary = summary
+      (self.lastBackup, self.summary) = (lastBackup, summary)
     }
   }
 
