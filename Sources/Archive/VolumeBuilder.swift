@@ -10,13 +10,16 @@ public final class VolumeBuilder {
   /// - Parameters:
   ///   - restorePrivileges: also set-id bits, and attributes other than `user.*` and POSIX ACLs.
   ///   - contentOnly: nothing but content: for a copy that is looked at and thrown away.
+  ///   - arrived: told of every file that is whole and keeps its times; open for reading.
   ///   - destination: for a volume's name the directory, which exists and is empty; nil to pass over it. Called once for
   ///     each volume.
   public init(
-    restorePrivileges: Bool, contentOnly: Bool = false, into destination: @escaping (String) throws -> String?
+    restorePrivileges: Bool, contentOnly: Bool = false,
+    arrived: @escaping (Descriptor, FileEntry) throws -> Void = { _, _ in },
+    into destination: @escaping (String) throws -> String?
   ) {
     let allowance = Allowance(privileges: restorePrivileges, isBare: contentOnly)
-    writer = VolumeWriter(allowance: allowance, destination: destination)
+    writer = VolumeWriter(allowance: allowance, arrived: arrived, destination: destination)
   }
 
   /// The root first, a directory before what it holds, a file before its second names. A file is followed by its bytes.

@@ -14,6 +14,7 @@ final class VolumeWriter: ArchiveVisitor {
   private static let unopened = ".CURRENT.goud-unpacked"
 
   private let destination: (String) throws -> String?
+  private let arrived: (Descriptor, FileEntry) throws -> Void
   private let allowance: Allowance
   private var roots: [String: VolumeRoot?] = [:]
   /// The volumes in the order in which they came; what is put aside names them by number.
@@ -36,8 +37,13 @@ final class VolumeWriter: ArchiveVisitor {
     }
   }
 
-  init(allowance: Allowance, destination: @escaping (String) throws -> String?) {
+  /// - Parameter arrived: told of every file that is whole and keeps its times; open for reading and writing.
+  init(
+    allowance: Allowance, arrived: @escaping (Descriptor, FileEntry) throws -> Void = { _, _ in },
+    destination: @escaping (String) throws -> String?
+  ) {
     self.allowance = allowance
+    self.arrived = arrived
     self.destination = destination
   }
 
@@ -101,6 +107,7 @@ final class VolumeWriter: ArchiveVisitor {
     }
     try open.file.apply(open.entry, allowance, &losses)
     try open.root.sync.add(open.file, size: written)
+    try arrived(open.file, open.entry)
     self.open = nil
   }
 
@@ -179,10 +186,13 @@ final class VolumeWriter: ArchiveVisitor {
   private func begin(_ entry: FileEntry, _ size: Int64, in root: VolumeRoot, _ volume: Int) throws {
     let path = try stored(entry.path, volume)
     let file = try root.inParent(of: path) {
-      try Descriptor.open($1, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, in: $0)
+      try Descriptor.open($1, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, in: $0)
     }
-    // Room for the whole file, or the end of the attempt; file systems that cannot promise it find out later.
-    if size > 0, entry.extents == nil, goud_reserve(file.fd, size) != 0, [ENOSPC, EDQUOT, EFBIG].contains(errno) {
+    // Room for the whole file, or the end of the attempt; file systems that cannot promise it find out later, and so do
+    // small files, of which there are thousands.
+    if size >= DeviceSync.small, entry.extents == nil, goud_reserve(file.fd, size) != 0,
+      [ENOSPC, EDQUOT, EFBIG].contains(errno)
+    {
       throw GoudError.system("write", file.path)
     }
     open = (entry, file, root)
@@ -201,6 +211,10 @@ final class VolumeWriter: ArchiveVisitor {
 struct VolumeRoot {
   let directory: Descriptor
   let sync: DeviceSync
+  /// The directory that was asked for last, which most often is the next one as well.
+  private let last = Last()
+
+  private final class Last { var path: String?, directory: Descriptor? }
 
   init(_ directory: Descriptor) {
     self.directory = directory
@@ -221,14 +235,16 @@ struct VolumeRoot {
     guard let slash = path.lastSlash else { return try body(directory, path) }
     let parent = String(path[..<slash])
     let name = String(path[path.utf8.index(after: slash)...])
-    let held: Descriptor
-    do {
-      held = try open(directory: parent)
-    } catch let error as GoudError where error.systemErrno == ENOENT {
-      try makeDirectory(parent)
-      held = try open(directory: parent)
+    if last.path?.nameBytes != parent.nameBytes || last.directory == nil {
+      do {
+        last.directory = try open(directory: parent)
+      } catch let error as GoudError where error.systemErrno == ENOENT {
+        try makeDirectory(parent)
+        last.directory = try open(directory: parent)
+      }
+      last.path = parent
     }
-    return try body(held, name)
+    return try body(last.directory!, name)
   }
 
   func open(directory path: String) throws -> Descriptor {

@@ -40,6 +40,23 @@ extension Descriptor {
     return offset
   }
 
+  /// Reads bytes `from` to `to` of this file.
+  /// - Parameter body: gets each piece, in order; all but the last have `copyPiece` bytes.
+  /// - Returns: where the reading ends: `to`, or the end of this file if that comes first.
+  public func read(from: Int64, to: Int64, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Int64 {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.copyPiece, alignment: 4096)
+    defer { buffer.deallocate() }
+    var offset = from
+    while offset < to {
+      let want = Int(min(to - offset, Int64(Self.copyPiece)))
+      let got = try read(into: .init(rebasing: buffer[..<want]), at: offset)
+      try body(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+      offset += Int64(got)
+      if got < want { break }
+    }
+    return offset
+  }
+
   /// Whether bytes `from` to `to` of both files are the same; beyond both ends nothing is.
   public func holdsSame(as other: Descriptor, from: Int64, to: Int64) throws -> Bool {
     var mine = [UInt8](repeating: 0, count: Self.copyPiece)

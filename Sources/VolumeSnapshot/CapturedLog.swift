@@ -33,7 +33,7 @@ extension CapturedLog {
   /// RocksDB's own rule for a torn end in front of another log is kept: the node came back after a crash, left the log
   /// as it was, and went on with the next sequence number in a new one. What lies behind the torn place then, even
   /// whole, is no part of the database, and its sequence numbers were used again.
-  static func judge(_ copies: [LogCopy]) throws -> [CapturedLog] {
+  static func judge(_ copies: [LogCopy], _ scratch: Scratch) throws -> [CapturedLog] {
     let skips = copies.contains { $0.scan.sequence.skips }
     var expected: UInt64?
     return try copies.enumerated().map { index, copy in
@@ -41,9 +41,7 @@ extension CapturedLog {
       let follower = copies[(index + 1)...].first { $0.scan.records > 0 }
       let continues = expected != nil && follower?.scan.sequence.first == expected
       let finding = finding(copy.scan, follower: follower, continues: continues, skips: skips)
-      let log = CapturedLog(copy, finding, continues: continues)
-      try copy.copy.resize(to: log.size)
-      return log
+      return try CapturedLog(copy, finding, continues: continues, scratch)
     }
   }
 
@@ -57,9 +55,9 @@ extension CapturedLog {
     return .broken(follower: follower.source.path)
   }
 
-  private init(_ copy: LogCopy, _ finding: Finding, continues: Bool) {
+  private init(_ copy: LogCopy, _ finding: Finding, continues: Bool, _ scratch: Scratch) throws {
     (number, name, path, status) = (copy.number, copy.name, copy.source.path, copy.status)
-    (self.copy, scan, self.finding) = (copy.copy, copy.scan, finding)
+    (scan, self.finding) = (copy.scan, finding)
     switch finding {
     case .sound:
       size = continues ? scan.fault?.soundEnd ?? scan.end : scan.end
@@ -68,6 +66,7 @@ extension CapturedLog {
       size = copy.size
       records = scan.records
     }
+    self.copy = try copy.beginning(size, scratch)
   }
 }
 

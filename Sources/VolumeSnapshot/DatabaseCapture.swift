@@ -131,7 +131,7 @@ private struct CaptureAttempt {
     }
     return DatabaseCapture(
       current: current, manifest: manifest, manifestSize: manifestSize, tables: tables,
-      logs: try CapturedLog.judge(copies),
+      logs: try CapturedLog.judge(copies, logs.scratch),
       options: try newestOptions(), identity: try small("IDENTITY"), moment: moment, attempts: attempts)
   }
 

@@ -31,19 +31,17 @@ struct DatabaseFault {
   }
 
   /// A live table that the linked library cannot read: opening looks into few of them.
-  static func unreadable(_ capture: DatabaseCapture, live names: Set<String>, options: OptionsFile?) -> GoudError? {
-    let live = Set(names.map(DatabaseFileName.init))
-    return tooNew(
-      capture, of: capture.tables.files.filter { live.contains($0.key) }.values, options: options, cause: nil)
+  static func unreadable(_ capture: DatabaseCapture, _ opening: ViewOpening, options: OptionsFile?) -> GoudError? {
+    guard !opening.unreadable.isEmpty else { return nil }
+    let live = opening.unreadable.intersection(opening.view.liveFiles.map(DatabaseFileName.init))
+    return tooNew(capture, of: live.compactMap { capture.tables.files[$0] }, options: options, cause: nil)
   }
 
   private static func tooNew(
     _ capture: DatabaseCapture, of tables: some Sequence<HeldTables.File>, options: OptionsFile?, cause: RocksDBError?
   ) -> GoudError? {
     for table in tables {
-      guard case .table = DatabaseFileName(table.name), let format = try? TableFormat(of: table.file),
-        !format.isReadable
-      else { continue }
+      guard DatabaseFileName(table.name).isTable, case let format = table.format, !format.isReadable else { continue }
       let writer = options?.version.map { "written by RocksDB \($0), " } ?? ""
       return GoudError(
         .databaseUnsupported,

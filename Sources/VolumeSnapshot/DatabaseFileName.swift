@@ -33,17 +33,25 @@ public enum DatabaseFileName: Sendable, Hashable {
     }
   }
 
+  var isTable: Bool { if case .table = self { true } else { false } }
+
   var isLog: Bool { if case .log = self { true } else { false } }
 
   var isManifest: Bool { if case .manifest = self { true } else { false } }
 
   private static func numbered(_ name: String) -> DatabaseFileName? {
-    if let number = number(name, prefix: "MANIFEST-") { return .manifest(number) }
-    if let number = number(name, prefix: "OPTIONS-") { return .options(number) }
-    if let number = number(name, suffix: ".sst") ?? number(name, suffix: ".ldb") { return .table(number) }
-    if let number = number(name, suffix: ".blob") { return .blob(number) }
-    if let number = number(name, suffix: ".log") { return .log(number) }
-    return nil
+    // Most are tables, by thousands: one look at the end decides.
+    guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else {
+      if let number = number(name, prefix: "MANIFEST-") { return .manifest(number) }
+      return number(name, prefix: "OPTIONS-").map { .options($0) }
+    }
+    guard let number = number(name.utf8[..<dot]) else { return nil }
+    switch name.utf8[dot...].count {
+    case 4 where name.hasSuffix(".sst") || name.hasSuffix(".ldb"): return .table(number)
+    case 4 where name.hasSuffix(".log"): return .log(number)
+    case 5 where name.hasSuffix(".blob"): return .blob(number)
+    default: return nil
+    }
   }
 
   /// Older diaries, files that are being written, and files that are being deleted.
@@ -60,8 +68,23 @@ public enum DatabaseFileName: Sendable, Hashable {
   }
 
   private static func number(_ name: String, prefix: String = "", suffix: String = "") -> UInt64? {
-    guard name.hasPrefix(prefix), name.hasSuffix(suffix), name.count > prefix.count + suffix.count else { return nil }
-    let digits = name.dropFirst(prefix.count).dropLast(suffix.count)
-    return digits.allSatisfy { $0.isASCII && $0.isNumber } ? UInt64(digits) : nil
+    guard name.hasPrefix(prefix), name.hasSuffix(suffix), name.utf8.count > prefix.utf8.count + suffix.utf8.count else {
+      return nil
+    }
+    return number(name.utf8.dropFirst(prefix.utf8.count).dropLast(suffix.utf8.count))
+  }
+
+  /// - Returns: nil for anything but digits, and for a number that is too large.
+  private static func number(_ digits: Substring.UTF8View) -> UInt64? {
+    guard !digits.isEmpty else { return nil }
+    var number: UInt64 = 0
+    for digit in digits {
+      guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9") else { return nil }
+      let (tens, isTooLarge) = number.multipliedReportingOverflow(by: 10)
+      let (sum, isBeyond) = tens.addingReportingOverflow(UInt64(digit - UInt8(ascii: "0")))
+      guard !isTooLarge, !isBeyond else { return nil }
+      number = sum
+    }
+    return number
   }
 }

@@ -65,7 +65,7 @@ extension DatabaseSnapshot {
     let deadline = ContinuousClock.now + options.patience
     var tables = HeldTables()
     if options.copiesTables { tables.copies = scratch }
-    var logs = LogCapture(scratch: scratch)
+    var logs = LogCapture(scratch: scratch, isAtRest: options.isAtRest)
     var attempts = 0
     var faults = 0
     var faulty: Set<DatabaseFileName> = []
@@ -109,7 +109,7 @@ extension DatabaseSnapshot {
   ) throws -> (opening: ViewOpening?, fault: GoudError?) {
     do {
       let opening = try ViewOpening(view, of: capture)
-      if let fault = DatabaseFault.unreadable(capture, live: opening.view.liveFiles, options: options) {
+      if let fault = DatabaseFault.unreadable(capture, opening, options: options) {
         return (nil, fault)
       }
       if let fault = capture.tables.astray(opening.neighbours, of: location) { return (nil, fault) }

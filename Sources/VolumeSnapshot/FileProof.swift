@@ -9,7 +9,7 @@ extension DatabaseSnapshot.File {
   /// - Throws: `database.corrupt`, naming the file; `snapshot.cut` when it was cut since it was captured.
   public func prove() throws {
     guard needsProof else { return }
-    guard let fault = try tablePath.map(tableFault) ?? BlobProof.fault(in: content, size: size) else { return }
+    guard let fault = try FileFault.find(in: content, size: size, table: tablePath) else { return }
     try refuseCut()
     throw damaged(fault)
   }
@@ -21,20 +21,30 @@ extension DatabaseSnapshot.File {
     if size > 0 { _ = try withUnsafeMutableBytes(of: &byte) { try content.read(into: $0, at: size - 1) } }
   }
 
-  /// - Returns: nil for a sound table.
-  private func tableFault(_ path: String) throws -> String? {
+  private func damaged(_ why: String) -> GoudError {
+    GoudError(
+      .databaseCorrupt, "\(isTable ? "table" : "blob file") \(directory)/\(name) is damaged: \(why)",
+      hint: "the volume itself is damaged: restore it from an earlier backup, or rebuild it from a peer",
+      context: ["file": "\(directory)/\(name)"])
+  }
+}
+
+/// What is wrong with a table or a blob file.
+enum FileFault {
+  /// - Parameter table: where RocksDB can open the table; nil: it is a blob file.
+  /// - Returns: nil for a sound one.
+  static func find(in content: any ByteSource, size: Int64, table: String?) throws -> String? {
+    guard let table else { return try BlobProof.fault(in: content, size: size) }
     do {
-      try DatabaseView.verifyTable(path, mapped: try TableFormat(of: content, size: size) == .cuckoo)
+      try DatabaseView.verifyTable(table, mapped: try TableFormat(of: content, size: size) == .cuckoo)
       return nil
     } catch let error as RocksDBError {
       return error.message
     }
   }
 
-  private func damaged(_ why: String) -> GoudError {
-    GoudError(
-      .databaseCorrupt, "\(isTable ? "table" : "blob file") \(directory)/\(name) is damaged: \(why)",
-      hint: "the volume itself is damaged: restore it from an earlier backup, or rebuild it from a peer",
-      context: ["file": "\(directory)/\(name)"])
+  /// - Parameter file: open for reading.
+  static func find(in file: Descriptor, size: Int64, isTable: Bool) throws -> String? {
+    try find(in: file, size: size, table: isTable ? "/proc/self/fd/\(file.fd)" : nil)
   }
 }

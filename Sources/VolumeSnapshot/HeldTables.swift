@@ -153,6 +153,9 @@ extension HeldTables.File {
   /// holds as well.
   var isCut: Bool { get throws { try file.status().st_size < status.st_size } }
 
+  /// What its last bytes say of a table; `unknown` for what cannot be read.
+  var format: TableFormat { (try? TableFormat(of: file, size: Int64(status.st_size))) ?? .unknown }
+
   /// The file's bytes, all of them or an error.
   var content: any ByteSource { HeldContent(held: self) }
 }

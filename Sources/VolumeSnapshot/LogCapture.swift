@@ -7,11 +7,13 @@ import GoudCore
 /// The logs of one database, looked at again and again. What was copied of them is kept from one look to the next.
 struct LogCapture {
   let scratch: Scratch
+  /// Nobody writes the logs: they are read where they are.
+  let isAtRest: Bool
   private var kept: [String: LogCopy] = [:]
-  /// How many bytes all looks together have copied.
+  /// How many bytes all looks together have copied, or read where they are.
   private(set) var copied: Int64 = 0
 
-  init(scratch: Scratch) { self.scratch = scratch }
+  init(scratch: Scratch, isAtRest: Bool = false) { (self.scratch, self.isAtRest) = (scratch, isAtRest) }
 
   /// Step 3: brings the copies up to date, oldest first.
   /// - Returns: nil when a log was gone before it could be opened, or ended before its size when it was read.
@@ -41,7 +43,8 @@ struct LogCapture {
   private func copy(of name: String, _ number: UInt64, in directory: UntrustedDirectory) throws -> LogCopy? {
     if let log = kept[name], try directory.status(name)?.identity == log.status.identity { return log }
     guard let source = try directory.file(name) else { return nil }
-    return try LogCopy(number: number, name: name, source: source, copy: try scratch.anonymousFile())
+    let copy = try isAtRest ? source : scratch.anonymousFile()
+    return try LogCopy(number: number, name: name, source: source, copy: copy)
   }
 
   private func names(in directory: UntrustedDirectory) throws -> [(UInt64, String)] {

@@ -13,6 +13,7 @@ struct LogCopy {
   let number: UInt64
   let name: String
   let source: Descriptor
+  /// Of a log that nobody writes, the log itself.
   let copy: Descriptor
   /// As of the last copying.
   private(set) var status: stat
@@ -32,14 +33,32 @@ struct LogCopy {
     status = try source.status()
     let start = scan.goBack()
     var scan = scan
-    size = try source.copy(from: start, to: Int64(status.st_size), into: copy) { piece, _ in
+    func see(_ piece: UnsafeRawBufferPointer) throws {
       try cancellation.check()
       scan.read(piece)
     }
+    if isCopied {
+      size = try source.copy(from: start, to: Int64(status.st_size), into: copy) { piece, _ in try see(piece) }
+      try copy.resize(to: size)
+    } else {
+      size = try source.read(from: start, to: Int64(status.st_size), see)
+    }
     scan.finish()
     self.scan = scan
-    try copy.resize(to: size)
     return size - start
+  }
+
+  private var isCopied: Bool { copy !== source }
+
+  /// The log's first `size` bytes, and nothing else; what is behind them is cut off the copy.
+  func beginning(_ size: Int64, _ scratch: Scratch) throws -> Descriptor {
+    if !isCopied && size == self.size { return source }
+    let target = try isCopied ? copy : scratch.anonymousFile()
+    if !isCopied, try source.copy(from: 0, to: size, into: target) != size {
+      throw GoudError(.volumeFileChanged, "\(source.path) shrank while it was read")
+    }
+    try target.resize(to: size)
+    return target
   }
 
   /// Whether everything was read that the source's size announced. A log does not shrink while it is one; a read that ends
@@ -50,6 +69,7 @@ struct LogCopy {
   /// would begin where the last one ends, or with the next block. A recycled file is overwritten without growing.
   func isUnchanged(_ now: stat) throws -> Bool {
     guard Int64(now.st_size) == size else { return false }
-    return try source.holdsSame(as: copy, from: scan.end, to: min(size, scan.end + 2 * Int64(LogPiece.blockSize)))
+    return try !isCopied
+      || source.holdsSame(as: copy, from: scan.end, to: min(size, scan.end + 2 * Int64(LogPiece.blockSize)))
   }
 }

@@ -16,6 +16,8 @@ public struct SnapshotOptions: Sendable {
   /// Leave out what other file systems are mounted on inside the volume.
   public var oneFileSystem = false
   public var cancellation = Cancellation()
+  /// Nobody writes the database meanwhile: its logs are read where they are, and not copied.
+  var isAtRest = false
   /// Only tests change these.
   var secondLook = true
   var pauseBeforeLogs: Duration = .zero

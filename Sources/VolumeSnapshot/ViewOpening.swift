@@ -20,6 +20,9 @@ struct ViewOpening {
   /// The names of tables that were read from end to end meanwhile.
   private(set) var provenTables: Set<String> = []
 
+  /// Tables that the linked library cannot read.
+  let unreadable: Set<DatabaseFileName>
+
   /// Live tables that lie in one directory, as the `MANIFEST` has it.
   let neighbours: [Set<UInt64>]
 
@@ -29,7 +32,9 @@ struct ViewOpening {
     let manifest = try Manifest(view.manifestCopy)
     neighbours = manifest.families.values.flatMap(\.directories.values)
     let own = manifest.families.values.filter(\.isOrderedByApplication)
-    let mapped = capture.tables.files.values.contains { (try? TableFormat(of: $0.file)) == .cuckoo }
+    let formats = capture.tables.files.filter { $0.key.isTable }.mapValues(\.format)
+    unreadable = Set(formats.filter { !$0.value.isReadable }.keys)
+    let mapped = formats.values.contains(.cuckoo)
     func open(_ unknown: [Manifest.Family]) throws -> DatabaseView {
       let ids = Set(unknown.map(\.id))
       let openings = manifest.families.values.map { $0.opening(anonymous: ids.contains($0.id)) }

@@ -25,43 +25,65 @@ public struct VolumeProof: Sendable {
 
   /// - Parameters:
   ///   - volume: absolute path, links followed.
-  ///   - scratch: a directory for the view's links.
+  ///   - scratch: where files without names may be made.
+  ///   - proven: what need not be read again.
   /// - Throws: `volume.no-database`, `database.corrupt`, `database.unsupported-format`.
   public static func check(
-    _ volume: String, depth: Depth = .full, scratch: String, threads: Int = 2,
+    _ volume: String, depth: Depth = .full, scratch: String, proven: ProvenFiles = ProvenFiles(), threads: Int = 2,
     cancellation: Cancellation = Cancellation(), progress: any ProgressSink = NoProgress()
   ) throws -> VolumeProof {
     let contents = try VolumeContents(of: volume)
     guard !contents.databases.isEmpty else { throw contents.noDatabase }
     var options = SnapshotOptions(scratch: scratch)
     options.cancellation = cancellation
+    options.isAtRest = true
     options.proveOrders = depth == .full
-    let snapshots = try contents.databases.map {
-      let layout = try DatabaseLayout.find($0, in: contents.tree, isStored: true)
-      return try DatabaseSnapshot.take($0, layout: layout, options: options)
+    // Held until their tables are proven.
+    var snapshots: [DatabaseSnapshot] = []
+    let databases = try contents.databases.map { location in
+      let layout = try DatabaseLayout.find(location, in: contents.tree, isStored: true)
+      if depth == .quick, let view = try RestingDatabase.view(location, layout, options) {
+        return Database(location: location, view: view, tables: 0)
+      }
+      let snapshot = try DatabaseSnapshot.take(location, layout: layout, options: options)
+      guard depth == .full else { return Database(location: location, view: snapshot.view!, tables: 0) }
+      snapshots.append(snapshot)
+      return Database(location: location, view: snapshot.view!, tables: snapshot.files.count { $0.isTable })
     }
-    if depth == .full { try prove(snapshots, threads: threads, cancellation, progress) }
-    return VolumeProof(
-      databases: snapshots.map {
-        Database(location: $0.location, view: $0.view!, tables: depth == .full ? $0.files.count { $0.isTable } : 0)
-      })
+    try prove(
+      snapshots.flatMap(\.files).filter { $0.needsProof && !proven.contains($0.status) }, threads: threads,
+      cancellation, progress)
+    return VolumeProof(databases: databases)
   }
 
+  private static let batchBytes: Int64 = 4 << 20
+
   private static func prove(
-    _ snapshots: [DatabaseSnapshot], threads: Int, _ cancellation: Cancellation, _ progress: any ProgressSink
+    _ files: [DatabaseSnapshot.File], threads: Int, _ cancellation: Cancellation, _ progress: any ProgressSink
   ) throws {
-    let tables = snapshots.flatMap(\.files).filter(\.needsProof)
-    guard !tables.isEmpty else { return }
-    progress.begin("check \(tables.count) tables and blob files", total: ByteCount(tables.reduce(0) { $0 + $1.size }))
-    let pipeline = OrderedPipeline<DatabaseSnapshot.File, Int64>(name: "prove", width: threads, depth: threads * 2) {
-      try cancellation.check()
-      try $0.prove()
-      return $0.size
-    } consume: {
-      progress.advance(Int($0))
+    guard !files.isEmpty else { return }
+    progress.begin("check \(files.count) tables and blob files", total: ByteCount(files.reduce(0) { $0 + $1.size }))
+    let pipeline = OrderedPipeline<[DatabaseSnapshot.File], Void>(name: "prove", width: threads, depth: threads * 2) {
+      for file in $0 {
+        try cancellation.check()
+        try file.prove()
+        progress.advance(Int(file.size))
+      }
+    } consume: { _ in
     }
     do {
-      for table in tables { try pipeline.submit(table) }
+      // Small files come by thousands.
+      var batch: [DatabaseSnapshot.File] = []
+      var bytes: Int64 = 0
+      for file in files {
+        batch.append(file)
+        bytes += file.size
+        if bytes >= batchBytes {
+          try pipeline.submit(batch)
+          (batch, bytes) = ([], 0)
+        }
+      }
+      try pipeline.submit(batch)
     } catch {
       try pipeline.finish(abandoning: true)
       throw error

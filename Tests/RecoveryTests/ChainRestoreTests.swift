@@ -170,8 +170,8 @@ import Volumes
       var restore = try fixture.restore(try fixture.backUp().archive) { $0.volume = "node2_data" }
       let build = restore.source.build
       restore.source.build = {
-        let warnings = try build($0, $1, $2)
-        try ChainFixture.founded.write(in: $0["node2_data"]!)
+        let warnings = try build($0)
+        try ChainFixture.founded.write(in: $0.directories["node2_data"]!)
         return warnings
       }
       _ = try restore.run()

@@ -139,7 +139,7 @@ import Testing
     let restore = fixture.restore(try fixture.source([name]))
     let stage = try RestoreStage(try restore.plan(), sha256: nil, renames: Renames())
     try stage.begin()
-    _ = try restore.source.build(stage.directories, Cancellation(), NoProgress())
+    _ = try restore.source.build(RestoreBuild(stage.directories))
     try stage.finish()
     return stage.swap.exchanges[0].id
   }

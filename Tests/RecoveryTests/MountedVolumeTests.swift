@@ -76,10 +76,10 @@ import Volumes
     try await mounted(".") { fixture, mount in
       var source = try fixture.source(["node1_data"])
       let stored = fixture.backup
-      source.build = { directories, _, _ in
+      source.build = { building in
         for file in try FileSystem.names(in: "\(stored)/node1_data/rocksdb") where file != "LOCK" {
           try FileManager.default.copyItem(
-            atPath: "\(stored)/node1_data/rocksdb/\(file)", toPath: "\(directories["node1_data"]!)/\(file)")
+            atPath: "\(stored)/node1_data/rocksdb/\(file)", toPath: "\(building.directories["node1_data"]!)/\(file)")
         }
         return []
       }
@@ -107,7 +107,7 @@ import Volumes
       #expect(failure { _ = try restore.run() }?.code == .restoreUnproven)
       #expect(try await tree() == before)
       // Something new in the root takes the name of what comes: everything goes back.
-      restore.proof.full = { path, _, _, _ in
+      restore.proof.full = { path, _, _, _, _ in
         mkdir("\(path)/extra", 0o755)
         mkdir("\(mount)/late", 0o755)
         return [:]

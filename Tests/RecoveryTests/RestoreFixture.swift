@@ -63,10 +63,10 @@ struct RestoreFixture {
     let stored = backup
     return RestoreSource(
       name: "goud-chain-backup-local-20261123-120000", environment: "local", volumes: volumes, isDescribed: described
-    ) { directories, cancellation, _ in
-      for (name, directory) in directories {
+    ) { building in
+      for (name, directory) in building.directories {
         for file in try FileSystem.names(in: "\(stored)/\(name)") {
-          try cancellation.check()
+          try building.cancellation.check()
           try FileManager.default.copyItem(atPath: "\(stored)/\(name)/\(file)", toPath: "\(directory)/\(file)")
         }
       }

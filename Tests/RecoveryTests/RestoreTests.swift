@@ -80,8 +80,8 @@ import Testing
       var source = try fixture.source(["node1_data"])
       let build = source.build
       source.build = {
-        let warnings = try build($0, $1, $2)
-        let root = try Descriptor.open($0["node1_data"]!, O_RDONLY)
+        let warnings = try build($0)
+        let root = try Descriptor.open($0.directories["node1_data"]!, O_RDONLY)
         try root.setModified(timespec(tv_sec: 1_000_000_000, tv_nsec: 7))
         return warnings
       }
@@ -98,17 +98,18 @@ import Testing
       for name in ["node1_data", "node2_data"] { try fixture.make(fixture.path(name), "old") }
       let source = try fixture.source(["node1_data", "node2_data"])
       var cut = source
-      cut.build = { directories, cancellation, progress in
-        let warnings = try source.build(directories, cancellation, progress)
-        let database = "\(directories["node2_data"]!)/rocksdb"
+      cut.build = {
+        let warnings = try source.build($0)
+        let database = "\($0.directories["node2_data"]!)/rocksdb"
         let table = try FileSystem.names(in: database).first { $0.hasSuffix(".sst") }!
         truncate("\(database)/\(table)", 100)
         return warnings
       }
       var smuggled = source
       smuggled.build = {
-        let warnings = try source.build($0, $1, $2)
-        try Data("{}".utf8).write(to: URL(fileURLWithPath: "\($0["node1_data"]!)/\(RestoreMarker.fileName)"))
+        let warnings = try source.build($0)
+        try Data("{}".utf8).write(
+          to: URL(fileURLWithPath: "\($0.directories["node1_data"]!)/\(RestoreMarker.fileName)"))
         return warnings
       }
       let stopped = fixture.restore(source)
@@ -131,8 +132,8 @@ import Testing
     try await withTemporaryDirectory { root in
       let fixture = try RestoreFixture(root)
       var source = try fixture.source(["node1_data"], described: false)
-      source.build = { directories, _, _ in
-        let file = try Descriptor.open("\(directories["node1_data"]!)/further", O_WRONLY | O_CREAT)
+      source.build = {
+        let file = try Descriptor.open("\($0.directories["node1_data"]!)/further", O_WRONLY | O_CREAT)
         for _ in 0..<64 { try file.write([UInt8](repeating: 1, count: 1 << 20)) }
         return []
       }
@@ -250,7 +251,7 @@ import Testing
     let restore = fixture.restore(try fixture.source(names))
     let stage = try RestoreStage(try restore.plan(), sha256: nil, renames: Renames())
     try stage.begin()
-    _ = try restore.source.build(stage.directories, Cancellation(), NoProgress())
+    _ = try restore.source.build(RestoreBuild(stage.directories))
     try stage.finish()
     return stage
   }

@@ -15,6 +15,8 @@ public struct CommitExtraction {
   /// Where a volume lies that is to be replaced, by its name: tables that are there with the same bytes are neither fetched
   /// nor written, where they can have a second name.
   public var present: [String: String] = [:]
+  /// Told of every file that is whole and keeps its times; open for reading. From one thread at a time.
+  public var arrived: @Sendable (Descriptor, FileEntry) throws -> Void = { _, _ in }
   public var cancellation = Cancellation()
   public var progress: any ProgressSink = NoProgress()
   private let repository: Repository
@@ -29,7 +31,9 @@ public struct CommitExtraction {
   /// - Returns: what could not be put on the files, once all is on the device.
   /// - Throws: `repository.damaged`, `archive.unsafe-entry`, `io.no-room`.
   public func run(_ commit: Commit, into directories: [String: String]) throws -> [String] {
-    let builder = VolumeBuilder(restorePrivileges: restorePrivileges, contentOnly: contentOnly) { directories[$0] }
+    let builder = VolumeBuilder(
+      restorePrivileges: restorePrivileges, contentOnly: contentOnly, arrived: arrived
+    ) { directories[$0] }
     for member in commit.members where directories[member.volume] != nil {
       try extract(member, builder)
     }

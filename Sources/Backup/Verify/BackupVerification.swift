@@ -122,15 +122,32 @@ public struct BackupVerification: Sendable {
           hint: "verify at level checksums, which needs no room")
       }
     }
-    let report = try ArchiveExtractor.extract(path: archive, options: options) { try unpacking.directory(for: $0) }
+    let (report, proven) = try unpack(archive, options, signature, unpacking)
     var proof = UnpackedProof(scratch: parent, cancellation: cancellation, progress: progress)
     for name in report.volumes.keys.sorted() {
       let noted = report.metadata?.volumes.first { $0.name == name }?.chain
-      try proof.take(name, at: unpacking.directory(for: name), noted: noted, chains: level == .chain)
+      try proof.take(name, at: unpacking.directory(for: name), proven: proven, noted: noted, chains: level == .chain)
     }
     var result = Result(level: level, report: report, signature: signature, databases: proof.databases)
     guard level == .chain else { return result }
     (result.ledgers, result.notLedgers) = try proof.chains(of: archive)
     return result
+  }
+
+  private func unpack(
+    _ archive: String, _ options: ArchiveReadOptions, _ signature: ArchiveSignature, _ unpacking: Unpacking
+  ) throws -> (ArchiveReport, ProvenFiles) {
+    // Of what somebody signed, RocksDB sees nothing before the whole is known to be that.
+    if signature.state == .trusted {
+      return (
+        try ArchiveExtractor.extract(path: archive, options: options) { try unpacking.directory(for: $0) },
+        ProvenFiles()
+      )
+    }
+    return try ProofOnArrival.run(cancellation) { arrived in
+      try ArchiveExtractor.extract(path: archive, options: options, arrived: arrived) {
+        try unpacking.directory(for: $0)
+      }
+    }
   }
 }

@@ -3,6 +3,7 @@ import Foundation
 public import GoudCore
 public import Repository
 import Tail
+import VolumeSnapshot
 
 /// Proof of a backup in a repository after the fact.
 public struct CommitVerification: Sendable {
@@ -50,12 +51,16 @@ public struct CommitVerification: Sendable {
     extraction.tails = tail.pieces
     extraction.cancellation = cancellation
     extraction.progress = progress
-    _ = try extraction.run(commit, into: directories)
+    let (_, proven) = try ProofOnArrival.run(cancellation) {
+      extraction.arrived = $0
+      return try extraction.run(commit, into: directories)
+    }
     var proof = UnpackedProof(scratch: scratch, cancellation: cancellation, progress: progress)
     for member in commit.members {
       let metadata = try CommitContents(member, in: repository, index).metadata.volumes[0]
       try proof.take(
-        member.volume, at: directories[member.volume] ?? "", noted: metadata.chain, chains: level == .chain,
+        member.volume, at: directories[member.volume] ?? "", proven: proven, noted: metadata.chain,
+        chains: level == .chain,
         growing: tail.pieces[member.volume] != nil)
     }
     result.databases = proof.databases

@@ -20,13 +20,16 @@ struct UnpackedProof {
 
   /// Opens the databases of a volume and checks every block of every table.
   /// - Parameters:
+  ///   - proven: what need not be read again.
   ///   - noted: what the backup says of its chain.
   ///   - chains: whether `chains` is called later.
   ///   - growing: whether the chain may have gone on since that was said.
   mutating func take(
-    _ name: String, at directory: String, noted: BackupMetadata.Chain?, chains: Bool, growing: Bool = false
+    _ name: String, at directory: String, proven: ProvenFiles, noted: BackupMetadata.Chain?, chains: Bool,
+    growing: Bool = false
   ) throws {
-    let proof = try VolumeProof.check(directory, scratch: scratch, cancellation: cancellation, progress: progress)
+    let proof = try VolumeProof.check(
+      directory, scratch: scratch, proven: proven, cancellation: cancellation, progress: progress)
     databases += proof.databases.map {
       let path = $0.location.path == "." ? name : "\(name)/\($0.location.path)"
       return ProvenDatabase(path: path, sequence: $0.view.sequence, tables: $0.tables)

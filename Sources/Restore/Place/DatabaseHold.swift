@@ -34,7 +34,8 @@ final class DatabaseHold {
 
   /// Also those that have lost their `CURRENT`, which is what a restore is often for.
   static func databases(_ volume: String) throws -> [DatabaseLocation] {
-    try DatabaseLocation.find(in: volume) + DatabaseLocation.remains(in: volume)
+    let contents = try VolumeContents(of: volume)
+    return contents.databases + contents.remains
   }
 
   private static func lock(_ database: UntrustedDirectory, volume: String) throws -> Descriptor {

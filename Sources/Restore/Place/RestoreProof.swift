@@ -4,9 +4,9 @@ import VolumeSnapshot
 
 /// How restored data is proven. Tests put others in.
 public struct RestoreProof: Sendable {
-  /// Every block of every table; returns the databases' identities by path.
-  var full: @Sendable (String, String, Cancellation, any ProgressSink) throws -> [String: String] = {
-    let proof = try VolumeProof.check($0, depth: .full, scratch: $1, cancellation: $2, progress: $3)
+  /// Every block of every table that is not among the proven ones; returns the databases' identities by path.
+  var full: @Sendable (String, String, ProvenFiles, Cancellation, any ProgressSink) throws -> [String: String] = {
+    let proof = try VolumeProof.check($0, depth: .full, scratch: $1, proven: $2, cancellation: $3, progress: $4)
     return try PresentVolume.identities(proof.databases.map(\.location))
   }
 
@@ -16,8 +16,4 @@ public struct RestoreProof: Sendable {
   }
 
   public init() {}
-
-  func full(
-    _ path: String, scratch: String, _ cancellation: Cancellation, _ progress: any ProgressSink
-  ) throws -> [String: String] { try full(path, scratch, cancellation, progress) }
 }

@@ -63,7 +63,7 @@ extension RestoreSource {
 
   private static func nested(
     _ report: ArchiveReport,
-    build: @escaping @Sendable ([String: String], Cancellation, any ProgressSink) throws -> [String]
+    build: @escaping @Sendable (RestoreBuild) throws -> [String]
   ) -> RestoreSource {
     let name = FileSystem.name(of: report.path)
     let volumes = report.volumes.sorted { $0.key < $1.key }.map {
@@ -86,13 +86,16 @@ extension RestoreSource {
 
   private static func build(
     _ path: String, _ options: ArchiveReadOptions, as name: String?
-  ) -> @Sendable ([String: String], Cancellation, any ProgressSink) throws -> [String] {
-    { directories, cancellation, progress in
+  ) -> @Sendable (RestoreBuild) throws -> [String] {
+    { building in
+      let directories = building.directories
       var options = options
-      options.cancellation = cancellation
-      options.progress = progress
+      options.cancellation = building.cancellation
+      options.progress = building.progress
       if let first = directories.values.min() { options.unpackLimit = try FileSystem.room(at: first).available.bytes }
-      let report = try ArchiveExtractor.extract(path: path, options: options) { directories[$0] }
+      let report = try ArchiveExtractor.extract(path: path, options: options, arrived: building.arrived) {
+        directories[$0]
+      }
       guard report.metadata?.name == name else {
         throw GoudError(.archiveCorrupt, "\(path) changed while it was read: it is another backup", hint: "try again")
       }

@@ -22,14 +22,15 @@ extension RestoreSource {
     for place in volumes.indices { volumes[place].bytes += tail.bytes(of: volumes[place].name) }
     var source = RestoreSource(
       name: metadata.name, environment: metadata.environment, volumes: volumes,
-      build: { directories, cancellation, progress in
+      build: { building in
         var extraction = CommitExtraction(repository, index)
         extraction.restorePrivileges = restorePrivileges
         extraction.tails = tail.pieces
         extraction.present = present
-        extraction.cancellation = cancellation
-        extraction.progress = progress
-        return try extraction.run(commit, into: directories)
+        extraction.arrived = building.arrived
+        extraction.cancellation = building.cancellation
+        extraction.progress = building.progress
+        return try extraction.run(commit, into: building.directories)
       })
     source.chain = chain
     source.isGrowing = !tail.isEmpty

@@ -1,6 +1,6 @@
 public import Archive
 import Foundation
-public import GoudCore
+import GoudCore
 
 /// A backup, as far as a restore must know it.
 public struct RestoreSource: Sendable {
@@ -19,15 +19,15 @@ public struct RestoreSource: Sendable {
   public var chain: String?
   /// Whether what is built may have gone on since `volumes` was said: by the tail of a repository.
   public var isGrowing = false
-  /// Builds volumes, each into an empty directory that exists: volume name → absolute path. Verifies every byte against
+  /// Builds volumes, each into an empty directory. Verifies every byte against
   /// the backup's checksums, and throws unless everything asked for is there, agrees, and is on the device. Returns
   /// what could not be put on the files: the owner and some attributes, unless run by root.
-  public var build: @Sendable (_ directories: [String: String], Cancellation, any ProgressSink) throws -> [String]
+  public var build: @Sendable (RestoreBuild) throws -> [String]
 
   public init(
     name: String, environment: String?, sha256: String? = nil, volumes: [BackupMetadata.Volume],
     isDescribed: Bool = true,
-    build: @escaping @Sendable (_ directories: [String: String], Cancellation, any ProgressSink) throws -> [String]
+    build: @escaping @Sendable (RestoreBuild) throws -> [String]
   ) {
     self.name = name
     self.environment = environment

@@ -212,8 +212,8 @@ extension RestoreSource {
     RestoreSource(
       name: "the genesis block", environment: nil, volumes: [.init(name: volume, files: 0, bytes: 0, databases: [])],
       isDescribed: false
-    ) { directories, _, _ in
-      for root in directories.values {
+    ) { building in
+      for root in building.directories.values {
         let directory = FileSystem.parent(of: root)
         let status = try FileSystem.status(FileSystem.realPath(model) ?? model) ?? FileSystem.status(directory)
         if let status, FileSystem.mayChangeOwners, chown(root, status.st_uid, status.st_gid) != 0 {
@@ -233,8 +233,8 @@ extension RestoreSource {
     var source = self
     let build = build
     source.build = {
-      let warnings = try build($0, $1, $2)
-      if let root = $0[volume] { try secrets.write(in: root) }
+      let warnings = try build($0)
+      if let root = $0.directories[volume] { try secrets.write(in: root) }
       return warnings
     }
     return source

@@ -151,9 +151,9 @@ public struct Restore: Sendable {
       try stage.begin()
       for step in plan.steps { try locks.take(directory: stage.path(of: step)) }
       try cancellation.check()
-      let warnings = try source.build(stage.directories, cancellation, progress)
+      let (warnings, proven) = try build(stage)
       KillPoint.reached("restore.built")
-      let (chains, notes) = try prove(plan, stage)
+      let (chains, notes) = try prove(plan, stage, proven)
       KillPoint.reached("restore.chains-settled")
       let holds = try plan.steps.map { try DatabaseHold(stage.path(of: $0)) }
       try stage.finish()
@@ -168,6 +168,18 @@ public struct Restore: Sendable {
       // What cannot be discarded now is found by its marker and discarded by the next run; the first error counts.
       try? stage.discard()
       throw error
+    }
+  }
+
+  /// Tables are proven as they come, so that the device and the processor work at the same time.
+  private func build(_ stage: RestoreStage) throws -> (warnings: [String], ProvenFiles) {
+    var building = RestoreBuild(stage.directories)
+    (building.cancellation, building.progress) = (cancellation, progress)
+    // Of what somebody signed, RocksDB sees nothing before the whole is known to be that.
+    guard source.signature?.state != .trusted else { return (try source.build(building), ProvenFiles()) }
+    return try ProofOnArrival.run(cancellation) {
+      building.arrived = $0
+      return try source.build(building)
     }
   }
 
@@ -190,7 +202,7 @@ public struct Restore: Sendable {
 
   /// Proves the databases of every volume, then the chains in them, and settles what they are to the network.
   private func prove(
-    _ plan: RestorePlan, _ stage: RestoreStage
+    _ plan: RestorePlan, _ stage: RestoreStage, _ proven: ProvenFiles
   ) throws -> (RestoredChains, [(place: VolumePlace, text: String)]) {
     for step in plan.steps { try StandingMark.remove(from: stage.path(of: step)) }
     var notes: [(place: VolumePlace, text: String)] = []
@@ -199,7 +211,7 @@ public struct Restore: Sendable {
     for step in plan.steps {
       do {
         let path = stage.path(of: step)
-        let identities = try proof.full(path, scratch: FileSystem.parent(of: path), cancellation, progress)
+        let identities = try proof.full(path, FileSystem.parent(of: path), proven, cancellation, progress)
         try chains.prove(step, at: path, identities: identities)
       } catch let error as GoudError {
         let known = error.code == .databaseUnsupported || error.code == .databaseCorrupt && !step.unproven.isEmpty
