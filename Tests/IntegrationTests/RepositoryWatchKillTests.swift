@@ -10,6 +10,7 @@ import WriterOracle
   private struct Status: Decodable {
     let safe: Double?
     let commit: String?
+    let why: String?
   }
 
   /// What it ends at, and how often a backup is made meanwhile.
@@ -47,7 +48,8 @@ import WriterOracle
       try await withWriter(writer) { _ in
         try await waitUntil("200 operations") { oracle.acknowledged > 200 }
         try await diary.keep(oracle) {
-          let first = try await watch(repository, "60s", until: "5 watch.noted")
+          // By then it has said what is safe.
+          let first = try await watch(repository, "60s", until: "2 store.put tail")
           #expect(first.status == 137, "\(first.errors)")
           for kill in Self.kills {
             let killed = try await watch(repository, kill.commit, until: kill.step)
@@ -85,7 +87,8 @@ import WriterOracle
     let restored = try await repository.run("restore", "--to", out, "--yes")
     let operation = try fixture.lastOperation(out)
     #expect(operation >= diary.acknowledged(by: safe), "\(kill.step): \(restored.errors)")
-    guard let pieces = kill.pieces else { return }
+    // On a machine that is slow enough the logs may not tell all: another backup is made at once, and begins a new tail.
+    guard let pieces = kill.pieces, status.why == "there is none yet" else { return }
     #expect(
       restored.errors.contains("the commit and \(pieces) piece"), "\(kill.step): \(restored.errors) \(restored.output)")
   }
