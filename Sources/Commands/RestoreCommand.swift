@@ -145,6 +145,12 @@ struct RestoreCommand: ParsableCommand {
       } else {
         try history.find(name, of: configuration.environment, upTo: moment)
       }
+    if name == "latest", moment == nil {
+      for commit in try history.ahead(of: configuration.environment) {
+        Output.note(
+          Output.printable("passed over \(commit.id) of \(commit.taken.rfc3339): it is later than now"))
+      }
+    }
     let tail = try CommitTail(commit, in: repository, upTo: moment)
     let source = try RestoreSource.repository(
       commit, tail, in: repository, chain: trust.chain, restorePrivileges: restorePrivileges,

@@ -123,10 +123,11 @@ final class RclonePut: Sendable {
   }
 
   private func pause(_ seconds: Double) throws {
-    let end = Date(timeIntervalSinceNow: seconds)
-    while end.timeIntervalSinceNow > 0 {
+    // Not by the clock on the wall, which may be set back by a year meanwhile.
+    let end = ContinuousClock.now + .seconds(seconds)
+    while .now < end {
       try cancellation.check()
-      Thread.sleep(forTimeInterval: min(0.1, max(0.001, end.timeIntervalSinceNow)))
+      Thread.sleep(forTimeInterval: min(0.1, max(0.001, (end - .now) / .seconds(1))))
     }
   }
 }

@@ -43,9 +43,25 @@ struct Fixture: Sendable {
 
   /// The same under a clock that is off by so many days; files get their real times.
   func goud(_ arguments: String..., days: Int) async throws -> Finished {
+    try await goud(arguments, clock: "\(days < 0 ? "" : "+")\(days)d")
+  }
+
+  /// - Parameter clock: faketime's: `-2m`, `+1y`.
+  func goud(
+    _ arguments: [String], clock: String, environment: [String: String] = [:]
+  ) async throws -> Finished {
     try await Programs.run(
-      "faketime", ["-f", "\(days < 0 ? "" : "+")\(days)d", Programs.built("goud")] + arguments,
-      environment: surroundings.merging(["NO_FAKE_STAT": "1"]) { $1 }, in: root)
+      "faketime", ["-f", clock, Programs.built("goud")] + arguments,
+      environment: surroundings.merging(["NO_FAKE_STAT": "1"]) { $1 }.merging(environment) { $1 }, in: root)
+  }
+
+  /// What lets the file `clock` say, all the while, by how much a program's clock on the wall is off. To be run by `env`: what
+  /// libfaketime adds to the environment of the first program that it is loaded into keeps Swift from finding its arguments.
+  func clock(in file: String) -> [String: String] {
+    [
+      "LD_PRELOAD": "/usr/$LIB/faketime/libfaketimeMT.so.1", "FAKETIME_TIMESTAMP_FILE": file, "FAKETIME_NO_CACHE": "1",
+      "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
+    ]
   }
 
   /// The same, with a fault in place of a system call: `pread64:retval=0:when=1` (strace's way to say it).

@@ -52,7 +52,7 @@ public struct CommitHistory: Sendable {
   private func newest(of all: [Commit], _ environment: String?, _ moment: Date?) throws -> Commit {
     let own = all.filter { environment == nil || $0.environment == environment }
     let newest = own.first { commit in moment.map { commit.isTaken(by: $0) } ?? !commit.taken.isAhead(of: Date()) }
-    guard let newest else { throw missing("latest", environment) }
+    guard let newest else { throw own.last.map { later($0, environment, moment) } ?? missing("latest", environment) }
     return newest
   }
 
@@ -90,15 +90,28 @@ public struct CommitHistory: Sendable {
       ?? furthest(list, environment, moment)
   }
 
-  /// The newest commit of each volume, by its name.
+  /// The backups that are later than now: made under a clock that was ahead, and nobody's latest until their day has come.
+  public func ahead(of environment: String?) throws -> [Commit] {
+    try list().filter { (environment == nil || $0.environment == environment) && $0.taken.isAhead(of: Date()) }
+  }
+
+  /// The newest commit of each volume, by its name; not one that is later than now.
   func newest(of volumes: [String], in environment: String) throws -> [String: Commit.Member] {
     var newest: [String: Commit.Member] = [:]
-    for commit in try list() where commit.environment == environment {
+    for commit in try list() where commit.environment == environment && !commit.taken.isAhead(of: Date()) {
       for member in commit.members where volumes.contains(member.volume) && newest[member.volume] == nil {
         newest[member.volume] = member
       }
     }
     return newest
+  }
+
+  private func later(_ first: Commit, _ environment: String?, _ moment: Date?) -> GoudError {
+    GoudError(
+      .archiveNotFound,
+      "every backup\(environment.map { " of \($0)" } ?? "") in \(repository.store.location) is later than "
+        + "\(moment?.formatted(.iso8601) ?? "now"), from \(first.id) of \(first.taken.formatted(.iso8601)) on",
+      hint: "name one by its id; goud backup list --repo shows what there is")
   }
 
   private func missing(_ name: String, _ environment: String?) -> GoudError {

@@ -1,4 +1,6 @@
+import Foundation
 import GoudCore
+import Layout
 import Repository
 import Synchronization
 
@@ -27,10 +29,10 @@ final class CommitMemory: Sendable {
   var indexMemory: IndexMemory { indexes }
 
   /// The backups of these volumes that this run has made last.
-  /// - Returns: nil when one of them is not known: then they are to be looked for.
+  /// - Returns: nil when one of them is not known, or is later than now: then they are to be looked for.
   func parents(of volumes: [String]) -> [String: CommitParent]? {
     state.withLock { state in
-      volumes.allSatisfy { state.parents[$0] != nil } ? state.parents : nil
+      volumes.allSatisfy { state.parents[$0].map { !$0.taken.isAhead(of: Date()) } ?? false } ? state.parents : nil
     }
   }
 

@@ -167,7 +167,10 @@ public struct CommitWorkflow {
     _ started: ContinuousClock.Instant, _ taken: ContinuousClock.Instant
   ) throws -> FollowedCommit {
     var parts = selection.parts
-    let moment = request.taken ?? parts.map(\.snapshot.moment).min() ?? Date()
+    let seen = parts.map(\.snapshot.moment).min() ?? Date()
+    // A clock may have been set back by some minutes since: what is made later is the later one all the same.
+    let before = parts.compactMap { ground.parents[$0.volume.name]?.taken }.max() ?? .distantPast
+    let moment = request.taken ?? max(seen, before.addingTimeInterval(0.001))
     let id = Commit.newID()
     let name = BackupName.stem(of: request.environment, at: moment)
     var drafts: [CommitDraft] = []
@@ -196,7 +199,7 @@ public struct CommitWorkflow {
     for draft in drafts {
       try request.cancellation.check()
       made[draft.volume] = CommitParent(
-        id: try request.repository.save(draft.snapshot(id, taken: moment)), held: draft.held)
+        id: try request.repository.save(draft.snapshot(id, taken: moment)), taken: moment, held: draft.held)
       KillPoint.reached("commit.snapshot")
     }
     let result = CommitResult(
@@ -212,7 +215,7 @@ public struct CommitWorkflow {
       return (part.volume.name, bases.contains { $0 == nil } ? [] : bases.compactMap { $0 })
     }
     return FollowedCommit(
-      result: result, bases: Dictionary(uniqueKeysWithValues: bases), taken: moment,
+      result: result, bases: Dictionary(uniqueKeysWithValues: bases), taken: seen,
       hasOthers: request.memory?.note(made) ?? true)
   }
 

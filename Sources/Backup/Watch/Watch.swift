@@ -61,6 +61,9 @@ public final class Watch {
   /// On which commits tails may stand: our own, and those of a watch that was there before this one; the newest of them.
   private var known: [String]?
   private var status: WatchStatus
+  private var clock = ClockSteps()
+  /// Why what is told by the clock needs a new backup; until one was begun.
+  private var clockStep: String?
   /// What keeps ticks, and what keeps commits, from being what they should; nil: nothing.
   private var tickFault: String?
   private var commitFault: String?
@@ -132,11 +135,27 @@ public final class Watch {
 
   private func tick() throws {
     status.ticks += 1
+    lookAtClock()
     if let committing {
       hold()
       if committing.isDone { try settle(committing) }
     }
+    if let why = clockStep {
+      // A backup that was begun before is of a moment before.
+      if committing == nil { clockStep = nil }
+      try follow(plan.take(.lost(why: why), at: now))
+    }
     try follow(plan.take(.tick, at: now))
+  }
+
+  /// Which backup is the latest goes by their moments. After the clock was set, that may be another than the one that the
+  /// ticks stand on: nothing more is safe before there is a new one. What was written since the last look, under the new
+  /// clock, has not been seen.
+  private func lookAtClock() {
+    let steady = now
+    guard let step = clock.look(wall: Date(), steady: steady) else { return }
+    clockStep = "the clock was set \(step.seconds < 0 ? "back" : "forward") by \(Int(abs(step.seconds))) s"
+    status.safe = status.safe.map { min($0, step.last) }
   }
 
   private func follow(_ actions: [WatchPlan.Action]) throws {
@@ -243,7 +262,8 @@ public final class Watch {
       status.commits += 1
       (status.commit, status.committed, status.pieces) = (outcome.result.id, Date(), 0)
       let known = volumes.map(\.moment).min() ?? outcome.taken
-      if known > .distantPast { status.safe = max(status.safe ?? known, known) }
+      // Of one that was begun before the clock was set, the moment is that of another clock.
+      if known > .distantPast, clockStep == nil { status.safe = max(status.safe ?? known, known) }
       status.storedBytes += outcome.result.storedBytes
       status.note(outcome.result, isWhole: request.isWhole)
       commitFault = outcome.result.metadata.leftOut?.first.map { "\($0.volume) is left out: \($0.reason)" }

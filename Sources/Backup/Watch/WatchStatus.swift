@@ -52,8 +52,11 @@ public struct WatchStatus: Codable, Sendable, Equatable {
   /// When it was asked to stop; nil: it goes on, or was killed.
   public var ended: Date?
 
-  /// Seconds of writes that would be lost if everything but the repository were lost now.
-  public func secondsAtRisk(now: Date) -> Double? { safe.map { max(0, now.timeIntervalSince($0)) } }
+  /// Seconds of writes that would be lost if everything but the repository were lost now; nil before the first commit. A
+  /// moment that is later than now was told by a clock that was ahead: by how much counts as at risk.
+  public func secondsAtRisk(now: Date) -> Double? {
+    safe.map { $0.isAhead(of: now) ? $0.timeIntervalSince(now) : max(0, now.timeIntervalSince($0)) }
+  }
 
   /// Seconds at risk from which on it is to be looked at, and from which on it is bad. A commit in place of a tail, where
   /// the logs did not tell all, is through sooner.
@@ -81,7 +84,10 @@ public struct WatchStatus: Codable, Sendable, Equatable {
     let parts =
       [String(format: "%.1f s", seconds), "\(ByteCount(bytesAtRisk))", "\(writesAtRisk) writes"]
       + [blocksAtRisk.map { "\($0) block\($0 == 1 ? "" : "s")" }].compactMap { $0 }
-    let still = now.timeIntervalSince(noted) > Self.warningSeconds ? "; the watch stands still" : ""
+    let still =
+      noted.isAhead(of: now)
+      ? "; the clock was ahead when the watch said so"
+      : now.timeIntervalSince(noted) > Self.warningSeconds ? "; the watch stands still" : ""
     return "at risk: \(parts.joined(separator: ", "))\(still)"
   }
 

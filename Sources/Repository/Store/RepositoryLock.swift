@@ -12,21 +12,23 @@ public final class RepositoryLock: @unchecked Sendable {
   private let owner: Owner
   private let interval: TimeInterval
   private let condition = NSCondition()
+  /// Signalled when it is released. Waits by a clock that nobody sets: a lock that is not written anew goes stale.
+  private let wake = DispatchSemaphore(value: 0)
   // Guarded by `condition`.
   private var current: ObjectID
-  private var written: Date
+  private var written: (time: Date, moment: ContinuousClock.Instant)
   private var isReleased = false
   private var isRunning = true
   private var failure: GoudError?
 
   /// What is not written for so long may be taken for stale by another host some minutes later.
-  private static let lostAfter = LockFile.staleAfter - 5 * 60
+  private static let lostAfter = Duration.seconds(LockFile.staleAfter - 5 * 60)
 
   init(_ repository: Repository, _ id: ObjectID, _ file: LockFile, refreshEvery interval: TimeInterval) {
     self.repository = repository
     (isExclusive, owner) = (file.isExclusive, file.owner)
     self.interval = interval
-    (current, written) = (id, file.time)
+    (current, written) = (id, (file.time, .now))
     let thread = Thread { self.keep() }
     thread.name = "repository-lock"
     thread.start()
@@ -41,8 +43,8 @@ public final class RepositoryLock: @unchecked Sendable {
     condition.lock()
     defer { condition.unlock() }
     if let failure { throw failure }
-    guard Date().timeIntervalSince(written) < Self.lostAfter else {
-      throw Self.lost("it could not be written anew since \(RFC3339.text(written))", repository)
+    guard .now - written.moment < Self.lostAfter else {
+      throw Self.lost("it could not be written anew since \(RFC3339.text(written.time))", repository)
     }
   }
 
@@ -52,7 +54,7 @@ public final class RepositoryLock: @unchecked Sendable {
     condition.lock()
     let isFirst = !isReleased
     isReleased = true
-    condition.broadcast()
+    wake.signal()
     while isRunning { condition.wait() }
     let id = current
     condition.unlock()
@@ -71,11 +73,8 @@ public final class RepositoryLock: @unchecked Sendable {
 
   /// - Returns: false when it is released.
   private func waits() -> Bool {
-    condition.lock()
-    defer { condition.unlock() }
-    let deadline = Date(timeIntervalSinceNow: interval)
-    while !isReleased && failure == nil && condition.wait(until: deadline) {}
-    return !isReleased && failure == nil
+    _ = wake.wait(timeout: .now() + interval)
+    return condition.withLock { !isReleased && failure == nil }
   }
 
   /// The new object is there before the old one goes.
@@ -88,7 +87,7 @@ public final class RepositoryLock: @unchecked Sendable {
       }
       let file = LockFile(time: Date(), isExclusive: isExclusive, owner: owner)
       let new = try repository.saveUnpacked(try file.json, in: .locks)
-      condition.withLock { (current, written) = (new, file.time) }
+      condition.withLock { (current, written) = (new, (file.time, .now)) }
       try repository.remove([old], in: .locks)
     } catch {
       // Tried again after the next interval; `check` says when that is too late.
