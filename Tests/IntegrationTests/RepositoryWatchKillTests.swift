@@ -19,6 +19,8 @@ import WriterOracle
     var commit = "60s"
     /// Pieces of the tail that are there by then; nil: that is left open.
     var pieces: Int?
+    /// Whether there are to be two backups of one minute before.
+    var thins = false
   }
 
   private static let kills: [Kill] =
@@ -31,7 +33,7 @@ import WriterOracle
       Kill(step: "1 watch.folded", pieces: 1), Kill(step: "2 store.put tail", pieces: 2),
       Kill(step: "3 store.put tail", pieces: 3), Kill(step: "9 watch.noted"),
       // What thins the backups after one.
-      Kill(step: "1 forget.snapshot"), Kill(step: "1 store.deleted snapshots"),
+      Kill(step: "1 forget.snapshot", thins: true), Kill(step: "1 store.deleted snapshots", thins: true),
     ]
     + [
       // The next backup, while the ticks go on upon the one before.
@@ -52,6 +54,7 @@ import WriterOracle
           let first = try await watch(repository, "60s", until: "2 store.put tail")
           #expect(first.status == 137, "\(first.errors)")
           for kill in Self.kills {
+            if kill.thins { #expect(try await watch(repository, "1s", until: nil).status == 0) }
             let killed = try await watch(repository, kill.commit, until: kill.step)
             #expect(killed.status == 137, "\(kill.step): \(killed.errors)")
             try await isWhole(repository, diary, kill)
