@@ -54,10 +54,9 @@ public struct TailWriter: Sendable {
     guard let sealed = unsettled else { return 0 }
     let name = chain.name(number)
     do {
-      try repository.store.put(sealed, as: name)
+      try Repository.put(sealed, as: name, in: repository.store)
     } catch let error as GoudError where error.code == .blobExists {
-      // Perhaps it is there from a try whose answer was lost.
-      guard try repository.store.read(name, at: 0, count: sealed.count + 1) == sealed else { throw forked(name, error) }
+      throw forked(name, error)
     }
     before = ObjectID(sha256Of: sealed)
     number += 1

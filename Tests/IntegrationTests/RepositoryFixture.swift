@@ -8,6 +8,8 @@ struct RepositoryFixture: Sendable {
   let fixture: Fixture
   /// What `--repo` names.
   let place: String
+  /// By which a store is found.
+  var variables: [String: String] = [:]
 
   static let password = "correct horse"
 
@@ -27,7 +29,7 @@ struct RepositoryFixture: Sendable {
     [
       "GOUD_PASSWORD_FILE": "\(fixture.root)/password", "RESTIC_PASSWORD": Self.password,
       "RESTIC_CACHE_DIR": "\(fixture.root)/cache",
-    ]
+    ].merging(variables) { $1 }
   }
 
   /// Runs a verb of goud on the repository.

@@ -55,7 +55,7 @@ public final class Repository: Sendable {
     let keyID = try put(
       KeyFile.make(key, password: password, cost: cost, owner: owner, at: Date()), for: key, password, in: store)
     do {
-      try store.put(box, as: RepositoryName.config)
+      try put(box, as: RepositoryName.config, in: store)
     } catch {
       let isThere = (error as? GoudError)?.code == .blobExists
       // Where it is not certain that none came to be, the key stays: without it the config would open to nobody.
@@ -82,7 +82,7 @@ public final class Repository: Sendable {
       throw GoudError(.internalFault, "a new key of the repository does not open it")
     }
     let id = ObjectID(sha256Of: bytes)
-    try store.put(bytes, as: RepositoryName.object(id.hex, in: .keys))
+    try put(bytes, as: RepositoryName.object(id.hex, in: .keys), in: store)
     return id
   }
 
