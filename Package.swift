@@ -173,7 +173,8 @@ let coreTargets: [Target] = [
     name: "RecoveryTests",
     dependencies: [
       "Backup", "Restore", "Retention", "Archive", "BlobStore", "Repository", "Tail", "Chain", "Volumes",
-      "VolumeSnapshot", "RocksDB", "Layout", "GoudCore", "Minisign", "TestSupport", "WriterOracle", "goud-writer",
+      "VolumeSnapshot", "RocksDB", "Layout", "GoudCore", "CGoudLinux", "Minisign", "TestSupport", "WriterOracle",
+      "goud-writer",
     ],
     swiftSettings: strict),
   .testTarget(

@@ -1,4 +1,5 @@
 import Archive
+import CGoudLinux
 import Foundation
 import GoudCore
 import RocksDB
@@ -68,6 +69,35 @@ import Volumes
       let after = try #require(try FileSystem.status(mount))
       #expect(after.st_uid == before.st_uid && after.st_gid == before.st_gid && after.st_mode == before.st_mode)
       #expect(after.st_mtim.tv_sec == before.st_mtim.tv_sec && after.st_mtim.tv_nsec == before.st_mtim.tv_nsec)
+    }
+  }
+
+  /// Not those of what was there before; a rollback brings those back, and what belongs to the machine stays.
+  @Test func theRootGetsTheAttributesOfItsContent() async throws {
+    try await mounted { fixture, mount in
+      @Sendable func set(_ path: String, _ name: String, _ value: String) {
+        #expect(setxattr(path, name, Array(value.utf8), value.utf8.count, 0) == 0)
+      }
+      func attributes() throws -> [String: String] {
+        try Descriptor.open(mount, O_RDONLY | O_DIRECTORY).extendedAttributes().mapValues {
+          String(decoding: $0, as: UTF8.self)
+        }
+      }
+      set(mount, "user.old", "1")
+      set(mount, "user.both", "old")
+      set(mount, "trusted.machine", "1")
+      let before = try attributes()
+      var source = try fixture.source(["node1_data"])
+      let build = source.build
+      source.build = { building in
+        set(building.directories["node1_data"]!, "user.new", "2")
+        set(building.directories["node1_data"]!, "user.both", "new")
+        return try build(building)
+      }
+      _ = try fixture.restore(source).run()
+      #expect(try attributes() == ["user.new": "2", "user.both": "new", "trusted.machine": "1"])
+      _ = try fixture.rollback().run()
+      #expect(try attributes() == before)
     }
   }
 

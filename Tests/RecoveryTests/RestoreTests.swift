@@ -91,6 +91,22 @@ import Testing
     }
   }
 
+  /// A checkpoint that was never finished has no lock, and nobody could open it; a database gets the one that keeps nodes out
+  /// until it is in place.
+  @Test func whatIsNoDatabaseGetsNoLock() throws {
+    try inTemporaryDirectory { root in
+      let fixture = try RestoreFixture(root)
+      let source = try fixture.source(["node1_data"])
+      let half = "\(fixture.backup)/node1_data/half"
+      try FileManager.default.createDirectory(atPath: half, withIntermediateDirectories: true)
+      try Data("x".utf8).write(to: URL(fileURLWithPath: "\(half)/MANIFEST-000001"))
+      _ = try? FileManager.default.removeItem(atPath: "\(fixture.backup)/node1_data/rocksdb/LOCK")
+      _ = try fixture.restore(source).run()
+      #expect(try FileSystem.names(in: "\(fixture.path("node1_data"))/half") == ["MANIFEST-000001"])
+      #expect(try FileSystem.status("\(fixture.path("node1_data"))/rocksdb/LOCK") != nil)
+    }
+  }
+
   /// The build throws, or what it built is not whole, or does not open in its place: nothing has happened.
   @Test func anyFailureLeavesTheOldVolumes() throws {
     try inTemporaryDirectory { root in

@@ -16,9 +16,12 @@ import Volumes
 final class DatabaseHold {
   private let locks: [Descriptor]
 
+  /// - Parameter isNew: nobody has opened it yet. Then what has no `CURRENT`, a checkpoint that was never finished, gets no
+  ///   `LOCK` that it did not have: there is nothing to open. In an old one a node might found a new database there, and
+  ///   delete the tables of what it was.
   /// - Throws: `volume.database-open`, naming the process, when a database of the volume is open.
-  init(_ volume: String) throws {
-    let databases = try Self.databases(volume)
+  init(_ volume: String, isNew: Bool = false) throws {
+    let databases = isNew ? try VolumeContents(of: volume).databases : try Self.databases(volume)
     let root = try UntrustedDirectory(root: volume)
     locks = try databases.compactMap { try root.directory($0.path).map { try Self.lock($0, volume: volume) } }
   }

@@ -1,3 +1,4 @@
+import CGoudLinux
 import Foundation
 import GoudCore
 
@@ -53,19 +54,24 @@ struct ExchangeJournal: Codable, Equatable {
   }
 }
 
-/// Owner, mode and modification time of a volume's root: a mount point stays where it is, and gets those of its content.
+/// Owner, mode, modification time and extended attributes of a volume's root: a mount point stays where it is, and gets those
+/// of its content.
 struct RootAttributes: Codable, Equatable {
   var owner: UInt32
   var group: UInt32
   var mode: UInt32
   /// Seconds and nanoseconds since 1970.
   var modified: [Int64]
+  /// By name; nil in the journal of an older goud, which left them as they were.
+  var attributes: [String: Data]?
 
-  init(_ status: stat) {
+  init(of root: Descriptor) throws {
+    let status = try root.status()
     owner = status.st_uid
     group = status.st_gid
     mode = status.st_mode & 0o7777
     modified = [Int64(status.st_mtim.tv_sec), Int64(status.st_mtim.tv_nsec)]
+    attributes = try root.extendedAttributes().mapValues { Data($0) }
   }
 
   /// Puts them on a directory, as far as its file system knows them.
@@ -76,8 +82,32 @@ struct RootAttributes: Codable, Equatable {
         throw GoudError.system("chown", directory.path)
       }
     }
+    if let attributes { try exchange(attributes, of: directory) }
     guard fchmod(directory.fd, mode) == 0 || errno == EPERM else { throw GoudError.system("chmod", directory.path) }
     try applyTime(to: directory)
+  }
+
+  /// What a user may set goes where it is not among them; what belongs to the machine stays.
+  private func exchange(_ attributes: [String: Data], of directory: Descriptor) throws {
+    let present = try directory.extendedAttributes()
+    for (name, value) in attributes where present[name] != Array(value) {
+      let result = value.withUnsafeBytes { fsetxattr(directory.fd, name, $0.baseAddress, $0.count, 0) }
+      try refuse(result, "set \(name) of", directory)
+    }
+    for name in present.keys where attributes[name] == nil && Self.isContents(name) {
+      try refuse(fremovexattr(directory.fd, name), "remove \(name) from", directory)
+    }
+  }
+
+  private static func isContents(_ name: String) -> Bool {
+    name.hasPrefix("user.") || name.hasPrefix("system.posix_acl_")
+  }
+
+  /// A file system that keeps none of them refuses them.
+  private func refuse(_ result: Int32, _ action: String, _ directory: Descriptor) throws {
+    guard result == 0 || [EOPNOTSUPP, EPERM, EACCES, ENODATA].contains(errno) else {
+      throw GoudError.system(action, directory.path)
+    }
   }
 
   func applyTime(to directory: Descriptor) throws {

@@ -157,18 +157,18 @@ struct InsideExchange: VolumeExchange {
 
   /// Writes down what will be moved, after nodes were told to keep out.
   private func note(_ root: Descriptor, _ work: UntrustedDirectory) throws -> ExchangeJournal {
-    let status = try root.status()
+    let oldRoot = try RootAttributes(of: root)
     try keepNodesOut()
     KillPoint.reached("restore.nodes-kept-out")
     guard mkdirat(work.descriptor.fd, ContentMoves.oldName, 0o700) == 0 || errno == EEXIST else {
       throw GoudError.system("create", "\(work.path)/\(ContentMoves.oldName)")
     }
     try work.descriptor.synchronize()
-    let new = try Descriptor.open(staging, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).status()
+    let new = try Descriptor.open(staging, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     let journal = ExchangeJournal(
       phase: .moving, old: try ContentMoves.names(in: place.path),
-      new: try ContentMoves.names(in: staging).reversed(), oldRoot: RootAttributes(status),
-      newRoot: RootAttributes(new))
+      new: try ContentMoves.names(in: staging).reversed(), oldRoot: oldRoot,
+      newRoot: try RootAttributes(of: new))
     try journal.write(in: work.path)
     KillPoint.reached("restore.exchange-noted")
     return journal

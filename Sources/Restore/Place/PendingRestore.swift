@@ -189,7 +189,7 @@ extension PendingRestore {
       if state == .staged, try exchange.marker()?.state != .proven { throw inconsistent(exchange) }
       for directory in try exchange.directories() where try FileSystem.status(directory)?.isDirectory == true {
         do {
-          holds.append(try DatabaseHold(directory))
+          holds.append(try DatabaseHold(directory, isNew: state == .swapped || directory == exchange.staging))
         } catch let error as GoudError where error.code == .volumeBusy && state == .swapped {
           // A node that has the new data open has proven it better than a look could; it is not disturbed by the rest.
           used.insert(exchange.place)

@@ -155,7 +155,7 @@ public struct Restore: Sendable {
       KillPoint.reached("restore.built")
       let (chains, notes) = try prove(plan, stage, proven)
       KillPoint.reached("restore.chains-settled")
-      let holds = try plan.steps.map { try DatabaseHold(stage.path(of: $0)) }
+      let holds = try plan.steps.map { try DatabaseHold(stage.path(of: $0), isNew: true) }
       try stage.finish()
       try cancellation.check()
       KillPoint.reached("restore.ready")
