@@ -98,8 +98,8 @@ let coreTargets: [Target] = [
   .target(
     name: "Backup",
     dependencies: [
-      "RocksDB", "Layout", "GoudCore", "Minisign", "VolumeSnapshot", "Archive", "BlobStore", "Repository", "Tail",
-      "Chain", "Volumes",
+      "CGoudLinux", "RocksDB", "Layout", "GoudCore", "Minisign", "VolumeSnapshot", "Archive", "BlobStore", "Repository",
+      "Tail", "Chain", "Volumes",
       .product(name: "Subprocess", package: "swift-subprocess"),
     ],
     swiftSettings: strict),

@@ -26,7 +26,7 @@ public final class VolumeBuilder {
   public func entry(_ entry: FileEntry, of volume: String) throws { try writer.entry(entry, of: volume) }
 
   /// Gives a file that is on this machine already, with the bytes of `entry`, its name in the volume as well. Only for what
-  /// is written once: the two are one file from then on.
+  /// is written once, or has no name that anybody uses: the two are one file from then on.
   /// - Returns: false when it has other attributes, or cannot have a second name there: then it comes as any other.
   public func adopt(_ file: Descriptor, as entry: FileEntry, of volume: String) throws -> Bool {
     try writer.adopt(file, as: entry, of: volume)
@@ -36,6 +36,17 @@ public final class VolumeBuilder {
   public func data(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws { try writer.data(bytes, at: offset) }
 
   public func endFile() throws { try writer.endFile() }
+
+  /// A file that was begun and goes on later.
+  public struct PausedFile {
+    fileprivate let file: VolumeWriter.OpenFile
+  }
+
+  /// Puts aside the file that was begun, so that others can be made before it goes on.
+  /// - Returns: nil when none was begun.
+  public func pause() -> PausedFile? { writer.pause().map(PausedFile.init) }
+
+  public func resume(_ file: PausedFile) { writer.resume(file.file) }
 
   /// When it returns, every file and directory is on the device, with owner, mode, times and attributes. A database that
   /// is not finished does not open: `CURRENT`, which names its state, gets its name last.

@@ -21,10 +21,17 @@ final class VolumeWriter: ArchiveVisitor {
   private var volumes: [VolumeRoot] = []
   private var numbers: [String: Int] = [:]
   private var later: Later?
-  private var open: (entry: FileEntry, file: Descriptor, root: VolumeRoot)?
-  private var written: Int64 = 0
-  private var position: Int64 = 0
+  private var open: OpenFile?
   private(set) var losses = Losses()
+
+  /// A file that is being made.
+  struct OpenFile {
+    let entry: FileEntry
+    let file: Descriptor
+    let root: VolumeRoot
+    var written: Int64 = 0
+    var position: Int64 = 0
+  }
 
   /// What is left to do when everything is unpacked.
   private struct Later {
@@ -71,14 +78,16 @@ final class VolumeWriter: ArchiveVisitor {
 
   /// - Returns: false when nothing was done.
   func adopt(_ file: Descriptor, as entry: FileEntry, of volume: String) throws -> Bool {
-    guard let root = try root(of: volume), later != nil, !allowance.isBare else { return false }
+    guard let root = try root(of: volume), later != nil, !allowance.isBare, !Self.isOpener(entry.path) else {
+      return false
+    }
     let status = try file.status()
     guard UInt32(status.st_mode) & 0o7777 == entry.mode, status.st_uid == entry.owner, status.st_gid == entry.group,
       Int64(status.st_mtim.tv_sec) == entry.modified.seconds,
       Int32(status.st_mtim.tv_nsec) == entry.modified.nanoseconds,
       entry.attributes.isEmpty, flistxattr(file.fd, nil, 0) == 0, allowance.allowed(entry, &losses) == entry
     else { return false }
-    return try root.inParent(of: entry.path) { parent, name in
+    let isLinked = try root.inParent(of: entry.path) { parent, name in
       if linkat(AT_FDCWD, "/proc/self/fd/\(file.fd)", parent.fd, name, AT_SYMLINK_FOLLOW) == 0 { return true }
       // Another file system, one without second names, too many of them, or the file was deleted.
       guard [EXDEV, EPERM, EOPNOTSUPP, ENOSYS, EMLINK, ENOENT].contains(errno) else {
@@ -86,30 +95,43 @@ final class VolumeWriter: ArchiveVisitor {
       }
       return false
     }
+    guard isLinked else { return false }
+    try root.sync.add(file, size: Int64(status.st_size))
+    try arrived(file, entry)
+    return true
   }
 
   func data(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws {
-    guard let open else { return }
-    if offset != position, lseek(open.file.fd, off_t(offset), SEEK_SET) < 0 {
-      throw GoudError.system("seek in", open.file.path)
+    guard let file = open?.file, let position = open?.position else { return }
+    if offset != position, lseek(file.fd, off_t(offset), SEEK_SET) < 0 {
+      throw GoudError.system("seek in", file.path)
     }
-    try open.file.write(bytes)
-    position = offset + Int64(bytes.count)
-    written += Int64(bytes.count)
+    try file.write(bytes)
+    open!.position = offset + Int64(bytes.count)
+    open!.written += Int64(bytes.count)
     // Begin to write back early, so that the final fsync finds little left.
-    if written % (32 << 20) < Int64(bytes.count) { goud_start_writeback(open.file.fd, 0, 0) }
+    if open!.written % (32 << 20) < Int64(bytes.count) { goud_start_writeback(file.fd, 0, 0) }
   }
 
   func endFile() throws {
     guard let open else { return }
-    if case .file(let size) = open.entry.kind, position < size, ftruncate(open.file.fd, off_t(size)) != 0 {
+    if case .file(let size) = open.entry.kind, open.position < size, ftruncate(open.file.fd, off_t(size)) != 0 {
       throw GoudError.system("write", open.file.path)
     }
     try open.file.apply(open.entry, allowance, &losses)
-    try open.root.sync.add(open.file, size: written)
+    try open.root.sync.add(open.file, size: open.written)
     try arrived(open.file, open.entry)
     self.open = nil
   }
+
+  /// Puts aside the file that is being made; others may be made before it goes on.
+  /// - Returns: nil when there is none.
+  func pause() -> OpenFile? {
+    defer { open = nil }
+    return open
+  }
+
+  func resume(_ file: OpenFile) { open = file }
 
   /// Waits until all is on the device, names what opens the databases, and sets the directories' attributes.
   func finish(_ cancellation: Cancellation) throws {
@@ -170,10 +192,12 @@ final class VolumeWriter: ArchiveVisitor {
 
   /// Where a file is until all is proven.
   private static func storedPath(_ path: String) -> String {
-    guard FileSystem.name(of: path).nameBytes == opener.nameBytes else { return path }
+    guard isOpener(path) else { return path }
     let parent = FileSystem.parent(of: path)
     return parent == "." ? unopened : "\(parent)/\(unopened)"
   }
+
+  private static func isOpener(_ path: String) -> Bool { FileSystem.name(of: path).nameBytes == opener.nameBytes }
 
   private func stored(_ path: String, _ volume: Int) throws -> String {
     let stored = Self.storedPath(path)
@@ -195,9 +219,7 @@ final class VolumeWriter: ArchiveVisitor {
     {
       throw GoudError.system("write", file.path)
     }
-    open = (entry, file, root)
-    written = 0
-    position = 0
+    open = OpenFile(entry: entry, file: file, root: root)
   }
 
   private func nameOpener(in directory: Descriptor) throws {

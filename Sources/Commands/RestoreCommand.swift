@@ -151,19 +151,22 @@ struct RestoreCommand: ParsableCommand {
           Output.printable("passed over \(commit.id) of \(commit.taken.rfc3339): it is later than now"))
       }
     }
-    let tail = try CommitTail(commit, in: repository, upTo: moment)
+    let tail = try history.tail(of: commit, upTo: moment)
     let source = try RestoreSource.repository(
       commit, tail, in: repository, chain: trust.chain, restorePrivileges: restorePrivileges,
-      present: delta ? present(commit, configuration) : [:])
+      present: try delta ? present(commit, configuration) : [:])
     Output.note(Output.printable("backup \(commit.id), taken \(commit.taken.rfc3339)"))
     for note in tail.notes { Output.note(Output.printable(note)) }
     return source
   }
 
-  /// Where the volumes of a backup lie now.
-  private func present(_ commit: Commit, _ configuration: GoudConfiguration) -> [String: String] {
-    let places = commit.members.map { ($0.volume, to ?? "\(configuration.volumesDirectory)/\($0.volume)") }
-    return Dictionary(uniqueKeysWithValues: places)
+  /// Where the volumes of a backup lie now, and what restores replaced of them.
+  private func present(_ commit: Commit, _ configuration: GoudConfiguration) throws -> [String: [String]] {
+    try Dictionary(
+      uniqueKeysWithValues: commit.members.map { member in
+        let path = to ?? "\(configuration.volumesDirectory)/\(member.volume)"
+        return (member.volume, [path] + (try SafetyCopy.all(of: VolumePlace(path)).map(\.path)))
+      })
   }
 
   private func restore(_ source: RestoreSource, in configuration: GoudConfiguration) throws {

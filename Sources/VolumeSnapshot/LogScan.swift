@@ -157,19 +157,27 @@ struct LogScan: Sendable {
       if state.open == nil { lose(at: start, .torn) }
     }
     if state.fault != nil { state.fault!.piecesBehind += 1 }
+    // Most records are one piece, by millions: nothing is kept of them.
+    if piece.role == .full {
+      state.open = nil
+      return close(from: start, head: piece.payload, end: end)
+    }
     if let missing = state.open.map({ LogSequence.headSize - $0.head.count }), missing > 0 {
       state.open!.head += piece.payload.prefix(missing)
     }
-    if piece.role == .full || piece.role == .last, let open = state.open { close(open, end: end) }
+    if piece.role == .last, let open = state.open {
+      state.open = nil
+      open.head.withUnsafeBytes { close(from: open.start, head: $0, end: end) }
+    }
   }
 
-  private mutating func close(_ record: OpenRecord, end: Int64) {
-    state.open = nil
+  /// - Parameter head: the first bytes of the record, `LogSequence.headSize` at least if it has so many.
+  private mutating func close(from start: Int64, head: UnsafeRawBufferPointer, end: Int64) {
     if !state.compressed {
-      guard record.head.count >= 12 else { return lose(at: record.start, .torn) }
+      guard head.count >= 12 else { return lose(at: start, .torn) }
       if state.fault == nil {
         let before = state.sequence
-        state.sequence.note(record.head)
+        state.sequence.note(head)
         if state.sequence.gaps > before.gaps || state.sequence.steps > before.steps { state.gapEnd = end }
       }
     }

@@ -17,14 +17,14 @@ struct LogSequence: Sendable, Equatable {
   static let headSize = 13
 
   /// - Parameter head: the first bytes of a record: sequence number (8), number of writes (4), the first write's kind.
-  mutating func note(_ head: [UInt8]) {
-    let sequence = (0..<8).reduce(UInt64(0)) { $0 | UInt64(head[$1]) << (8 * $1) }
-    let count = (8..<12).reduce(UInt64(0)) { $0 | UInt64(head[$1]) << (8 * ($1 - 8)) }
+  mutating func note(_ head: UnsafeRawBufferPointer) {
+    let sequence = UInt64(littleEndian: head.loadUnaligned(as: UInt64.self))
+    let count = UInt64(head.word(8))
     if let next, next != sequence {
       skips = true
       gaps += 1
     }
-    if head.count > 12, Self.transactional.contains(head[12]) {
+    if head.count > 12, Self.isTransactional(head[12]) {
       skips = true
       if head[12] != Self.nothing { steps += 1 }
     }
@@ -36,5 +36,10 @@ struct LogSequence: Sendable, Equatable {
   private static let nothing: UInt8 = 0xd
 
   /// Marks of prepared, committed and rolled-back transactions (`db/dbformat.h`): they count otherwise.
-  private static let transactional: Set<UInt8> = [0x9, 0xa, 0xb, 0xc, 0xd, 0x12, 0x13, 0x15]
+  private static func isTransactional(_ mark: UInt8) -> Bool {
+    switch mark {
+    case 0x9, 0xa, 0xb, 0xc, 0xd, 0x12, 0x13, 0x15: true
+    default: false
+    }
+  }
 }

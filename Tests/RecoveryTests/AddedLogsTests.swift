@@ -1,5 +1,6 @@
 import Foundation
 import GoudCore
+import Repository
 import Tail
 import Testing
 
@@ -7,11 +8,12 @@ import Testing
 
 /// What a tail adds to the files of a commit: all of it, in its place, or nothing.
 @Suite struct AddedLogsTests {
-  private static func pieces(_ parts: [TailPiece.Part]...) -> [TailPiece] {
+  private static func pieces(_ parts: [TailPiece.Part]...) -> [TailOutline] {
     let chain = TailChain(environment: "e", volume: "v", commit: "0123456789abcdef")
     return parts.enumerated().map { number, parts in
-      TailPiece(
-        chain: chain, number: UInt64(number), moment: Date(), newest: [:], parts: parts, before: nil)
+      TailOutline(
+        TailPiece(chain: chain, number: UInt64(number), moment: Date(), newest: [:], parts: parts, before: nil),
+        digest: ObjectID(sha256Of: [UInt8(number)]))
     }
   }
 
@@ -33,19 +35,18 @@ import Testing
   }
 
   /// Gives the commit's files to it in order.
-  /// - Returns: every file with its size, and what comes behind the commit's bytes.
-  private func apply(_ pieces: [TailPiece], to files: [FileEntry]) throws -> [String: (size: Int64, added: String)] {
+  /// - Returns: every file with its size, and whether the tail adds to it.
+  private func apply(_ pieces: [TailOutline], to files: [FileEntry]) throws -> [String: (size: Int64, grows: Bool)] {
     var logs = try AddedLogs(pieces)
-    var found: [String: (Int64, String)] = [:]
-    func note(_ entry: FileEntry, _ added: [[UInt8]]) {
-      guard case .file(let size) = entry.kind else { return }
-      found[entry.path] = (size, String(decoding: added.flatMap { $0 }, as: UTF8.self))
+    var found: [String: (Int64, Bool)] = [:]
+    func note(_ entry: FileEntry, _ grows: Bool) {
+      if case .file(let size) = entry.kind { found[entry.path] = (size, grows) }
     }
     for var file in files {
-      let added = try logs.take(&file)
-      note(file, added)
+      let grows = try logs.take(&file)
+      note(file, grows)
     }
-    for (entry, added) in try logs.rest() { note(entry, added) }
+    for entry in try logs.rest() { note(entry, true) }
     return found
   }
 
@@ -56,9 +57,9 @@ import Testing
         [Self.part("db/000005.log", 13, "de"), Self.part("db/000008.log", 0, "x")],
         [Self.part("db/000008.log", 1, "yz")]),
       to: [Self.file("db/000004.sst", size: 7), Self.file("db/000005.log", size: 10)])
-    #expect(found["db/000004.sst"]! == (7, ""))
-    #expect(found["db/000005.log"]! == (15, "abcde"))
-    #expect(found["db/000008.log"]! == (3, "xyz"))
+    #expect(found["db/000004.sst"]! == (7, false))
+    #expect(found["db/000005.log"]! == (15, true))
+    #expect(found["db/000008.log"]! == (3, true))
   }
 
   @Test func aNewLogLooksLikeTheLogsBesideIt() throws {
@@ -69,12 +70,12 @@ import Testing
     _ = try logs.take(&table)
     _ = try logs.take(&log)
     let rest = try logs.rest()
-    #expect(rest.count == 1 && rest[0].0.mode == 0o640 && rest[0].0.owner == 1 && rest[0].0.path == "000008.log")
+    #expect(rest.count == 1 && rest[0].mode == 0o640 && rest[0].owner == 1 && rest[0].path == "000008.log")
   }
 
   @Test func withoutATailNothingChanges() throws {
     let found = try apply([], to: [Self.file("db/000005.log", size: 10)])
-    #expect(found.count == 1 && found["db/000005.log"]! == (10, ""))
+    #expect(found.count == 1 && found["db/000005.log"]! == (10, false))
   }
 
   @Test(arguments: [0, 2, 4] as [Int64])
@@ -129,8 +130,8 @@ import Testing
     var logs = try AddedLogs(Self.pieces([Self.part("db/000008.log", 0, "x")]))
     var link = Self.file("db/000008.log", size: 0)
     link.kind = .link(target: "CURRENT")
-    let added = try logs.take(&link)
-    #expect(added.isEmpty && link.kind == .link(target: "CURRENT"))
+    let grows = try logs.take(&link)
+    #expect(!grows && link.kind == .link(target: "CURRENT"))
   }
 
   @Test func aLogWithHolesIsNotGuessedAt() {

@@ -4,8 +4,10 @@ import Foundation
 import GoudCore
 import Layout
 import Minisign
+import Synchronization
 import TestSupport
 import Testing
+import VolumeSnapshot
 
 @testable import Backup
 @testable import Restore
@@ -17,6 +19,8 @@ import Testing
     try inTemporaryDirectory { root in
       let fixture = try ChainFixture(root)
       for name in fixture.names { try fixture.make(name, try fixture.blocks(3)) }
+      // What is in its log is in tables when it was opened again.
+      _ = try Ledger(directory: "\(fixture.path("node1_data"))/rocksdb")
       let key = try SigningKey(path: "\(fixture.path("node1_data"))/validator_key") { throw TestFailure("it asked") }
       var request = BackupRequest(
         environment: "local", volumes: ["node1_data"].map(fixture.volume), directory: fixture.backups,
@@ -56,6 +60,24 @@ import Testing
       #expect(failure { try restore(source, fixture) }?.code == .archiveChecksumMismatch)
       #expect(failure { _ = try RestoreSource.archive(archive, trust: trust) }?.code == .archiveUntrusted)
       #expect(try Data(contentsOf: URL(fileURLWithPath: "\(fixture.path("node1_data"))/jwt_secret")) == before)
+    }
+  }
+
+  /// It reads what somebody else may have exchanged; so does whoever checks the checksum, and that is little code.
+  @Test func rocksDBSeesNothingOfASignedArchiveBeforeItsChecksumAgrees() throws {
+    try with { fixture, archive, trust in
+      for (trust, isProvenAhead) in [(trust, false), (ArchiveTrust.anything, true)] {
+        var restore = Restore(
+          RestoreRequest(target: .directory(fixture.volumes)), from: try RestoreSource.archive(archive, trust: trust))
+        let full = restore.proof.full
+        let counts = Mutex<[Int]>([])
+        restore.proof.full = {
+          counts.withLock { [count = $2.count] in $0.append(count) }
+          return try full($0, $1, $2, $3, $4)
+        }
+        _ = try restore.run()
+        #expect(counts.withLock { $0.map { $0 > 0 } } == [isProvenAhead])
+      }
     }
   }
 

@@ -74,7 +74,7 @@ struct WatchFixture: Sendable {
     try? FileManager.default.removeItem(atPath: made)
     try FileManager.default.createDirectory(atPath: made, withIntermediateDirectories: true)
     var extraction = CommitExtraction(repository, try repository.loadIndex())
-    extraction.tails = tail.pieces
+    extraction.tail = tail
     _ = try extraction.run(commit, into: ["node1_data": made])
     let taken = commit.members[0].snapshot.time.date
     return (

@@ -50,11 +50,26 @@ import Testing
     try bytes.write(to: file)
   }
 
+  /// What a survey sees of a chain; reading it again gives the same.
+  private func read(
+    _ repository: Repository, _ chain: TailChain = chain, upTo moment: Date? = nil
+  ) throws -> (pieces: [TailPiece], gap: String?, moment: Date?) {
+    var pieces: [TailPiece] = []
+    let survey = try TailReader(repository).survey(chain, upTo: moment) { piece, outline in
+      #expect(outline.parts.map(\.count) == piece.parts.map { Int64($0.bytes.count) } && outline.number == piece.number)
+      pieces.append(piece)
+    }
+    var again: [TailPiece] = []
+    try TailReader(repository).read(survey.pieces[...], of: chain) { again.append($0) }
+    #expect(again == pieces && survey.pieces.count == pieces.count)
+    return (pieces, survey.gap, survey.moment)
+  }
+
   /// What is read is the first `count` pieces as they were put, and the rest is said to be missing or not.
   private func expect(
     _ count: Int, of repository: Repository, gap: Bool, _ line: SourceLocation = #_sourceLocation
   ) throws {
-    let found = try TailReader(repository).read(Self.chain)
+    let found = try read(repository)
     #expect(found.pieces.flatMap(\.parts) == (0..<count).map { Self.part($0) }, sourceLocation: line)
     #expect((found.gap != nil) == gap, "\(found.gap ?? "no gap")", sourceLocation: line)
     #expect(found.moment == (count == 0 ? nil : Self.moment(count - 1)), sourceLocation: line)
@@ -77,7 +92,7 @@ import Testing
       let parts = [Self.part(0), .init(path: "db/000008.log", offset: 0, bytes: [1, 2, 3])]
       let stored = try writer.put(parts, newest: ["db": 17, "other": 4], moment: Self.start)
       #expect(stored > 0 && writer.number == 1)
-      let found = try TailReader(repository).read(Self.chain)
+      let found = try read(repository)
       #expect(found.gap == nil && found.pieces.count == 1)
       #expect(
         found.pieces[0]
@@ -109,12 +124,11 @@ import Testing
   @Test func aMomentBetweenTwoPiecesLeavesTheLaterOut() throws {
     try inRepository { repository, _, _ in
       try write(4, in: repository)
-      let reader = TailReader(repository)
       for (moment, count) in [
         (Self.start.addingTimeInterval(-0.001), 0), (Self.moment(0), 1), (Self.moment(1).addingTimeInterval(-0.001), 1),
         (Self.moment(1), 2), (Self.moment(99), 4),
       ] {
-        let found = try reader.read(Self.chain, upTo: moment)
+        let found = try read(repository, upTo: moment)
         #expect(found.pieces.count == count && found.gap == nil, "\(moment)")
       }
     }
@@ -124,11 +138,10 @@ import Testing
     try inRepository { repository, _, _ in
       let elsewhere = TailChain(environment: "e", volume: "w", commit: "00000000000000bb")
       for chain in [Self.chain, Self.other, elsewhere] { try write(3, in: repository, chain) }
-      let reader = TailReader(repository)
-      try reader.drop(allBut: Self.chain)
+      try TailReader(repository).drop(allBut: Self.chain)
       try expect(3, of: repository, gap: false)
-      #expect(try reader.read(Self.other).pieces.isEmpty)
-      #expect(try reader.read(elsewhere).pieces.count == 3)
+      #expect(try read(repository, Self.other).pieces.isEmpty)
+      #expect(try read(repository, elsewhere).pieces.count == 3)
     }
   }
 
@@ -241,7 +254,7 @@ import Testing
         .replacingOccurrences(of: #""version":1"#, with: #""version":2"#)
       let size = withUnsafeBytes(of: UInt32(newer.utf8.count).littleEndian) { Array($0) }
       try rewrite(file(1, location), Data(try repository.sealCompressed(size + Array(newer.utf8))))
-      #expect(code { _ = try TailReader(repository).read(Self.chain) } == .archiveUnsupported)
+      #expect(code { _ = try read(repository) } == .archiveUnsupported)
     }
   }
 
@@ -297,7 +310,7 @@ import Testing
       store.meet(.refused, .refused, .unanswered, .refused, .refused)
       for number in 0..<5 { #expect(code { try put(number..<number + 1, &writer) } == .blobUnreachable) }
       try put(5..<6, &writer)
-      let found = try TailReader(repository).read(Self.chain)
+      let found = try read(repository)
       #expect(found.gap == nil)
       #expect(found.pieces.flatMap(\.parts).flatMap(\.bytes) == (0..<6).flatMap { Self.part($0).bytes })
       #expect(found.moment == Self.moment(5) && found.pieces.last?.newest == ["db": 5])

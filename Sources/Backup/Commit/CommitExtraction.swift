@@ -2,19 +2,24 @@ import Archive
 import Foundation
 public import GoudCore
 public import Repository
-public import Tail
+import Tail
 
-/// Makes the files of a commit, and what its tail added to the logs, checking all the while that every piece is what its name says and that nothing leads out
-/// of the volume.
+/// Makes the files of a commit, and what its tail added to the logs, checking all the while that every piece is what its name
+/// says and that nothing leads out of the volume.
+///
+/// Memory stays below 256 MiB, whatever the volume's size and its tail's: see `BlobSequence` and `TailMemory`; a piece of
+/// the tail is held as a whole.
 public struct CommitExtraction {
   public var restorePrivileges = false
   /// Nothing but content: for a copy that is looked at and thrown away.
   public var contentOnly = false
-  /// What was added to the logs of a volume since the commit, by volume.
-  public var tails: [String: [TailPiece]] = [:]
-  /// Where a volume lies that is to be replaced, by its name: tables that are there with the same bytes are neither fetched
-  /// nor written, where they can have a second name.
-  public var present: [String: String] = [:]
+  /// What was added to the logs of the volumes since the commit; nil: it is made alone.
+  public var tail: CommitTail?
+  /// Where volumes lie, and copies of them, by name: tables that are there with the same bytes are neither fetched nor
+  /// written, where they can have a second name.
+  public var present: [String: [String]] = [:]
+  /// Directories with files that were made for a volume once, and are nobody's any more, by its name: the same for every file.
+  public var leftovers: [String: [UntrustedDirectory]] = [:]
   /// Told of every file that is whole and keeps its times; open for reading. From one thread at a time.
   public var arrived: @Sendable (Descriptor, FileEntry) throws -> Void = { _, _ in }
   public var cancellation = Cancellation()
@@ -40,129 +45,78 @@ public struct CommitExtraction {
     return try builder.finish(cancellation)
   }
 
-  private enum Step: Sendable {
-    case entry(FileEntry)
-    case load(ObjectID)
+  private enum Note: Sendable {
+    case begin(FileEntry)
     /// Is there already.
     case present(FileEntry, Descriptor)
-    case loaded([UInt8])
     case end
+    /// The tail goes on with it.
+    case pause
   }
+
+  /// So much of what is fetched together counts a file that is held open for it.
+  private static let heldWeight = 256 << 10
 
   private func extract(_ member: Commit.Member, _ builder: VolumeBuilder) throws {
     let reader = RepositoryReader(repository, index: index)
     let contents = try CommitContents(member, reader)
-    let declared = contents.metadata.volumes[0]
-    progress.begin("restore \(member.volume)", total: ByteCount(declared.bytes))
+    let bytes = contents.metadata.volumes[0].bytes + (tail?.bytes(of: member.volume) ?? 0)
+    progress.begin("restore \(member.volume)", total: ByteCount(bytes))
     defer { progress.end() }
-    let files = Files(builder, member.volume, progress)
-    let pipeline = OrderedPipeline<Step, Step>(
-      name: "load", width: 3, depth: 6,
-      transform: { step in
-        guard case .load(let id) = step else { return step }
-        return .loaded(try reader.load(id, as: .data))
-      },
-      consume: { step in
-        switch step {
-        case .entry(let entry): try files.begin(entry)
-        case .present(let entry, let file): try files.take(entry, file)
-        case .loaded(let bytes): try files.write(bytes)
-        case .end: try files.end()
-        case .load: break
-        }
-      })
+    let files = CommitFiles(builder, member.volume, progress)
+    var logs = try AddedLogs(tail?.pieces(of: member.volume) ?? [])
+    try load(contents, &logs, reader, into: files)
+    for entry in try logs.rest() { try files.expect(entry) }
+    try tail?.read(member.volume) { piece in
+      try cancellation.check()
+      for part in piece.parts { try files.append(part.bytes, to: part.path) }
+    }
+    try files.finish()
+  }
+
+  private func load(
+    _ contents: CommitContents, _ logs: inout AddedLogs, _ reader: RepositoryReader, into files: CommitFiles
+  ) throws {
+    let sequence = BlobSequence<Note>(reader) { item in
+      switch item {
+      case .blob(let bytes): try files.write(bytes)
+      case .note(.begin(let entry)): try files.begin(entry)
+      case .note(.present(let entry, let file)): try files.take(entry, file)
+      case .note(.end): try files.end()
+      case .note(.pause): try files.pause()
+      }
+    }
     do {
-      let present = try self.present[member.volume].flatMap { try PresentFiles($0, index) }
-      var tail = try AddedLogs(tails[member.volume] ?? [])
+      let present = try filesAtHand(contents.volume)
       try contents.walk { found, content in
         try cancellation.check()
         var entry = found
-        let added = try tail.take(&entry)
-        if added.isEmpty, let file = try present?.same(entry, content, cancellation) {
-          return try pipeline.submit(.present(entry, file))
+        let goesOn = try logs.take(&entry)
+        if !goesOn, let file = try present.first({ try $0.same(entry, content, cancellation) }) {
+          return try sequence.submit(.present(entry, file), weight: Self.heldWeight)
         }
-        try pipeline.submit(.entry(entry))
+        try sequence.submit(.begin(entry))
         guard case .file = entry.kind else { return }
-        for id in content { try pipeline.submit(.load(id)) }
-        for bytes in added { try pipeline.submit(.loaded(bytes)) }
-        try pipeline.submit(.end)
-      }
-      for (entry, added) in try tail.rest() {
-        try pipeline.submit(.entry(entry))
-        for bytes in added { try pipeline.submit(.loaded(bytes)) }
-        try pipeline.submit(.end)
+        for id in content { try sequence.submit(blob: id) }
+        try sequence.submit(goesOn ? .pause : .end)
       }
     } catch {
-      try? pipeline.finish(abandoning: true)
+      try? sequence.finish(abandoning: true)
       throw error
     }
-    try pipeline.finish()
+    try sequence.finish()
   }
 
-  /// The end of the pipeline; on one thread.
-  private final class Files: @unchecked Sendable {
-    private let builder: VolumeBuilder
-    private let volume: String
-    private let progress: any ProgressSink
-    private var open: (entry: FileEntry, size: Int64)?
-    private var offset: Int64 = 0
+  private func filesAtHand(_ volume: String) throws -> [FilesAtHand] {
+    try leftovers[volume, default: []].map { try FilesAtHand(leftover: $0, index) }
+      + present[volume, default: []].compactMap { try FilesAtHand(volume: $0, index) }
+  }
+}
 
-    init(_ builder: VolumeBuilder, _ volume: String, _ progress: any ProgressSink) {
-      self.builder = builder
-      self.volume = volume
-      self.progress = progress
-    }
-
-    func begin(_ entry: FileEntry) throws {
-      try builder.entry(entry, of: volume)
-      guard case .file(let size) = entry.kind else { return }
-      open = (entry, size)
-      offset = 0
-    }
-
-    func take(_ entry: FileEntry, _ file: Descriptor) throws {
-      guard case .file(let size) = entry.kind else { return }
-      if try builder.adopt(file, as: entry, of: volume) {
-        progress.advance(Int(size))
-        return
-      }
-      try begin(entry)
-      while offset < size {
-        let count = Int(min(size - offset, 4 << 20))
-        let bytes = try [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
-          used = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
-        }
-        guard bytes.count == count else { throw Self.wrongSize(entry) }
-        try write(bytes)
-      }
-      try end()
-    }
-
-    func write(_ bytes: [UInt8]) throws {
-      guard let open else { return }
-      let piece = offset..<offset + Int64(bytes.count)
-      guard piece.upperBound <= open.size else { throw Self.wrongSize(open.entry) }
-      for extent in open.entry.data where extent.overlaps(piece) {
-        let part = extent.clamped(to: piece)
-        try bytes.withUnsafeBytes {
-          let from = Int(part.lowerBound - piece.lowerBound)
-          try builder.data(UnsafeRawBufferPointer(rebasing: $0[from..<from + part.count]), at: part.lowerBound)
-        }
-      }
-      offset = piece.upperBound
-      progress.advance(bytes.count)
-    }
-
-    func end() throws {
-      guard let open else { return }
-      guard offset == open.size else { throw Self.wrongSize(open.entry) }
-      try builder.endFile()
-      self.open = nil
-    }
-
-    private static func wrongSize(_ entry: FileEntry) -> GoudError {
-      GoudError(
-        .repositoryDamaged, "\(entry.path) is not as long as the repository says", hint: "goud repo check --read-data")
-    }
+extension Sequence {
+  /// The first result that is none.
+  fileprivate func first<Result>(_ transform: (Element) throws -> Result?) rethrows -> Result? {
+    for element in self { if let result = try transform(element) { return result } }
+    return nil
   }
 }

@@ -8,8 +8,12 @@ import Tail
 /// The commits of a repository.
 public struct CommitHistory: Sendable {
   public let repository: Repository
+  private let memory: TailMemory
 
-  public init(_ repository: Repository) { self.repository = repository }
+  public init(_ repository: Repository) {
+    self.repository = repository
+    memory = TailMemory(repository)
+  }
 
   /// Newest first.
   public func list() throws -> [Commit] { Commit.all(try repository.snapshots()) }
@@ -75,9 +79,15 @@ public struct CommitHistory: Sendable {
       })
   }
 
+  /// What was added to the logs of a commit's volumes since. What `furthest` has read of it is not read again.
+  /// - Parameter moment: what was written later is left out.
+  public func tail(of commit: Commit, upTo moment: Date? = nil) throws -> CommitTail {
+    try CommitTail(commit, memory, upTo: moment)
+  }
+
   /// Up to when every acknowledged write is in it or in its tail.
   private func reach(_ member: Commit.Member, of commit: Commit, _ moment: Date?) throws -> Date {
-    let tail = try CommitTail(commit.only(member), in: repository, upTo: moment).moment(of: member.volume)
+    let tail = try tail(of: commit.only(member), upTo: moment).moment(of: member.volume)
     return max(tail ?? .distantPast, member.snapshot.time.date)
   }
 

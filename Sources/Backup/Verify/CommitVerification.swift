@@ -48,7 +48,7 @@ public struct CommitVerification: Sendable {
     try refuseTooLittleRoom(tail)
     var extraction = CommitExtraction(repository, index)
     extraction.contentOnly = true
-    extraction.tails = tail.pieces
+    extraction.tail = tail
     extraction.cancellation = cancellation
     extraction.progress = progress
     let (_, proven) = try ProofOnArrival.run(cancellation) {
@@ -61,7 +61,7 @@ public struct CommitVerification: Sendable {
       try proof.take(
         member.volume, at: directories[member.volume] ?? "", proven: proven, noted: metadata.chain,
         chains: level == .chain,
-        growing: tail.pieces[member.volume] != nil)
+        growing: tail.adds(to: member.volume))
     }
     result.databases = proof.databases
     guard level == .chain else { return result }

@@ -10,7 +10,7 @@ enum UnpackedFile {
   }
 
   /// - Returns: nil when it is neither.
-  static func decode(_ plain: [UInt8]) -> [UInt8]? {
+  static func decode(_ plain: [UInt8], limit: Int = limit) -> [UInt8]? {
     switch plain.first {
     case UInt8(ascii: "["), UInt8(ascii: "{"): plain
     case 2: plain.withUnsafeBytes { Zstd.decompress(UnsafeRawBufferPointer(rebasing: $0[1...]), limit: limit) }

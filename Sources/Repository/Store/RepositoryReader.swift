@@ -72,19 +72,30 @@ extension RepositoryReader {
   ///   - ids: in any order; twice is once.
   ///   - body: is given each, in the order of the packs.
   public func load(_ ids: [ObjectID], as kind: BlobKind, _ body: (ObjectID, [UInt8]) throws -> Void) throws {
+    for (pack, run) in try runs(of: Set(ids), as: kind) { try load(run, of: pack, body) }
+  }
+
+  /// The reads that give blobs back, in the order of the packs.
+  func runs(of ids: Set<ObjectID>, as kind: BlobKind) throws -> [(pack: ObjectID, run: ReadRun)] {
     var packs: [ObjectID: [PackEntry]] = [:]
-    for id in Set(ids) {
+    for id in ids {
       guard let place = index.places(of: id, as: kind).first else {
         throw repository.damaged("no index knows \(kind) blob \(id)")
       }
       packs[place.pack, default: []].append(place.entry)
     }
-    for (pack, entries) in packs.sorted(by: { $0.key < $1.key }) {
-      for run in ReadRun.merge(entries) { try load(run, of: pack, body) }
-    }
+    return packs.sorted { $0.key < $1.key }.flatMap { pack, entries in ReadRun.merge(entries).map { (pack, $0) } }
   }
 
-  private func load(_ run: ReadRun, of pack: ObjectID, _ body: (ObjectID, [UInt8]) throws -> Void) throws {
+  /// How many bytes a blob has.
+  func plainLength(of id: ObjectID, as kind: BlobKind) throws -> Int {
+    guard let length = index.plainLength(of: id, as: kind) else {
+      throw repository.damaged("no index knows \(kind) blob \(id)")
+    }
+    return length
+  }
+
+  func load(_ run: ReadRun, of pack: ObjectID, _ body: (ObjectID, [UInt8]) throws -> Void) throws {
     let name = RepositoryName.object(pack.hex, in: .data)
     let bytes: [UInt8]
     do {

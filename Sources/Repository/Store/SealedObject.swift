@@ -11,12 +11,13 @@ extension Repository {
     return box
   }
 
-  /// - Parameter name: of the object, for what is said.
+  /// - Parameters:
+  ///   - name: of the object, for what is said.
+  ///   - limit: how many bytes it may hold.
   /// - Throws: `repository.damaged`.
-  public func openCompressed(_ box: [UInt8], _ name: String) throws -> [UInt8] {
-    guard let plain = box.withUnsafeBytes(key.openIfGenuine), let bytes = UnpackedFile.decode(plain) else {
-      throw damaged("\(name) was not sealed with its key")
-    }
+  public func openCompressed(_ box: [UInt8], _ name: String, limit: Int) throws -> [UInt8] {
+    guard let plain = box.withUnsafeBytes(key.openIfGenuine), let bytes = UnpackedFile.decode(plain, limit: limit)
+    else { throw damaged("\(name) was not sealed with its key, or holds more than \(ByteCount(limit))") }
     return bytes
   }
 }

@@ -105,10 +105,10 @@ struct BesideExchange: VolumeExchange {
     KillPoint.reached("restore.confirmed")
   }
 
-  func discard() throws {
+  func discard(keeping: Bool) throws {
     guard try state() == .staged, let marker = try marker() else { return }
     guard let stamp = marker.rollbackOf else {
-      try Discard.directory(staging, of: place, .beside)
+      try Discard.directory(staging, of: place, .beside, keeping: keeping)
       return
     }
     let copy = place.path(.replaced, stamp, .beside)
@@ -116,11 +116,11 @@ struct BesideExchange: VolumeExchange {
     try remove(marker, from: copy)
   }
 
-  func abandon() throws {
+  func abandon(keeping: Bool) throws {
     guard try FileSystem.status(aside) == nil, try !Self.isOwn(Self.marker(in: place.path, of: place), id) else {
       return
     }
-    try Discard.directory(staging, of: place, .beside)
+    try Discard.directory(staging, of: place, .beside, keeping: keeping)
   }
 
   private func remove(_ marker: RestoreMarker, from directory: String) throws {

@@ -7,16 +7,34 @@ package import Layout
 
 /// Deletes directories in a way that a kill in the middle leaves nothing that looks whole: first another name, durably,
 /// then the content.
+///
+/// What has that name only is nobody's any more. A restore whose files come from far away takes from it what is the same,
+/// before it is deleted.
 package enum Discard {
-  /// - Parameter site: where it lies.
+  /// - Parameters:
+  ///   - site: where it lies.
+  ///   - keeping: stop at the name.
   /// - Returns: false when deleting failed half-way; the rest is under its new name, and the next run deletes it.
   @discardableResult
-  package static func directory(_ path: String, of place: VolumePlace, _ site: RestoreName.Site) throws -> Bool {
+  package static func directory(
+    _ path: String, of place: VolumePlace, _ site: RestoreName.Site, keeping: Bool = false
+  ) throws -> Bool {
     guard try FileSystem.status(path) != nil else { return true }
     let doomed = RestoreMarker.newIdentifier()
     try keepingTime(of: place, site) { try Renames().move(path, to: place.path(.discarded, doomed, site)) }
     KillPoint.reached("restore.discarded")
-    return remove(doomed, of: place, site)
+    return keeping || remove(doomed, of: place, site)
+  }
+
+  /// What earlier runs left under that name, open: directories with the files of volumes that were being made, or more.
+  static func kept(of place: VolumePlace) throws -> [UntrustedDirectory] {
+    try RestoreName.Site.allCases.flatMap { site in
+      try place.tails(.discarded, site).compactMap { tail in
+        let name = RestoreName.discarded.prefix(site, of: place.name) + tail
+        let directory = try UntrustedDirectory(root: place.holder(site)).directory(name, others: .absent)
+        return try site == .beside ? directory : directory?.directory(ContentMoves.newName, others: .absent)
+      }
+    }
   }
 
   /// Deletes what earlier runs left under that name.

@@ -132,7 +132,7 @@ struct InsideExchange: VolumeExchange {
     try Discard.directory(work.path, of: place, .inside)
   }
 
-  func discard() throws {
+  func discard(keeping: Bool) throws {
     guard try state() == .staged, let marker = try marker() else { return }
     let (root, work) = try open()
     try Discard.keepingTime(of: place, .inside) {
@@ -142,15 +142,15 @@ struct InsideExchange: VolumeExchange {
         try renames.move(ContentMoves.newName, in: work.descriptor, to: copy, in: root)
       }
     }
-    try Discard.directory(work.path, of: place, .inside)
+    try Discard.directory(work.path, of: place, .inside, keeping: keeping)
   }
 
-  func abandon() throws {
+  func abandon(keeping: Bool) throws {
     guard try FileSystem.status(self.work)?.isDirectory == true else { return }
     let (root, work) = try open()
     guard try ExchangeJournal.read(in: work) == nil else { return }
     try Discard.keepingTime(of: place, .inside) { try letNodesIn(root) }
-    try Discard.directory(work.path, of: place, .inside)
+    try Discard.directory(work.path, of: place, .inside, keeping: keeping)
   }
 
   // MARK: The journal

@@ -138,12 +138,15 @@ extension PendingRestore {
   }
 
   /// Finishes or rolls back whatever an earlier run left at `place`, and deletes what it had discarded.
-  /// - Parameter check: throws when a volume, in its place, cannot be opened.
+  /// - Parameters:
+  ///   - keeping: what is discarded keeps its name as such, so that its files can be used once more (`Discard.kept`).
+  ///   - check: throws when a volume, in its place, cannot be opened.
   /// - Returns: what was done; empty when there was nothing.
   /// - Throws: `volume.locked` while that run is alive; `volume.database-open` when a node has the old data of a volume
   ///   open that must be swapped; `restore.unproven` when the new data did not open: the old data is then back.
   static func settle(
-    at place: VolumePlace, locks: VolumeLocks, renames: Renames = Renames(), check: (VolumePlace) throws -> Void
+    at place: VolumePlace, locks: VolumeLocks, renames: Renames = Renames(), keeping: Bool = false,
+    check: (VolumePlace) throws -> Void
   ) throws -> [PendingRestore] {
     guard try hasAnything(at: place) else { return [] }
     try locks.take(place)
@@ -153,23 +156,23 @@ extension PendingRestore {
       // Read again: only with the locks is it certain that nobody is at it.
       guard let found = try find(at: place).first(where: { $0.id == pending.id }) else { continue }
       let pending = try PendingRestore(found.marker, at: place, renames)
-      try pending.settle(locks: locks, check: check)
+      try pending.settle(locks: locks, keeping: keeping, check: check)
       settled.append(pending)
     }
     for volume in Set(settled.flatMap(\.volumes) + [place]) {
       try discardUnmarked(volume)
-      try Discard.leftovers(of: volume)
+      if !keeping { try Discard.leftovers(of: volume) }
       try locks.take(volume)  // another directory may be the volume now
     }
     return settled
   }
 
-  private func settle(locks: VolumeLocks, check: (VolumePlace) throws -> Void) throws {
+  private func settle(locks: VolumeLocks, keeping: Bool, check: (VolumePlace) throws -> Void) throws {
     let swap = Swap(exchanges: exchanges, safetyCopy: marker.safetyCopy)
     switch outcome {
     case .rolledBack:
       try swap.undo()
-      try swap.discard()
+      try swap.discard(keeping: keeping)
     case .finished:
       do {
         try finish(swap, check: check)

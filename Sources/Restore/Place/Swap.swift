@@ -45,8 +45,9 @@ struct Swap {
   }
 
   /// Deletes what was built, of the volumes that are the old ones.
-  func discard() throws {
-    for exchange in exchanges where try exchange.state() == .staged { try exchange.discard() }
+  /// - Parameter keeping: only takes its name from it (`Discard`).
+  func discard(keeping: Bool = false) throws {
+    for exchange in exchanges where try exchange.state() == .staged { try exchange.discard(keeping: keeping) }
   }
 
   private func undo(because error: any Error) throws {

@@ -31,9 +31,11 @@ protocol VolumeExchange: Sendable {
   /// Removes the marker: the new data is the volume.
   func confirm() throws
   /// Deletes what was built, or makes it the safety copy again that it was; the volume is the old one.
-  func discard() throws
+  /// - Parameter keeping: only takes its name from it (`Discard`).
+  func discard(keeping: Bool) throws
   /// Deletes what this very run has built, whatever came into it; does nothing when names have been moved.
-  func abandon() throws
+  /// - Parameter keeping: only takes its name from it (`Discard`).
+  func abandon(keeping: Bool) throws
   /// The directories that hold data of this exchange now, whose databases nobody may open.
   func directories() throws -> [String]
 }

@@ -9,11 +9,11 @@ extension RestoreSource {
   ///
   /// - Parameters:
   ///   - tail: what is put on top of it.
-  ///   - present: by name, where volumes lie whose tables need not be fetched when they are the same.
+  ///   - present: by name, where volumes and copies of them lie whose tables need not be fetched when they are the same.
   /// - Throws: `repository.damaged`, and those of the store.
   public static func repository(
     _ commit: Commit, _ tail: CommitTail, in repository: Repository, chain: String? = nil,
-    restorePrivileges: Bool = false, present: [String: String] = [:]
+    restorePrivileges: Bool = false, present: [String: [String]] = [:]
   ) throws -> RestoreSource {
     let index = try repository.loadIndex()
     let contents = try commit.members.map { try CommitContents($0, in: repository, index) }
@@ -25,8 +25,9 @@ extension RestoreSource {
       build: { building in
         var extraction = CommitExtraction(repository, index)
         extraction.restorePrivileges = restorePrivileges
-        extraction.tails = tail.pieces
+        extraction.tail = tail
         extraction.present = present
+        extraction.leftovers = building.leftovers
         extraction.arrived = building.arrived
         extraction.cancellation = building.cancellation
         extraction.progress = building.progress
@@ -34,6 +35,7 @@ extension RestoreSource {
       })
     source.chain = chain
     source.isGrowing = !tail.isEmpty
+    source.resumes = true
     return source
   }
 }

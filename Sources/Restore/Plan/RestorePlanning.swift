@@ -17,6 +17,7 @@ extension RestorePlan {
     let chosen = try request.choose(from: source)
     let places = try places(request, source: source)
     let pending = try places.flatMap { try PendingRestore.find(at: $0) }
+    let holdsRoom = try !pending.isEmpty || source.resumes && places.contains { try !Discard.kept(of: $0).isEmpty }
     let steps = try zip(chosen, places).map { volume, place in
       let step = Step(
         volume: volume.name, place: place, site: try place.site(),
@@ -33,7 +34,7 @@ extension RestorePlan {
     }
     return RestorePlan(
       backup: source.name, environment: source.environment, steps: steps,
-      needs: source.isDescribed ? try Need.measured(steps, refusing: pending.isEmpty) : [],
+      needs: source.isDescribed ? try Need.measured(steps, refusing: !holdsRoom) : [],
       pending: Dictionary(grouping: pending, by: \.id).values.map { $0[0] }.sorted { $0.id < $1.id },
       network: try network(steps, request, source), signature: source.signature)
   }
@@ -72,7 +73,8 @@ extension RestorePlan {
 extension RestorePlan.Need {
   /// One block for each file beside its bytes, and something for directories and the copies of logs that the proof makes.
   ///
-  /// - Parameter refusing: whether too little room is an error; an unfinished restore holds room that it will give back.
+  /// - Parameter refusing: whether too little room is an error; an unfinished restore holds room that it will give
+  ///   back, or that is needed no more.
   fileprivate static func measured(_ steps: [RestorePlan.Step], refusing: Bool) throws -> [RestorePlan.Need] {
     var needs: [UInt64: RestorePlan.Need] = [:]
     for step in steps {

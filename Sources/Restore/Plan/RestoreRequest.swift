@@ -19,6 +19,8 @@ public struct RestoreSource: Sendable {
   public var chain: String?
   /// Whether what is built may have gone on since `volumes` was said: by the tail of a repository.
   public var isGrowing = false
+  /// Whether files come from far away: then what an attempt has made that was interrupted is kept, and used by the next.
+  public var resumes = false
   /// Builds volumes, each into an empty directory. Verifies every byte against
   /// the backup's checksums, and throws unless everything asked for is there, agrees, and is on the device. Returns
   /// what could not be put on the files: the owner and some attributes, unless run by root.

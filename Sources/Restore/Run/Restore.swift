@@ -131,7 +131,7 @@ public struct Restore: Sendable {
 
   private func settle(_ locks: VolumeLocks) throws -> [PendingRestore] {
     try places().flatMap {
-      try PendingRestore.settle(at: $0, locks: locks, renames: renames) { try proof.quick($0) }
+      try PendingRestore.settle(at: $0, locks: locks, renames: renames, keeping: source.resumes) { try proof.quick($0) }
     }
   }
 
@@ -151,10 +151,11 @@ public struct Restore: Sendable {
       try stage.begin()
       for step in plan.steps { try locks.take(directory: stage.path(of: step)) }
       try cancellation.check()
-      let (warnings, proven) = try build(stage)
+      let (warnings, proven) = try build(plan, stage)
       KillPoint.reached("restore.built")
       let (chains, notes) = try prove(plan, stage, proven)
       KillPoint.reached("restore.chains-settled")
+      for step in plan.steps { try Discard.leftovers(of: step.place) }
       let holds = try plan.steps.map { try DatabaseHold(stage.path(of: $0), isNew: true) }
       try stage.finish()
       try cancellation.check()
@@ -165,15 +166,30 @@ public struct Restore: Sendable {
         kept: kept, notes: notes.map(\.text), warnings: warnings,
         chains: chains)
     } catch {
+      let stopped = source.resumes ? (error as? GoudError).flatMap(Self.resumable) : nil
       // What cannot be discarded now is found by its marker and discarded by the next run; the first error counts.
-      try? stage.discard()
-      throw error
+      try? stage.discard(keeping: stopped != nil)
+      if stopped == nil { for step in plan.steps { try? Discard.leftovers(of: step.place) } }
+      throw stopped ?? error
     }
   }
 
+  /// - Returns: the same error, when the next run may go on from where this one was stopped.
+  private static func resumable(_ error: GoudError) -> GoudError? {
+    guard [.blobUnreachable, .interrupted, .terminated].contains(error.code) else { return nil }
+    return GoudError(
+      error.code, error.message,
+      hint: (error.hint.map { "\($0); " } ?? "")
+        + "the same command goes on from what has come so far; goud restore --settle deletes that",
+      context: error.context, cause: error)
+  }
+
   /// Tables are proven as they come, so that the device and the processor work at the same time.
-  private func build(_ stage: RestoreStage) throws -> (warnings: [String], ProvenFiles) {
+  private func build(_ plan: RestorePlan, _ stage: RestoreStage) throws -> (warnings: [String], ProvenFiles) {
     var building = RestoreBuild(stage.directories)
+    if source.resumes {
+      for step in plan.steps { building.leftovers[step.volume] = try Discard.kept(of: step.place) }
+    }
     (building.cancellation, building.progress) = (cancellation, progress)
     // Of what somebody signed, RocksDB sees nothing before the whole is known to be that.
     guard source.signature?.state != .trusted else { return (try source.build(building), ProvenFiles()) }

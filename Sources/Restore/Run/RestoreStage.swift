@@ -58,7 +58,10 @@ final class RestoreStage {
   }
 
   /// Deletes what was built, unless it was swapped in.
-  func discard() throws { for exchange in swap.exchanges { try exchange.abandon() } }
+  /// - Parameter keeping: only takes its name from it (`Discard`).
+  func discard(keeping: Bool = false) throws {
+    for exchange in swap.exchanges { try exchange.abandon(keeping: keeping) }
+  }
 
   private func marked(_ place: VolumePlace) -> RestoreMarker {
     var own = marker

@@ -1,26 +1,25 @@
 import Foundation
 
 /// How many bytes may be on their way at once.
-final class ByteBudget: @unchecked Sendable {
+package final class ByteBudget: @unchecked Sendable {
   private let condition = NSCondition()
   private let limit: Int
   // Guarded by `condition`.
   private var used = 0
   private var failure: (any Error)?
 
-  init(_ limit: Int) { self.limit = limit }
+  package init(_ limit: Int) { self.limit = limit }
 
-  /// Waits until there is room.
-  /// - Parameter bytes: at most the limit.
-  func take(_ bytes: Int) throws {
+  /// Waits until there is room. What is more than the limit waits until nothing else is on its way.
+  package func take(_ bytes: Int) throws {
     condition.lock()
     defer { condition.unlock() }
-    while failure == nil && used + bytes > limit { condition.wait() }
+    while failure == nil && used > 0 && used + bytes > limit { condition.wait() }
     if let failure { throw failure }
     used += bytes
   }
 
-  func give(_ bytes: Int) {
+  package func give(_ bytes: Int) {
     condition.lock()
     used -= bytes
     condition.broadcast()
@@ -28,14 +27,14 @@ final class ByteBudget: @unchecked Sendable {
   }
 
   /// From now on nobody gets anything. The first reason stays.
-  func fail(_ error: any Error) {
+  package func fail(_ error: any Error) {
     condition.lock()
     failure = failure ?? error
     condition.broadcast()
     condition.unlock()
   }
 
-  func check() throws {
+  package func check() throws {
     condition.lock()
     defer { condition.unlock() }
     if let failure { throw failure }
