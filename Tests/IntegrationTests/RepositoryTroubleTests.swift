@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import WriterOracle
 
-/// A bucket that answers late, twice, half, with 429 and 500, or not at all: every fifth request meets one of it, in turns.
+/// A bucket that answers late, twice, half, with 429 and 500, or not at all: every seventh request meets one of it, in turns.
 @Suite(.serialized) struct RepositoryTroubleTests {
   private static let troubles: [ConditionalProxy.Trouble] = [
     .twice, .answered(500), .half, .answered(429), .lost, .late,
@@ -46,7 +46,7 @@ import WriterOracle
   }
 
   @Test func nothingIsReportedThatIsNotThereAndTheNextRunGoesOn() async throws {
-    try await with(every: 5, Self.troubles) { straight, troubled, files in
+    try await with(every: 7, Self.troubles) { straight, troubled, files in
       let fixture = straight.fixture
       let volume = "\(fixture.volumes)/node1_data"
       try FileManager.default.createDirectory(atPath: volume, withIntermediateDirectories: true)
@@ -60,7 +60,7 @@ import WriterOracle
         try await diary.keep(oracle) {
           let watch = try await Programs.run(
             Programs.built("goud"),
-            ["backup", "watch", "--every", "100ms", "--commit", "1s", "--repo", troubled.place],
+            ["backup", "watch", "--every", "100ms", "--commit", "2s", "--repo", troubled.place],
             environment: fixture.surroundings.merging(troubled.environment) { $1 }
           ) { running in
             try await waitUntil("backups, and ticks upon them") {
