@@ -113,6 +113,7 @@ struct BackupCreate: ParsableCommand {
     }
     try refuse(result.metadata.leftOut ?? [])
     try refuse(shortcomings: result.metadata.shortcomings)
+    try result.refuseLeftLock()
   }
 
   private func recorded(_ request: CommitRequest, _ configuration: GoudConfiguration) throws -> CommitResult {

@@ -40,5 +40,6 @@ struct BackupImport: ParsableCommand {
     case .json: Output.write(try Output.json(result))
     case .table: Output.write(result.summary)
     }
+    try result.refuseLeftLock()
   }
 }

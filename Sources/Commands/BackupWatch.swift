@@ -57,8 +57,12 @@ struct BackupWatch: ParsableCommand {
       thinning.committed().map(Output.printable).forEach(Output.note)
     }
     // What a watch that was killed has left would keep this one from forgetting, for ever.
-    for lock in try commit.repository.unlock() {
-      Output.note(Output.printable("removed lock \(lock.id.short), which nobody holds any more"))
+    do {
+      for lock in try commit.repository.unlock() {
+        Output.note(Output.printable("removed lock \(lock.id.short), which nobody holds any more"))
+      }
+    } catch let error as GoudError where error.code == .blobDenied {
+      Output.note(Output.printable("locks that nobody holds stay: \(error.message)"))
     }
     try Watch(request).run()
   }

@@ -18,6 +18,14 @@ extension CommitRequest {
 }
 
 extension CommitResult {
+  /// The backup stands; that its lock does too shows in the exit status (3).
+  func refuseLeftLock() throws {
+    guard let lockFault else { return }
+    throw GoudError(
+      .someFailed, "the backup is made, and its lock is left in the repository: \(lockFault)",
+      hint: "goud repo unlock; whoever makes backups there must be let delete what is in locks/")
+  }
+
   /// What a person wants to know of it.
   var summary: String {
     let volumes = metadata.volumes

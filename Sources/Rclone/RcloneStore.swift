@@ -129,7 +129,17 @@ public final class RcloneStore: BlobStore {
     requests.count(.stat, names.count)
     requests.count(.delete, names.count)
     let places = names.map { ($0, place($0)) }
-    if let failure = try client.clean("operations/deletefile", places, atOnce: Self.deletesAtOnce) { throw failure }
+    guard let failure = try client.clean("operations/deletefile", places, atOnce: Self.deletesAtOnce) else { return }
+    throw (failure as? GoudError).flatMap(kept) ?? failure
+  }
+
+  /// Why a deletion was refused: where all else is let in, a policy keeps what is there.
+  private func kept(_ failure: GoudError) -> GoudError? {
+    guard failure.code == .blobDenied else { return nil }
+    return GoudError(
+      .blobDenied, "\(location) lets nothing be deleted",
+      hint: "a retention policy keeps it, or the credentials may not delete: see docs/repository.md, \"object lock\"",
+      context: failure.context, cause: failure)
   }
 
   // MARK: Calls

@@ -140,6 +140,6 @@ public struct TailReader: Sendable {
   /// Deletes the pieces of the volume that stand on other commits than this one.
   public func drop(allBut chain: TailChain) throws {
     let names = try repository.store.list(in: chain.volumeFolder, deep: true).map(\.name)
-    try repository.store.delete(names.filter { !$0.hasPrefix("\(chain.folder)/") })
+    try repository.store.deleteTrying(names.filter { !$0.hasPrefix("\(chain.folder)/") })
   }
 }

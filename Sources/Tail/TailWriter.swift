@@ -47,7 +47,7 @@ public struct TailWriter: Sendable {
 
   /// Deletes what was put, once nobody needs it any more; nothing may be put after it.
   public func drop() throws {
-    try repository.store.delete((0..<number + (unsettled == nil ? 0 : 1)).map(chain.name))
+    try repository.store.deleteTrying((0..<number + (unsettled == nil ? 0 : 1)).map(chain.name))
   }
 
   private mutating func settle() throws -> Int {

@@ -48,7 +48,8 @@ import Testing
       let restored = try await network.fixture.goud(
         ["restore", "latest", "--yes"] + place, environment: network.environment)
       #expect(restored.status == 0, "\(restored.errors) \(said)")
-      #expect(restored.errors.contains("of its tail"), "\(restored.errors) \(said)")
+      // A backup that came behind the last write has no tail.
+      #expect(restored.errors.contains("of its tail") || last.pieces == 0, "\(restored.errors) \(said)")
       try await network.start()
       try await network.nothingIsLost()
       // The watch may have been killed while it made a backup: its lock is nobody's.

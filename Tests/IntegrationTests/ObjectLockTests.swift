@@ -44,4 +44,63 @@ import Testing
       }
     }
   }
+
+  /// Every deletion of a repository hides, and destroys nothing: what an intruder deletes comes back.
+  @Test func aRepositoryInALockedBucketIsThinnedAsEverAndComesBackWhole() async throws {
+    try await Moto.with { moto in
+      try await moto.aws(
+        "s3api", "create-bucket", "--bucket", "goud-locked", "--create-bucket-configuration",
+        "LocationConstraint=eu-west-1", "--object-lock-enabled-for-bucket")
+      try await moto.aws(
+        "s3api", "put-object-lock-configuration", "--bucket", "goud-locked", "--object-lock-configuration",
+        "ObjectLockEnabled=Enabled,Rule={DefaultRetention={Mode=COMPLIANCE,Days=30}}")
+      try await Fixture.with { fixture in
+        let volume = try await fixture.makeVolume(operations: 200)
+        try AtomicFile.write(Array("of this test".utf8), to: "\(fixture.root)/password")
+        let place = ["--repo", "s3://goud-locked/backups", "--password-file", "\(fixture.root)/password"]
+        func goud(_ words: String...) async throws -> Finished {
+          try await fixture.goud(words + place, environment: moto.environment)
+        }
+        func works(_ words: String...) async throws {
+          let made = try await fixture.goud(words + place, environment: moto.environment)
+          try #require(made.status == 0, "\(words): \(made.errors)")
+        }
+        func versions(_ query: String) async throws -> [[String]] {
+          let found = try await moto.aws("s3api", "list-object-versions", "--bucket", "goud-locked", "--query", query)
+          return found.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+            .filter { $0.count == 2 }
+        }
+        try await works("repo", "init")
+        try await works("backup", "create")
+        try await fixture.makeVolume(operations: 300)
+        try await works("backup", "create")
+        // Locks come and go, and so does what is forgotten and pruned.
+        try await works("backup", "forget", "--keep-last", "1", "--prune")
+        #expect(try await versions("DeleteMarkers[?contains(Key, '/locks/')].[Key,VersionId]").count >= 3)
+
+        let packs = try await versions("Versions[?contains(Key, '/data/')].[Key,VersionId]")
+        let pack = try #require(packs.first)
+        let destroyed = try await Programs.run(
+          "env",
+          ["aws", "s3api", "delete-object", "--bucket", "goud-locked", "--key", pack[0], "--version-id", pack[1]],
+          environment: moto.environment)
+        #expect(destroyed.status != 0 && destroyed.errors.contains("AccessDenied"), "\(destroyed.errors)")
+        // It holds for as long as somebody asks it to.
+        try await moto.aws(
+          "s3api", "put-object-retention", "--bucket", "goud-locked", "--key", pack[0], "--version-id", pack[1],
+          "--retention", "Mode=COMPLIANCE,RetainUntilDate=2099-01-01T00:00:00Z")
+
+        try await moto.aws("s3", "rm", "--recursive", "s3://goud-locked/backups")
+        #expect(try await goud("backup", "list").status == 10)
+        for mark in try await versions("DeleteMarkers[?!contains(Key, '/locks/')].[Key,VersionId]") {
+          try await moto.aws(
+            "s3api", "delete-object", "--bucket", "goud-locked", "--key", mark[0], "--version-id", mark[1])
+        }
+        try await works("repo", "check", "--read-data")
+        try FileManager.default.removeItem(atPath: volume)
+        try await works("restore", "latest", "--yes")
+        #expect(try fixture.lastOperation(volume) == 300)
+      }
+    }
+  }
 }

@@ -76,6 +76,16 @@ import Testing
     }
   }
 
+  /// As under a retention policy.
+  @Test func aDeletionThatIsRefusedIsToldByWhatKeepsIt() async throws {
+    try await run(.refused(403, code: "AccessDenied"), count: 1_000_000) { straight, faulty in
+      try straight.put([1], as: "name")
+      let error = #expect(throws: GoudError.self) { try faulty.delete("name") }
+      #expect(error?.code == .blobDenied && error?.message.hasSuffix("lets nothing be deleted") == true)
+      #expect(error?.hint?.contains("retention policy") == true)
+    }
+  }
+
   /// The first parts go through; then the key has expired.
   @Test func aKeyThatExpiresInMidUploadIsToldAndNothingIsLeft() async throws {
     try await run(.refused(400, code: "ExpiredToken"), count: 1_000_000, healthy: 3) { straight, faulty in

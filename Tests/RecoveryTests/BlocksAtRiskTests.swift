@@ -26,7 +26,7 @@ import Volumes
     /// After a tick: notes what it said, and does the next thing.
     /// - Returns: whether there is one more.
     func next(_ status: WatchStatus) throws -> Bool {
-      guard status.commits > 0 else { return true }
+      guard status.commits > 0 else { return status.ticks < 6000 }
       said.append(status.blocksAtRisk)
       guard !steps.isEmpty else { return false }
       try steps.removeFirst()()

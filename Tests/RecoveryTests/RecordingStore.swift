@@ -1,7 +1,9 @@
 import BlobStore
+import GoudCore
 import Synchronization
 
-/// A store that notes what it is asked for, by kind and folder, in order.
+/// A store that notes what it is asked for, by kind and folder, in order; and that lets nothing be deleted while it is told
+/// to.
 final class RecordingStore: BlobStore {
   struct Request: Hashable {
     let kind: RequestKind
@@ -16,6 +18,7 @@ final class RecordingStore: BlobStore {
 
   private let store: any BlobStore
   private let noted = Mutex<[Request]>([])
+  let keepsAll = Atomic(false)
 
   init(_ store: any BlobStore) { self.store = store }
 
@@ -53,6 +56,9 @@ final class RecordingStore: BlobStore {
   func delete(_ name: String) throws { try delete([name]) }
   func delete(_ names: [String]) throws {
     for name in names { note(.delete, name) }
+    guard !keepsAll.load(ordering: .relaxed) || names.isEmpty else {
+      throw GoudError(.blobDenied, "\(location) does not let us in")
+    }
     try store.delete(names)
   }
 }

@@ -66,6 +66,11 @@ import Volumes
     (request.every, request.commitEvery, request.commits) = (0.02, 0.2, commits)
     request.ticked = { _ in try? place.write() }
     change(&request)
+    let (ticked, cancellation) = (request.ticked, request.commit.cancellation)
+    request.ticked = { status in
+      ticked(status)
+      if status.ticks > Self.ticks { cancellation.cancel() }
+    }
     let asked = request
     try await onThread { try Watch(asked).run() }
     let all = place.store.recorded
@@ -74,6 +79,9 @@ import Volumes
     let last = try #require(all.lastIndex(of: snapshot))
     return Array(all[(first + 1)...last])
   }
+
+  /// After so many it is over, whatever came of it.
+  private static let ticks = 6000
 
   private func count(_ kind: RequestKind, _ requests: [RecordingStore.Request]) -> [String: Int] {
     requests.reduce(into: [:]) { if $1.kind == kind { $0[$1.folder, default: 0] += 1 } }
@@ -165,24 +173,88 @@ import Volumes
 
   @Test func aBackupOfSomebodyElseIsSeenByTheNext() async throws {
     try await inPlace { place in
-      let isMade = Mutex(false)
-      let requests = try await follow(place, commits: 5) {
+      // The commits of the watch when it was made.
+      let made = Mutex<Int?>(nil)
+      let errors = Mutex<[String]>([])
+      let cancellation = Cancellation()
+      let requests = try await follow(place, commits: .max) {
+        $0.commit.cancellation = cancellation
         $0.ticked = { status in
           try? place.write()
-          guard status.commits == 2, isMade.withLock({ !$0 }) else { return }
-          var other = place.commit
-          other.scratch = "\(place.scratch)/views beside"
-          let made = try? CommitWorkflow(other).run()
-          isMade.withLock { $0 = made != nil }
+          if let count = made.withLock({ $0 }) {
+            if status.commits >= count + 3 { cancellation.cancel() }
+          } else if status.commits >= 2 {
+            var other = place.commit
+            other.scratch = "\(place.scratch)/views beside"
+            do {
+              _ = try CommitWorkflow(other).run()
+              made.withLock { $0 = status.commits }
+            } catch {
+              errors.withLock { $0.append("\(error)") }
+            }
+          }
         }
       }
       let lists = count(.list, requests)
       // The backup beside looks for the newest one, and so does the watch once; for tails it had looked already.
-      #expect(lists["snapshots"] == 2)
+      #expect(lists["snapshots"] == 2, "\(errors.withLock { $0 })")
       #expect(lists["tail"] == 4)
       let found = try CommitHistory(place.repository).list()
       #expect(found.count >= 6)
       #expect(found[0].members[0].snapshot.parent == found[1].members[0].id)
+    }
+  }
+
+  // MARK: Where nothing may be deleted
+
+  @Test func aBackupWhoseLockCannotBeTakenAwayIsMade() async throws {
+    try await inPlace { place in
+      place.store.keepsAll.store(true, ordering: .relaxed)
+      let asked = place.commit
+      let made = try await onThread { try CommitWorkflow(asked).run() }
+      #expect(made.lockFault?.contains("does not let us in") == true)
+      #expect(try CommitHistory(place.repository).list().map(\.id) == [made.id])
+      try await place.restic("check", "--no-lock", "--read-data")
+    }
+  }
+
+  /// A bucket with a retention policy, or a user who may only add: backups are made, and what stays is said.
+  @Test func aWatchGoesOnAndSaysWhatStays() async throws {
+    try await inPlace { place in
+      place.store.keepsAll.store(true, ordering: .relaxed)
+      let ticks = Mutex(0)
+      let faults = Mutex<Set<String>>([])
+      let requests = try await follow(place, commits: 4) {
+        $0.ticked = { _ in
+          ticks.withLock { $0 += 1 }
+          try? place.write()
+        }
+        $0.faulted = { fault in _ = faults.withLock { $0.insert(fault) } }
+      }
+      let said = faults.withLock { $0 }
+      #expect(said.contains { $0.hasPrefix("the lock of a backup is left in the repository") }, "\(said)")
+      #expect(said.contains { $0.hasSuffix("does not let us in") }, "\(said)")
+      let found = try CommitHistory(place.repository).list()
+      #expect((4...5).contains(found.count))
+      // One for each lock; for the tails at most one a tick, however many pieces there are.
+      let deletes = count(.delete, requests)
+      #expect(deletes["locks", default: 0] <= 5 && deletes["tail", default: 0] <= ticks.withLock { $0 })
+      try await place.restic("check", "--no-lock", "--read-data")
+    }
+  }
+
+  @Test func whereNothingMayBeDeletedNoExclusiveLockIsLeft() async throws {
+    try await inPlace { place in
+      let asked = place.commit
+      _ = try await onThread { try CommitWorkflow(asked).run() }
+      place.store.keepsAll.store(true, ordering: .relaxed)
+      var request = ForgetRequest(place.repository, environment: "local", policy: .usual)
+      request.prunes = true
+      let error = #expect(throws: GoudError.self) { try Forget(request).run() }
+      #expect(error?.code == .blobDenied)
+      let left = try place.repository.locks()
+      #expect(left.count == 1 && left.allSatisfy { $0.file?.isExclusive == false })
+      #expect(try await onThread { try CommitWorkflow(asked).run() }.lockFault != nil)
     }
   }
 

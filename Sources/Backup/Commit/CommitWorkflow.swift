@@ -57,6 +57,8 @@ public struct CommitResult: Sendable, Encodable {
   public let knownTables: Int
   /// Whether every table was read, known or not.
   public let rescanned: Bool
+  /// Why its lock still lies in the repository; nil: it was taken away. The backup is whole either way.
+  public fileprivate(set) var lockFault: String?
   /// How long the snapshots and all that followed took.
   public let snapshotSeconds: Double
   public let writeSeconds: Double
@@ -65,7 +67,7 @@ public struct CommitResult: Sendable, Encodable {
 
 /// A commit, and where to go on from it.
 struct FollowedCommit: Sendable {
-  let result: CommitResult
+  fileprivate(set) var result: CommitResult
   /// By volume; empty for one that cannot be followed.
   let bases: [String: [FollowBase]]
   /// Every write that was acknowledged before is in it.
@@ -103,19 +105,24 @@ public struct CommitWorkflow {
     let started = ContinuousClock.now
     // What others write beside takes a moment to be seen, and so do the volumes.
     let lock = Loading("lock") { [repository = request.repository] in try repository.lock(exclusive: false) }
+    var made: FollowedCommit
     do {
-      let result: FollowedCommit
       do {
-        result = try commit(started, copyingTables: false, lock)
+        made = try commit(started, copyingTables: false, lock)
       } catch let error as GoudError where error.code == .snapshotCut {
-        result = try commit(started, copyingTables: true, lock)
+        made = try commit(started, copyingTables: true, lock)
       }
-      try lock.value().release()
-      return result
     } catch {
       try? lock.value().release()
       throw error
     }
+    do {
+      try lock.value().release()
+    } catch let error as GoudError {
+      // The snapshots are there to stay: to call that a failure would have it made again and again.
+      made.result.lockFault = error.message
+    }
+    return made
   }
 
   private func refuseVolumesAsScratch() throws {

@@ -266,7 +266,9 @@ public final class Watch {
       if known > .distantPast, clockStep == nil { status.safe = max(status.safe ?? known, known) }
       status.storedBytes += outcome.result.storedBytes
       status.note(outcome.result, isWhole: request.isWhole)
-      commitFault = outcome.result.metadata.leftOut?.first.map { "\($0.volume) is left out: \($0.reason)" }
+      commitFault =
+        outcome.result.metadata.leftOut?.first.map { "\($0.volume) is left out: \($0.reason)" }
+        ?? outcome.result.lockFault.map { "the lock of a backup is left in the repository: \($0)" }
       following = Loading("committed") { [request] in
         request.givesWay()
         request.committed(outcome.result)
@@ -282,9 +284,7 @@ public final class Watch {
     let repository = request.commit.repository
     hold()
     try refuseOthers(outcome)
-    for volume in volumes where volume.tail.hasPut { passed[volume.volume.name, default: []].append(volume.tail) }
-    committed = Set(outcome.bases.keys)
-    volumes = try request.commit.volumes.map { volume in
+    let followed = try request.commit.volumes.map { volume in
       // Of one that was left out nothing is known since what was known before: it keeps that from being called later.
       let bases = outcome.bases[volume.name]
       let chain = TailChain(
@@ -295,7 +295,9 @@ public final class Watch {
         chain: FollowedChain(
           outcome.result.metadata.volumes.first { $0.name == volume.name }, isFollowed: bases?.isEmpty == false))
     }
-    holding = [:]
+    for volume in volumes where volume.tail.hasPut { passed[volume.volume.name, default: []].append(volume.tail) }
+    committed = Set(outcome.bases.keys)
+    (volumes, holding) = (followed, [:])
   }
 
   /// Of two that follow one volume, perhaps on two machines, the later one goes on. It takes the tail that it finds for

@@ -17,17 +17,21 @@ extension Repository {
   /// time has written his before he looks, so at least one of the two sees the other's.
   ///
   /// An exclusive one is asked for only where none is in the way before, so that nobody's work ends because of one that
-  /// is refused. A stale lock is in the way too, as it is with restic: `unlock` removes it.
+  /// is refused, and where a shared one could be deleted again. A stale lock is in the way too, as it is with restic:
+  /// `unlock` removes it.
   /// - Parameters:
   ///   - exclusive: nobody else may hold any; else nobody else may hold an exclusive one.
   ///   - settle: how long others that write theirs at the same time have until it is seen, in seconds; nil: none for a
   ///     shared one in a store that lists at once what was put, else restic's 0.2.
   ///   - refreshEvery: seconds after which it is written anew.
-  /// - Throws: `repository.locked`.
+  /// - Throws: `repository.locked`; for an exclusive one what keeps the store from deleting.
   public func lock(
     exclusive: Bool, owner: Owner = .current, settle: TimeInterval? = nil, refreshEvery interval: TimeInterval = 5 * 60
   ) throws -> RepositoryLock {
-    if exclusive { try refuseConflict(exclusive: true, own: nil, owner) }
+    if exclusive {
+      try refuseConflict(exclusive: true, own: nil, owner)
+      try refuseKeeping(owner)
+    }
     let file = LockFile(time: Date(), isExclusive: exclusive, owner: owner)
     let id = try saveUnpacked(try file.json, in: .locks)
     do {
@@ -85,6 +89,12 @@ extension Repository {
     let gone = try locks(seenBy: observer).filter { all || $0.isStale }
     try remove(gone.map(\.id), in: .locks)
     return gone
+  }
+
+  /// Where nothing may be deleted, an exclusive lock would keep every backup out from then on; a shared one does not.
+  private func refuseKeeping(_ owner: Owner) throws {
+    let file = LockFile(time: Date(), isExclusive: false, owner: owner)
+    try remove([try saveUnpacked(try file.json, in: .locks)], in: .locks)
   }
 
   private func refuseConflict(exclusive: Bool, own: ObjectID?, _ observer: Owner) throws {
