@@ -8,11 +8,14 @@ import Repository
 ///
 /// Files are read one after the other, in pieces; a piece is hashed, compressed, sealed and opened again on several
 /// threads, and what the files consist of is put together in order. Pieces end where files end, and lie at fixed places in
-/// them: what RocksDB writes has no piece in common with what it read, so that looking for one gains nothing.
+/// them: what a compaction writes has no piece in common with what it read, so that looking for one gains nothing.
 final class CommitPass {
   /// What is cut into pieces of how many bytes. A log grows at its end: only its last piece is new.
   static let pieceBytes = 16 << 20
   static let logPieceBytes = 1 << 20
+  /// A table's last bytes are a piece of their own: which database wrote it, and when, lies there and nowhere else, so that
+  /// what nodes that hold the same wrote at the same pace is stored once.
+  static let tableEndBytes = 4096
   /// What is beside the tables and no larger lies with the logs and the notes: it is what changes from one backup to the
   /// next, and one pack holds it.
   private static let smallFile = 1 << 20
@@ -127,23 +130,24 @@ final class CommitPass {
     try pipeline.submit(.begin(entry, table: item.version == nil ? nil : path))
     let isApart = item.version == nil && (Self.isLog(path) || size <= Self.smallFile)
     let sha256 = try read(
-      content, entry, size, isApart: isApart, hashing: item.settle != nil, pipeline)
+      content, entry, size, isTable: item.version != nil, isApart: isApart, hashing: item.settle != nil, pipeline)
     try pipeline.submit(.end)
     if let settle = item.settle, let sha256, try !settle(sha256) { late.insert(path) }
   }
 
   /// - Returns: the SHA-256 of the bytes that are no holes, when it is wanted.
   private func read(
-    _ content: any ByteSource, _ entry: FileEntry, _ size: Int64, isApart: Bool, hashing: Bool,
+    _ content: any ByteSource, _ entry: FileEntry, _ size: Int64, isTable: Bool, isApart: Bool, hashing: Bool,
     _ pipeline: OrderedPipeline<Step, Step>
   ) throws -> String? {
+    let end = isTable ? size - Int64(Self.tableEndBytes) : 0
     let step = Int64(Self.isLog(entry.path) ? Self.logPieceBytes : Self.pieceBytes)
     var digest = hashing ? Digest() : nil
     var offset: Int64 = 0
     var extents = entry.data[...]
     while offset < size {
       try cancellation.check()
-      let piece = offset..<min(offset + step, size)
+      let piece = offset..<min(offset + step, offset < end ? end : size)
       defer { offset = piece.upperBound }
       while let first = extents.first, first.upperBound <= piece.lowerBound { extents = extents.dropFirst() }
       let within = extents.prefix { $0.lowerBound < piece.upperBound }.map { $0.clamped(to: piece) }
