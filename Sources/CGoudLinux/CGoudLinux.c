@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -46,6 +47,12 @@ void goud_yield_to_others(int nice) {
   enum { who_process = 1, class_shift = 13, class_best_effort = 2, lowest = 7 }; /* linux/ioprio.h */
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + nice);
   syscall(SYS_ioprio_set, who_process, 0, class_best_effort << class_shift | lowest);
+}
+
+void goud_share_large_buffers(void) {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
 int goud_become(unsigned int user, unsigned int group, const unsigned int *groups, int count, int writes) {

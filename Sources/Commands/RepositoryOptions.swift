@@ -1,5 +1,6 @@
 import ArgumentParser
 import BlobStore
+import CGoudLinux
 import Foundation
 import GoudCore
 import Rclone
@@ -24,6 +25,14 @@ struct PasswordOptions: ParsableArguments {
       file: passwordFile, command: passwordCommand, ProcessInfo.processInfo.environment
     ).password()
   }
+
+  /// Opens the repository of a run that moves volumes: pieces of 16 MiB by the hundred, each read, sealed and compressed in
+  /// memory of its own. With pages of the kernel for each, and a heap for each thread, a restore took a third more time and
+  /// a backup 80 MiB more memory.
+  func open(_ store: any BlobStore) throws -> Repository {
+    goud_share_large_buffers()
+    return try Repository.open(store, password: password())
+  }
 }
 
 /// `--repo`, where a repository is one of several places.
@@ -43,7 +52,7 @@ struct RepositoryOptions: ParsableArguments {
   /// - Returns: nil without `--repo`.
   func open() throws -> Repository? {
     guard let repo else { return nil }
-    return try Repository.open(RepositoryPlace.store(repo), password: passwords.password())
+    return try passwords.open(RepositoryPlace.store(repo))
   }
 
   /// The same options, for another run of goud, in another directory and with nobody to ask; and the directory that it
@@ -83,7 +92,7 @@ struct RepositoryPlace: ParsableArguments {
   @OptionGroup var passwords: PasswordOptions
 
   func open(_ configuration: GoudConfiguration) throws -> Repository {
-    try Repository.open(store(configuration), password: passwords.password())
+    try passwords.open(store(configuration))
   }
 
   func store(_ configuration: GoudConfiguration) throws -> any BlobStore {

@@ -26,6 +26,10 @@ void goud_await_writeback(int fd, long long offset, long long count);
    class; threads that it starts later inherit both. Whatever the kernel refuses stays as it was. */
 void goud_yield_to_others(int nice);
 
+/* Has malloc(3) take blocks of up to 64 MiB from one heap that all threads share, and keep 64 MiB of it that are free; see
+   mallopt(3). A thread that has a heap of its own already keeps it. */
+void goud_share_large_buffers(void);
+
 /* How many processors the threads that share it may use together. */
 struct goud_pace;
 struct goud_pace *goud_pace_create(void);
