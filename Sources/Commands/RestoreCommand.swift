@@ -137,18 +137,18 @@ struct RestoreCommand: ParsableCommand {
     let moment = try at.map { try Date($0, strategy: .iso8601) }
     let history = CommitHistory(repository)
     let name = file ?? "latest"
+    let all = name == "latest" ? try history.list() : []
     let commit =
       if name == "latest", let height {
-        try history.find(height: Int64(clamping: height), of: configuration.environment, upTo: moment)
+        try history.find(height: Int64(clamping: height), of: configuration.environment, upTo: moment, among: all)
       } else if name == "latest" {
-        try history.furthest(of: configuration.environment, upTo: moment)
+        try history.furthest(of: configuration.environment, upTo: moment, among: all)
       } else {
         try history.find(name, of: configuration.environment, upTo: moment)
       }
-    if name == "latest", moment == nil {
-      for commit in try history.ahead(of: configuration.environment) {
-        Output.note(
-          Output.printable("passed over \(commit.id) of \(commit.taken.rfc3339): it is later than now"))
+    if moment == nil {
+      for ahead in CommitHistory.ahead(of: configuration.environment, among: all) {
+        Output.note(Output.printable("passed over \(ahead.id) of \(ahead.taken.rfc3339): it is later than now"))
       }
     }
     let tail = try history.tail(of: commit, upTo: moment)

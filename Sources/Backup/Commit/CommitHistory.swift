@@ -47,10 +47,14 @@ public struct CommitHistory: Sendable {
   /// What brings back the most of each volume: the newest backup, with its tail; or the one before, as long as its tail
   /// reaches further than the newest with its own. That is so from when a watch has made a commit until it has stored what
   /// was written meanwhile anew, on the new one.
-  /// - Parameter moment: what was written later does not count.
+  /// - Parameters:
+  ///   - moment: what was written later does not count.
+  ///   - all: what `list` said; nil: it is asked.
   /// - Throws: as `find`.
-  public func furthest(of environment: String?, upTo moment: Date? = nil) throws -> Commit {
-    try furthest(try list(), environment, moment)
+  public func furthest(
+    of environment: String?, upTo moment: Date? = nil, among all: [Commit]? = nil
+  ) throws -> Commit {
+    try furthest(try all ?? list(), environment, moment)
   }
 
   private func newest(of all: [Commit], _ environment: String?, _ moment: Date?) throws -> Commit {
@@ -92,17 +96,21 @@ public struct CommitHistory: Sendable {
   }
 
   /// The oldest backup whose chain reaches a block; the newest of all when none does, whose tail may.
-  public func find(height: Int64, of environment: String, upTo moment: Date? = nil) throws -> Commit {
-    let list = try list()
+  /// - Parameter all: what `list` said; nil: it is asked.
+  public func find(
+    height: Int64, of environment: String, upTo moment: Date? = nil, among all: [Commit]? = nil
+  ) throws -> Commit {
+    let list = try all ?? list()
     let newest = try newest(of: list, environment, moment)
     let all = list.filter { $0.environment == environment && $0.taken <= newest.taken }
     return try all.last { commit in commit.members.contains { $0.height ?? -1 >= height } }
       ?? furthest(list, environment, moment)
   }
 
-  /// The backups that are later than now: made under a clock that was ahead, and nobody's latest until their day has come.
-  public func ahead(of environment: String?) throws -> [Commit] {
-    try list().filter { (environment == nil || $0.environment == environment) && $0.taken.isAhead(of: Date()) }
+  /// The backups of a list that are later than now: made under a clock that was ahead, and nobody's latest until their day
+  /// has come.
+  public static func ahead(of environment: String, among all: [Commit]) -> [Commit] {
+    all.filter { $0.environment == environment && $0.taken.isAhead(of: Date()) }
   }
 
   /// The newest commit of each volume, by its name; not one that is later than now.
